@@ -1,0 +1,1 @@
+"""Checks of assignments, one file an assignment, one check a task."""

@@ -1,0 +1,1 @@
+"""Data: the generated tabletop, photographs, and writers of common formats."""

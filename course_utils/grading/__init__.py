@@ -1,0 +1,1 @@
+"""The grader: restoring, running and reporting, each on its own."""

@@ -1,0 +1,1 @@
+"""Functions on tensors: boxes, suppression, windows, convolution arithmetic."""
