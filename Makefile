@@ -1,0 +1,74 @@
+# The course's commands. `make lab` for learners, `make test` for contributors.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# TORCH=cpu takes the small CPU builds of PyTorch on Linux; empty takes pip's default.
+TORCH ?=
+
+.PHONY: help setup lab test fix check build lessons bench clean
+
+help:
+	@echo "make lab      set up, then open the course in JupyterLab"
+	@echo "make setup    only set up: create $(VENV) and install the course"
+	@echo "make test     prove the project: everything that CI runs"
+	@echo "make fix      format the code and repair what the linter can"
+	@echo "make check    formatting, lint, types, and that the notebooks are built"
+	@echo "make build    build the notebooks whose sources changed"
+	@echo "make lessons  run every lesson at full laptop size, with its asserted results"
+	@echo "make bench    print speed beside the public peers"
+	@echo "TORCH=cpu     with any of them, on Linux: CPU builds of PyTorch (a tenth of the size)"
+
+setup: $(VENV)/.installed
+
+lab: $(VENV)/.installed
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+test: check
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	COURSE_BUDGET=smoke $(BIN)/pytest $(NBVAL) notebooks solutions
+
+lessons: $(VENV)/.installed-dev
+	COURSE_BUDGET=laptop $(BIN)/pytest $(NBVAL) notebooks
+
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout 600 --override-ini filterwarnings=
+
+fix: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python source/build.py --check
+
+build: $(VENV)/.installed-dev
+	$(BIN)/python source/build.py
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+
+# One recipe makes the environment; a stamp file says which parts it holds.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "The course needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  echo "This Python cannot create environments. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+ifeq ($(TORCH),cpu)
+	$(BIN)/python -m pip install --quiet uv
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --torch-backend=cpu torch torchvision
+endif
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "Installing the course into $(VENV); PyTorch is large, so the first time takes minutes."
+	$(BIN)/python -m pip install --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
