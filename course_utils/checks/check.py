@@ -20,7 +20,7 @@ from course_utils.checks.forbidden import ForbiddenCallError, switched_off
 SEED_VARIABLE = "COURSE_CHECK_SEED"
 
 
-class CheckFailed(AssertionError):  # noqa: N818 - it is read by learners
+class CheckFailed(AssertionError):
     """An answer is not right yet; the text says why, in the words of the subject."""
 
     def _render_traceback_(self) -> list[str]:
@@ -122,10 +122,11 @@ class Ask:
         """Compare a multiple-choice answer; every option has its explanation."""
         self.cases.append("choice")
         options = ", ".join(f'"{option}"' for option in explanations)
-        chosen = self.answer.strip().lower() if isinstance(self.answer, str) else None
+        chosen = self.answer.strip().lower() if isinstance(self.answer, str) else ""
         if chosen not in explanations:
+            received = shown(self.answer)
             raise CheckFailed(
-                f"{self.task} is {shown(self.answer)}, but one of {options} was expected"
+                f"{self.task} is {received}, but one of {options} was expected"
             )
         if chosen != right:
             raise CheckFailed(f'{self.task}: not "{chosen}". {explanations[chosen]}')
@@ -177,7 +178,7 @@ def where(error: BaseException) -> str:
 def random_boxes(
     count: int, *, generator: torch.Generator, height: int = 90, width: int = 140
 ) -> Tensor:
-    """(count, 4) float boxes in an image of unequal sides, at least 2 pixels each way."""
+    """(count, 4) float boxes inside an image, with sides of at least 2 pixels."""
     corner = torch.rand(count, 2, generator=generator)
     sides = torch.rand(count, 2, generator=generator)
     size = torch.tensor([float(width), float(height)])

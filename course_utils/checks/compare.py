@@ -46,7 +46,7 @@ def difference(received: Any, expected: Any, tolerance: float) -> str | None:
         return mapping_difference(received, expected, tolerance)
     if isinstance(expected, (tuple, list)):
         return sequence_difference(received, expected, tolerance)
-    if isinstance(expected, Number) and not isinstance(expected, bool):
+    if isinstance(expected, (int, float)) and not isinstance(expected, bool):
         return number_difference(received, expected, tolerance)
     if isinstance(received, type(expected)) and received == expected:
         return None
