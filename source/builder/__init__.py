@@ -1,0 +1,1 @@
+"""From percent scripts to notebooks; `source/build.py` is its command line."""
