@@ -1,21 +1,27 @@
 """What every check is made of: asking an answer, and saying what was wrong with it.
 
 A check reaches the answer only by calling what it was given, with numbers, tensors and
-containers of these. It never looks a name up in the learner's notebook, so the same
-check can run in another process than the answer.
+containers of these, so the same check can run in another process than the answer.
 """
 
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
-from course_utils.checks.compare import copied, difference, shown, unchanged
-from course_utils.checks.forbidden import ForbiddenCallError, switched_off
+from course_utils.checks.calling import (
+    BadCallError,
+    NotAnsweredError,
+    Reply,
+    call,
+    written,
+)
+from course_utils.checks.compare import difference, plain, shown
+from course_utils.checks.forbidden import ForbiddenCallError
 
 SEED_VARIABLE = "COURSE_CHECK_SEED"
 
@@ -37,40 +43,59 @@ class Ask:
     generator: torch.Generator
     forbids: tuple[str, ...] = ()
     cases: list[str] = field(default_factory=list)
+    explanation: str = ""
+    last_call: str = ""
+
+    def __post_init__(self) -> None:
+        """Make a value plain, for its type could answer a comparison as it likes."""
+        if self.answer is None or self.answer is ...:
+            self.refuse_empty()
+        if not callable(self.answer):
+            self.answer = plain(self.answer)
 
     def __call__(self, case: str, *arguments: Any, **settings: Any) -> Any:
-        """What the answer returns for copies of these inputs, named `case`.
+        """What the answer returns for copies of these inputs, in plain types.
 
         Functions that would answer for the learner are switched off meanwhile. Raises
         CheckFailed if the answer raises or changes its inputs.
         """
+        return self.reply(case, arguments, settings).value
+
+    def count_steps(self, case: str, *arguments: Any) -> int:
+        """How many lines of Python and operators of torch the answer runs."""
+        return self.reply(case, arguments, {}, counts=True).steps
+
+    def reply(
+        self,
+        case: str,
+        arguments: Sequence[Any],
+        settings: Mapping[str, Any],
+        *,
+        counts: bool = False,
+    ) -> Reply:
+        """Call the answer; say each of its errors in a sentence."""
         self.cases.append(case)
         if not callable(self.answer):
-            raise CheckFailed(
-                f"{self.task} is {shown(self.answer)}, but a function was expected"
-            )
-        given = copied((arguments, settings))
+            received = shown(self.answer)
+            raise CheckFailed(f"{self.task} is {received}, but a function was expected")
+        self.last_call = written(self.task, arguments, settings)
         try:
-            with switched_off(self.forbids):
-                received = self.answer(*given[0], **given[1])
-        except NotImplementedError as error:
-            raise CheckFailed(
-                f"{self.task} is not answered yet: "
-                "replace `raise NotImplementedError` by your code"
-            ) from error
+            return call(
+                self.answer, arguments, settings, forbids=self.forbids, counts=counts
+            )
+        except NotAnsweredError:
+            self.refuse_empty()
         except ForbiddenCallError as error:
             raise CheckFailed(f"{self.task}: {error}") from error
-        except Exception as error:
+        except BadCallError as error:
             raise CheckFailed(
-                f"{self.task}, case '{case}': your code raised "
-                f"{type(error).__name__}: {error}{where(error)}"
+                f"{self.task}, case '{case}': {error}\nCall: {self.last_call}"
             ) from error
-        if not unchanged(given, (arguments, settings)):
-            raise CheckFailed(
-                f"{self.task}, case '{case}': your code changed its input in place; "
-                "work on a copy (`.clone()`)"
-            )
-        return received
+
+    def refuse_empty(self) -> NoReturn:
+        """Say that there is no answer yet."""
+        advice = "replace `raise NotImplementedError` by your code"
+        raise CheckFailed(f"{self.task} is not answered yet: {advice}")
 
     def expect(
         self,
@@ -89,7 +114,7 @@ class Ask:
             expected: what an independent oracle says: a number, a string, a tensor,
                 or a tuple, list or dict of these.
             mistakes: what typical mistakes would have returned, by their description.
-            tolerance: relative and absolute, for floats.
+            tolerance: relative and absolute, for floats; whole numbers are exact.
         """
         problem = difference(received, expected, tolerance)
         if problem is None:
@@ -99,6 +124,8 @@ class Ask:
             if difference(received, value, tolerance) is None:
                 lines.append(f"Likely mistake: {mistake}")
                 break
+        if self.last_call:
+            lines.append(f"Call: {self.last_call}")
         raise CheckFailed("\n".join(lines))
 
     def call_and_expect(
@@ -109,27 +136,75 @@ class Ask:
         *,
         mistakes: Mapping[str, Any] | None = None,
         tolerance: float = 1e-5,
+        **settings: Any,
     ) -> None:
         """Call the answer and compare what it returns, in one step."""
-        received = self(case, *arguments)
+        received = self(case, *arguments, **settings)
         self.expect(case, received, expected, mistakes=mistakes, tolerance=tolerance)
 
-    def fail(self, case: str, problem: str) -> None:
+    def expect_no_loop(
+        self, what: str, few: Sequence[Any], many: Sequence[Any], added: int
+    ) -> None:
+        """Refuse an answer whose steps grow with its input as those of a loop do.
+
+        The arguments `many` hold `added` more of `what` (such as "boxes") than `few`,
+        and a loop takes at least one step more for each of them.
+        """
+        self(f"few {what}", *few)  # the first call may import, which is no step
+        small = self.count_steps(f"steps for few {what}", *few)
+        large = self.count_steps(f"steps for many {what}", *many)
+        if large - small >= added:
+            raise CheckFailed(
+                f"{self.task}: with {added} more {what} your code runs {large} steps "
+                f"instead of {small} (lines of Python and operations of torch).\n"
+                f"Likely mistake: a loop over {what}; let one operation take them all"
+            )
+
+    def fail(self, case: str, problem: str) -> NoReturn:
         """Say in `problem` what is wrong in this case, where no comparison says it."""
         raise CheckFailed(f"{self.task}, case '{case}': {problem}")
+
+    def number(
+        self,
+        right: float,
+        *,
+        mistakes: Mapping[str, float],
+        advice: str,
+        explanation: str = "",
+        tolerance: float = 1e-3,
+    ) -> None:
+        """Compare a number found on paper, without giving the right one away.
+
+        Args:
+            right: the number.
+            mistakes: what typical mistakes give, by their description.
+            advice: what to look at after any other wrong number.
+            explanation: what to read after a right answer.
+            tolerance: relative and absolute; a whole number must be met exactly.
+        """
+        self.cases.append("number")
+        if type(self.answer) not in (int, float):
+            received = shown(self.answer)
+            raise CheckFailed(f"{self.task} is {received}, but a number was expected")
+        self.explanation = explanation
+        if difference(self.answer, right, tolerance) is None:
+            return
+        for mistake, value in mistakes.items():
+            if difference(self.answer, value, tolerance) is None:
+                advice = f"Likely mistake: {mistake}"
+                break
+        raise CheckFailed(f"{self.task}: {shown(self.answer)} is not right. {advice}")
 
     def choice(self, right: str, explanations: Mapping[str, str]) -> None:
         """Compare a multiple-choice answer; every option has its explanation."""
         self.cases.append("choice")
-        options = ", ".join(f'"{option}"' for option in explanations)
         chosen = self.answer.strip().lower() if isinstance(self.answer, str) else ""
         if chosen not in explanations:
-            received = shown(self.answer)
-            raise CheckFailed(
-                f"{self.task} is {received}, but one of {options} was expected"
-            )
+            received, options = shown(self.answer), list(explanations)
+            raise CheckFailed(f"{self.task} is {received}, expected one of {options}")
         if chosen != right:
             raise CheckFailed(f'{self.task}: not "{chosen}". {explanations[chosen]}')
+        self.explanation = explanations[right]
 
 
 def check(
@@ -143,9 +218,8 @@ def check(
             everything in `torchvision.ops` and in the course's own library.
 
     The check takes the answer and, by keyword, a seed for its random cases: fixed for a
-    learner, drawn anew (by the environment variable COURSE_CHECK_SEED) by an
-    instructor. It prints one line where the answer is right and raises CheckFailed
-    where it is not.
+    learner, drawn anew (in COURSE_CHECK_SEED) by an instructor. It prints one line
+    where the answer is right and raises CheckFailed where it is not.
     """
 
     def decorate(question: Callable[[Ask], None]) -> Callable[..., None]:
@@ -156,23 +230,12 @@ def check(
             generator = torch.Generator().manual_seed(seed)
             ask = Ask(answer, task, generator, tuple(forbids))
             question(ask)
-            print(f"{task}: right ({len(ask.cases)} checked)")  # noqa: T201
+            many = f" ({len(ask.cases)} cases)" if len(ask.cases) > 1 else ""
+            print(f"{task}: right{many}. {ask.explanation}".rstrip())  # noqa: T201
 
         return run
 
     return decorate
-
-
-def where(error: BaseException) -> str:
-    """The line of the answer that raised, or nothing where it is not known."""
-    frames = error.__traceback__
-    last = None
-    while frames is not None:
-        if "course_utils" not in frames.tb_frame.f_code.co_filename:
-            last = frames
-        frames = frames.tb_next
-    is_tensor_code = last is None or "site-packages" in last.tb_frame.f_code.co_filename
-    return "" if is_tensor_code or last is None else f" (line {last.tb_lineno})"
 
 
 def random_boxes(

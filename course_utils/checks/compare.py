@@ -1,11 +1,44 @@
 """Comparing what an answer returned with what was expected, in words."""
 
+import math
 from collections.abc import Mapping
-from numbers import Number
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+
+
+def plain(value: Any) -> Any:
+    """The same numbers, tensors and containers, of no other type than Python's own.
+
+    Comparing calls methods of the value, and a type of the learner's could answer them
+    as it likes. What is no number, tensor or container of these stays as it is, and
+    equals nothing.
+    """
+    kind = type(value)
+    if issubclass(kind, Tensor):
+        return plain_tensor(value)
+    if issubclass(kind, np.generic):
+        return plain(value.item()) if kind.__module__ == "numpy" else value
+    for python in (int, float, str):
+        if kind is not bool and issubclass(kind, python):
+            return python(value)
+    if issubclass(kind, (dict, Mapping)):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if issubclass(kind, (tuple, list)):
+        items = [plain(item) for item in value]
+        return tuple(items) if issubclass(kind, tuple) else items
+    return value
+
+
+def plain_tensor(value: Tensor) -> Any:
+    """The tensor without what its type or memory may do later; others as they are."""
+    kind = type(value)
+    is_known = kind in (Tensor, torch.nn.Parameter)
+    if not is_known and not kind.__module__.startswith("torchvision.tv_tensors."):
+        return value
+    return value.as_subclass(Tensor).detach().clone()
 
 
 def copied(value: Any) -> Any:
@@ -30,7 +63,7 @@ def unchanged(now: Any, before: Any) -> bool:
             and torch.equal(now.detach().nan_to_num(), before.detach().nan_to_num())
         )
     if isinstance(before, Mapping):
-        return now.keys() == before.keys() and all(
+        return list(now) == list(before) and all(
             unchanged(now[key], before[key]) for key in before
         )
     if isinstance(before, (tuple, list)):
@@ -40,6 +73,7 @@ def unchanged(now: Any, before: Any) -> bool:
 
 def difference(received: Any, expected: Any, tolerance: float) -> str | None:
     """What tells `received` from `expected`, as a sentence; None if nothing does."""
+    received = plain(received)
     if isinstance(expected, Tensor):
         return tensor_difference(received, expected, tolerance)
     if isinstance(expected, Mapping):
@@ -48,25 +82,30 @@ def difference(received: Any, expected: Any, tolerance: float) -> str | None:
         return sequence_difference(received, expected, tolerance)
     if isinstance(expected, (int, float)) and not isinstance(expected, bool):
         return number_difference(received, expected, tolerance)
-    if isinstance(received, type(expected)) and received == expected:
+    if type(received) is type(expected) and received == expected:
         return None
     return f"expected {shown(expected)}, received {shown(received)}"
 
 
 def tensor_difference(received: Any, expected: Tensor, tolerance: float) -> str | None:
     """As `difference`, for a tensor: type, shape, kind of number, then values."""
-    if not isinstance(received, Tensor):
-        return f"expected a tensor, received {shown(received)}"
+    if type(received) is not Tensor:
+        advice = advice_for_tensor(received)
+        return f"expected a tensor, received {shown(received)}{advice}"
     if received.shape != expected.shape:
         return (
             f"expected shape {tuple(expected.shape)}, received {tuple(received.shape)}"
         )
-    if received.dtype.is_floating_point != expected.dtype.is_floating_point or (
-        (received.dtype == torch.bool) != (expected.dtype == torch.bool)
-    ):
+    if kind_of_number(received) != kind_of_number(expected):
         return f"expected values of {expected.dtype}, received {received.dtype}"
-    got, want = received.detach().cpu().double(), expected.detach().cpu().double()
-    wrong = ~torch.isclose(got, want, rtol=tolerance, atol=tolerance, equal_nan=True)
+    got, want = received.detach().cpu(), expected.detach().cpu()
+    if got.is_floating_point():
+        got, want = got.double(), want.double()
+        wrong = ~torch.isclose(
+            got, want, rtol=tolerance, atol=tolerance, equal_nan=True
+        )
+    else:
+        wrong = got != want
     if not wrong.any():
         return None
     place = tuple(wrong.nonzero()[0].tolist())
@@ -78,15 +117,39 @@ def tensor_difference(received: Any, expected: Tensor, tolerance: float) -> str 
     )
 
 
-def number_difference(received: Any, expected: Any, tolerance: float) -> str | None:
+def advice_for_tensor(received: Any) -> str:
+    """What to do where something else than a tensor came back."""
+    if received is None:
+        return ": is there a `return`?"
+    if isinstance(received, np.ndarray):
+        return ": convert it with `torch.from_numpy`"
+    if type(received) in (int, float, bool, list, tuple):
+        return ": convert it with `torch.tensor` or `torch.stack`"
+    return ""
+
+
+def kind_of_number(tensor: Tensor) -> str:
+    """Whether a tensor holds truth values, whole numbers, floats or complex numbers."""
+    if tensor.dtype == torch.bool:
+        return "bool"
+    if tensor.is_complex():
+        return "complex"
+    return "float" if tensor.is_floating_point() else "int"
+
+
+def number_difference(received: Any, expected: float, tolerance: float) -> str | None:
     """As `difference`, for a number: a tensor of one value counts as its number."""
-    if isinstance(received, Tensor) and received.numel() == 1:
+    if type(received) is Tensor and received.numel() == 1:
         received = received.item()
-    if isinstance(received, bool) or not isinstance(received, Number):
+    if type(received) not in (int, float):
         return f"expected the number {shown(expected)}, received {shown(received)}"
-    got = torch.tensor(received, dtype=torch.float64)
-    want = torch.tensor(expected, dtype=torch.float64)
-    if torch.isclose(got, want, rtol=tolerance, atol=tolerance, equal_nan=True):
+    if isinstance(expected, int):
+        is_close = abs(received - expected) <= tolerance  # counts are exact
+    else:
+        is_close = math.isclose(
+            received, expected, rel_tol=tolerance, abs_tol=tolerance
+        ) or (math.isnan(received) and math.isnan(expected))
+    if is_close:
         return None
     return f"expected {shown(expected)}, received {shown(received)}"
 
@@ -95,7 +158,7 @@ def mapping_difference(
     received: Any, expected: Mapping[Any, Any], tolerance: float
 ) -> str | None:
     """As `difference`, for a dict: its keys, then its values."""
-    if not isinstance(received, Mapping):
+    if type(received) is not dict:
         return f"expected a dict, received {shown(received)}"
     if received.keys() != expected.keys():
         return f"expected the keys {list(expected)}, received {list(received)}"
@@ -111,7 +174,7 @@ def sequence_difference(
 ) -> str | None:
     """As `difference`, for a tuple or list: its length, then its items."""
     kind = type(expected).__name__
-    if not isinstance(received, (tuple, list)):
+    if type(received) not in (tuple, list):
         return f"expected a {kind} of {len(expected)}, received {shown(received)}"
     if len(received) != len(expected):
         return f"expected {len(expected)} values, received {len(received)}"
@@ -122,13 +185,22 @@ def sequence_difference(
     return None
 
 
-def shown(value: Any) -> str:
-    """A value in a few words, short enough for a sentence."""
-    if isinstance(value, Tensor):
-        if value.numel() <= 1:
-            return f"a tensor holding {value.tolist()}"
+def shown(value: Any, *, numbers: int = 1) -> str:
+    """A value in a few words; a tensor in full where it holds few `numbers`."""
+    if type(value) is Tensor:
+        if value.numel() <= numbers:
+            return f"tensor({rounded(value.tolist())})"
         return f"a tensor of shape {tuple(value.shape)} and {value.dtype}"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    if isinstance(value, np.ndarray):
+        return f"a NumPy array of shape {value.shape}"
+    if type(value) not in (int, float, bool, str, list, tuple, dict, type(None)):
+        return f"an object of type {type(value).__name__}"
+    text = str(rounded(value)) if type(value) is not str else repr(value)
+    return text if len(text) <= 80 * numbers else f"{text[: 80 * numbers - 3]}..."
+
+
+def rounded(value: Any) -> Any:
+    """A float, or the floats in lists and tuples, to six digits for reading."""
+    if type(value) in (list, tuple):
+        return type(value)(rounded(item) for item in value)
+    return float(f"{value:.6g}") if type(value) is float else value

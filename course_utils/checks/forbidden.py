@@ -1,107 +1,180 @@
 """Switching off, for a moment, the functions that would answer for the learner."""
 
+import functools
 import importlib
+import inspect
+import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import CodeType, FunctionType
 from typing import Any
 
-# Whatever is defined in these packages is off in every task.
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# Whatever is defined in these packages is off in every task: the checks too, for they
+# hold the oracles.
 ALWAYS_OFF = (
     "torchvision.ops",
     "course_utils.ops",
     "course_utils.metrics",
     "course_utils.models",
+    "course_utils.checks",
 )
-OPERATORS = ("nms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool")
+# The machinery itself has to go on.
+ALWAYS_ON = (
+    "course_utils.models.model",
+    "course_utils.checks.check",
+    "course_utils.checks.calling",
+    "course_utils.checks.compare",
+    "course_utils.checks.forbidden",
+    "course_utils.checks.steps",
+)
 
 
 class ForbiddenCallError(Exception):
     """The answer called a function that does the whole task."""
 
-
-def blocker(name: str) -> Callable[..., Any]:
-    """A function that says that `name` may not be called here."""
-    # The name stands in the code itself, because a code object brings no closure.
-    namespace: dict[str, Any] = {}
-    source = (
-        "def blocked(*args, **kwargs):\n"
-        "    from course_utils.checks.forbidden import ForbiddenCallError\n"
-        f"    raise ForbiddenCallError({name!r} + ' is switched off in this task: '\n"
-        "        'write the steps yourself')\n"
-    )
-    exec(source, namespace)
-    blocked: Callable[..., Any] = namespace["blocked"]
-    return blocked
-
-
-def functions_of(packages: Sequence[str]) -> Iterator[FunctionType]:
-    """Every public function defined in the loaded modules of these packages."""
-    for name, module in list(sys.modules.items()):
-        if not any(name == p or name.startswith(f"{p}.") for p in packages):
-            continue
-        for value in list(vars(module).values()):
-            defined_here = getattr(value, "__module__", None) == name
-            if isinstance(value, FunctionType) and defined_here:
-                yield value
-
-
-@contextmanager
-def code_replaced(function: FunctionType) -> Iterator[None]:
-    """Make a Python function raise, whatever name it was imported under."""
-    original: CodeType = function.__code__
-    blocked = blocker(f"{function.__module__}.{function.__qualname__}").__code__
-    # A closure must keep its number of free variables.
-    function.__code__ = blocked.replace(co_freevars=original.co_freevars)
-    try:
-        yield
-    finally:
-        function.__code__ = original
-
-
-@contextmanager
-def attribute_replaced(owner: Any, name: str, label: str) -> Iterator[None]:
-    """Make a function written in C raise, where it is looked up on its owner."""
-    original = getattr(owner, name)
-    setattr(owner, name, blocker(label))
-    try:
-        yield
-    finally:
-        setattr(owner, name, original)
+    def __init__(self, name: str) -> None:
+        """Say it of the function with this dotted name."""
+        super().__init__(
+            f"{name} is switched off in this task: write the steps yourself"
+        )
 
 
 @contextmanager
 def switched_off(names: Sequence[str]) -> Iterator[None]:
     """Inside, calling one of `names` or a function of ALWAYS_OFF raises.
 
+    It does so however the function was imported: Python functions get another body,
+    functions and operators of torch are stopped in its dispatcher, and other functions
+    written in C are replaced on their module or class.
+
     Args:
         names: dotted names, such as "torch.nn.functional.smooth_l1_loss" or
             "torch.Tensor.unfold".
     """
+    functions = {id(function): function for function in functions_of(ALWAYS_OFF)}
+    in_c: dict[Any, str] = {}
     with ExitStack() as stack:
-        seen: set[int] = set()
-        for function in functions_of(ALWAYS_OFF):
-            if id(function) not in seen:
-                seen.add(id(function))
-                stack.enter_context(code_replaced(function))
-        import torch
-
-        for operator in OPERATORS:
-            if hasattr(torch.ops.torchvision, operator):
-                label = f"torch.ops.torchvision.{operator}"
-                stack.enter_context(
-                    attribute_replaced(torch.ops.torchvision, operator, label)
-                )
         for name in names:
             owner, attribute = owner_of(name)
             value = getattr(owner, attribute)
-            if not isinstance(value, FunctionType):
+            if isinstance(value, FunctionType):
+                functions[id(value)] = value
+            else:
+                in_c[value] = name
                 stack.enter_context(attribute_replaced(owner, attribute, name))
-            elif id(value) not in seen:
-                seen.add(id(value))
-                stack.enter_context(code_replaced(value))
+        stack.enter_context(codes_replaced(functions.values()))
+        stack.enter_context(TorchFunctionsOff(in_c))
+        stack.enter_context(TorchvisionOperatorsOff())  # type: ignore[no-untyped-call]
         yield
+
+
+class TorchFunctionsOff(TorchFunctionMode):
+    """Raises where one of these functions of torch is called, under any name."""
+
+    def __init__(self, names: dict[Any, str]) -> None:
+        """Keep the functions and their names."""
+        super().__init__()
+        self.names = names
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: Any = (),
+        kwargs: Any = None,
+    ) -> Any:
+        """Call the function unless it is off."""
+        if func in self.names:
+            raise ForbiddenCallError(self.names[func])
+        return func(*args, **(kwargs or {}))
+
+
+class TorchvisionOperatorsOff(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Raises where a compiled operator of torchvision is called, under any name."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Call the operator unless it is torchvision's."""
+        if func.namespace == "torchvision":
+            raise ForbiddenCallError(f"torch.ops.{func}")
+        return func(*args, **(kwargs or {}))
+
+
+def load(packages: Sequence[str]) -> None:
+    """Import these packages whole, so that an import in an answer finds them here."""
+    for package in packages:
+        path = importlib.import_module(package).__path__
+        for module in pkgutil.walk_packages(path, f"{package}."):
+            importlib.import_module(module.name)
+
+
+@functools.cache
+def functions_of(packages: tuple[str, ...]) -> tuple[FunctionType, ...]:
+    """Every function and method defined in the modules of these packages."""
+    load(packages)
+    found = []
+    for name, module in list(sys.modules.items()):
+        is_inside = any(name == p or name.startswith(f"{p}.") for p in packages)
+        if is_inside and name not in ALWAYS_ON:
+            for value in list(vars(module).values()):
+                if getattr(value, "__module__", None) == name:
+                    members = vars(value).values() if inspect.isclass(value) else ()
+                    found += [value, *members]
+    return tuple(value for value in found if isinstance(value, FunctionType))
+
+
+def blocker(name: str) -> FunctionType:
+    """A function that says that `name` may not be called here."""
+    # The name stands in the code itself, because a code object brings no closure.
+    namespace: dict[str, Any] = {}
+    source = (
+        "def blocked(*args, **kwargs):\n"
+        "    from course_utils.checks.forbidden import ForbiddenCallError\n"
+        f"    raise ForbiddenCallError({name!r})\n"
+    )
+    exec(source, namespace)
+    blocked: FunctionType = namespace["blocked"]
+    return blocked
+
+
+@functools.cache
+def blocked_code(name: str, variables: tuple[str, ...]) -> CodeType:
+    """The body of a blocker, for a function with these variables in its closure."""
+    return blocker(name).__code__.replace(co_freevars=variables)
+
+
+@contextmanager
+def codes_replaced(functions: Iterable[FunctionType]) -> Iterator[None]:
+    """Make Python functions raise, whatever names they were imported under."""
+    originals = [(function, function.__code__) for function in functions]
+    try:
+        for function, original in originals:
+            name = f"{function.__module__}.{function.__qualname__}"
+            function.__code__ = blocked_code(name, original.co_freevars)
+        yield
+    finally:
+        for function, original in originals:
+            function.__code__ = original
+
+
+@contextmanager
+def attribute_replaced(owner: Any, name: str, label: str) -> Iterator[None]:
+    """Make a function written in C raise, where it is looked up on its owner."""
+    original = getattr(owner, name)
+    is_inherited = name not in vars(owner)
+    setattr(owner, name, blocker(label))
+    try:
+        yield
+    finally:
+        if is_inherited:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, original)
 
 
 def owner_of(name: str) -> tuple[Any, str]:
