@@ -1,0 +1,24 @@
+"""The tabletop: generated scenes of solids on a floor, with exact truth."""
+
+from course_utils.data.tabletop.dataset import Tabletop
+from course_utils.data.tabletop.make import make_scene
+from course_utils.data.tabletop.names import CLASS_NAMES, SEMANTIC_NAMES, TRUTHS, VOID
+from course_utils.data.tabletop.render import FAR
+from course_utils.data.tabletop.scene import Camera, Scene, Solid, Stage
+from course_utils.data.tabletop.truth import Rendering, render
+
+__all__ = [
+    "CLASS_NAMES",
+    "FAR",
+    "SEMANTIC_NAMES",
+    "TRUTHS",
+    "VOID",
+    "Camera",
+    "Rendering",
+    "Scene",
+    "Solid",
+    "Stage",
+    "Tabletop",
+    "make_scene",
+    "render",
+]
