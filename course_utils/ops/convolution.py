@@ -1,0 +1,94 @@
+"""Convolution arithmetic: sizes, parameters, and what an output pixel sees."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class ConvLayer(NamedTuple):
+    """What a convolution or a pooling does to one axis."""
+
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+
+
+class ReceptiveField(NamedTuple):
+    """Output pixel i sees input pixels [start + i * stride, start + i * stride + size).
+
+    In pixels of the input; `start` is negative where padding is seen too.
+    """
+
+    size: int
+    stride: int
+    start: int
+
+
+def check_layer(layer: ConvLayer) -> None:
+    """Raises ValueError, with the name and the value, if a setting is out of range."""
+    for name, value in layer._asdict().items():
+        least = 0 if name == "padding" else 1
+        if value < least:
+            raise ValueError(
+                f"{name} is {value}, but at least {least} was expected: "
+                "give sizes of one axis in pixels"
+            )
+
+
+def conv_output_size(
+    size: int, kernel: int, *, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> int:
+    """How many places a kernel has along one axis, padding on both ends counted.
+
+    Rounded down: pixels at the end that fill no whole stride are never looked at.
+    Raises ValueError if the kernel is longer than the padded axis.
+    """
+    check_layer(ConvLayer(kernel, stride, padding, dilation))
+    reach = dilation * (kernel - 1) + 1  # from the first pixel it touches to the last
+    padded = size + 2 * padding
+    if size < 1 or reach > padded:
+        raise ValueError(
+            f"the kernel reaches over {reach} pixels, but the input of {size} has "
+            f"{padded} with padding, and at least {reach} were expected: "
+            "use a larger input, more padding or a smaller kernel"
+        )
+    return (padded - reach) // stride + 1
+
+
+def conv_parameters(
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    *,
+    bias: bool = True,
+    groups: int = 1,
+) -> int:
+    """How many numbers a convolution with a square kernel learns.
+
+    Each output channel has a kernel over the input channels of its group, and a bias.
+    Raises ValueError if the groups do not divide the channels.
+    """
+    check_layer(ConvLayer(kernel))
+    if groups < 1 or in_channels % groups or out_channels % groups:
+        raise ValueError(
+            f"groups is {groups}, but a divisor of {in_channels} input and "
+            f"{out_channels} output channels was expected: try groups=1"
+        )
+    weights = out_channels * (in_channels // groups) * kernel * kernel
+    return weights + out_channels if bias else weights
+
+
+def receptive_field(layers: Sequence[ConvLayer]) -> ReceptiveField:
+    """The part of the input that one output pixel of a stack of layers sees.
+
+    Walks from the input to the output: where neighbours are `stride` input pixels
+    apart, a kernel reaches over that many times its own length. With no layer, a pixel
+    sees itself. Raises ValueError if a setting is out of range.
+    """
+    size, stride, start = 1, 1, 0
+    for layer in map(ConvLayer._make, layers):
+        check_layer(layer)
+        size += layer.dilation * (layer.kernel - 1) * stride
+        start -= layer.padding * stride
+        stride *= layer.stride
+    return ReceptiveField(size, stride, start)
