@@ -1,0 +1,58 @@
+"""Figures in one look, each with a text for those who cannot see it.
+
+`show_...` makes a figure and emits it; its twin `draw_...` draws the same on axes that
+are given, so that figures can be put together with `new_figure` and `show`.
+"""
+
+from course_utils.draw.boxes import draw_boxes, show_boxes
+from course_utils.draw.curves import (
+    draw_curves,
+    draw_precision_recall,
+    show_curves,
+    show_precision_recall,
+)
+from course_utils.draw.figure import (
+    DPI,
+    figure_bundle,
+    figure_html,
+    figure_png,
+    new_figure,
+    show,
+)
+from course_utils.draw.grids import show_images
+from course_utils.draw.images import draw_heat_map, draw_image, show_heat_map
+from course_utils.draw.masks import (
+    draw_class_map,
+    draw_masks,
+    show_class_map,
+    show_masks,
+)
+from course_utils.draw.style import LINE_STYLES, LOOK, OKABE_ITO, look, mark
+
+__all__ = [
+    "DPI",
+    "LINE_STYLES",
+    "LOOK",
+    "OKABE_ITO",
+    "draw_boxes",
+    "draw_class_map",
+    "draw_curves",
+    "draw_heat_map",
+    "draw_image",
+    "draw_masks",
+    "draw_precision_recall",
+    "figure_bundle",
+    "figure_html",
+    "figure_png",
+    "look",
+    "mark",
+    "new_figure",
+    "show",
+    "show_boxes",
+    "show_class_map",
+    "show_curves",
+    "show_heat_map",
+    "show_images",
+    "show_masks",
+    "show_precision_recall",
+]

@@ -1,0 +1,103 @@
+"""Curves: losses over steps, precision over recall."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from torch import Tensor
+
+from course_utils.draw.figure import new_figure, show
+from course_utils.draw.style import look, mark
+
+Values = Tensor | Sequence[float] | NDArray[np.floating]
+Points = tuple[Values, Values]
+
+
+def as_array(values: Values) -> NDArray[np.float64]:
+    """(N,) numbers, wherever they come from."""
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().numpy()
+    return np.asarray(values, dtype=np.float64)
+
+
+def as_points(
+    curve: Values | Points,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """x and y of a curve; x counts from 0 where only y is given."""
+    if isinstance(curve, tuple) and len(curve) == 2 and not isinstance(curve[0], float):
+        x, y = as_array(curve[0]), as_array(curve[1])
+    else:
+        y = as_array(curve)
+        x = np.arange(len(y), dtype=np.float64)
+    if x.shape != y.shape or y.ndim != 1:
+        raise ValueError(
+            f"a curve has x of shape {x.shape} and y of shape {y.shape}: "
+            "give (N,) values, or a pair of as many x and y"
+        )
+    return x, y
+
+
+def draw_curves(
+    ax: Axes,
+    curves: Mapping[str, Values | Points],
+    *,
+    x_label: str = "step",
+    y_label: str = "",
+    is_log: bool = False,
+    title: str = "",
+) -> None:
+    """Draw a line by name, each in its colour and line style.
+
+    A curve is (N,) values over 0, 1, 2, ..., or a pair (x, y) of (N,) values each.
+    """
+    for index, (name, curve) in enumerate(curves.items()):
+        color, style = mark(index)
+        marker = "o" if len(as_points(curve)[1]) == 1 else None
+        ax.plot(
+            *as_points(curve), color=color, linestyle=style, marker=marker, label=name
+        )
+    if is_log:
+        ax.set_yscale("log")
+    ax.set(xlabel=x_label, ylabel=y_label, title=title)
+    if curves:
+        ax.legend(handlelength=3)
+
+
+def draw_precision_recall(
+    ax: Axes, curves: Mapping[str, Points], *, title: str = ""
+) -> None:
+    """Draw precision over recall by name; each curve is (recall, precision)."""
+    draw_curves(ax, curves, x_label="recall", y_label="precision", title=title)
+    ax.set(xlim=(0, 1.02), ylim=(0, 1.05))
+    if curves:
+        ax.legend(loc="lower left", handlelength=3)
+
+
+def show_curves(
+    curves: Mapping[str, Values | Points],
+    *,
+    alt: str,
+    caption: str = "",
+    x_label: str = "step",
+    y_label: str = "",
+    is_log: bool = False,
+    title: str = "",
+) -> None:
+    """Show a line by name: (N,) values over 0, 1, 2, ..., or a pair (x, y)."""
+    fig, (ax,) = new_figure()
+    with look():
+        draw_curves(
+            ax, curves, x_label=x_label, y_label=y_label, is_log=is_log, title=title
+        )
+    show(fig, alt=alt, caption=caption)
+
+
+def show_precision_recall(
+    curves: Mapping[str, Points], *, alt: str, caption: str = "", title: str = ""
+) -> None:
+    """Show precision over recall by name; each curve is (recall, precision)."""
+    fig, (ax,) = new_figure(width=4.6, height=3.6)
+    with look():
+        draw_precision_recall(ax, curves, title=title)
+    show(fig, alt=alt, caption=caption)

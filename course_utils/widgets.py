@@ -1,0 +1,180 @@
+"""A figure with sliders where a kernel runs, and the same figure still elsewhere.
+
+The figure is an `ipywidgets.Image` made of PNG bytes, which works in ipywidgets 7.7
+(Colab) and 8. What is emitted holds the sliders, the still figure as HTML and its alt
+text; a reader without a kernel shows the still one.
+"""
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets
+import matplotlib.pyplot as plt
+from IPython.core.getipython import get_ipython
+from matplotlib.figure import Figure
+
+from course_utils.draw.figure import emit, figure_bundle, figure_png
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+Alt = str | Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number from `min` to `max` in steps; whole if all four numbers are."""
+
+    min: float
+    max: float
+    step: float
+    value: float
+    label: str
+
+    def __post_init__(self) -> None:
+        """Refuse a slider that cannot be moved or starts outside its range."""
+        if not (self.min < self.max and self.step > 0):
+            raise ValueError(
+                f"a slider from {self.min} to {self.max} in steps of {self.step} "
+                "cannot move: min < max and step > 0 are needed"
+            )
+        if not self.min <= self.value <= self.max:
+            raise ValueError(
+                f"the slider {self.label!r} starts at {self.value}, outside "
+                f"{self.min} to {self.max}"
+            )
+
+    def widgets(self) -> tuple[Any, list[Any]]:
+        """The widget that holds the value, and what is shown: label, slider, number."""
+        numbers = (self.min, self.max, self.step, self.value)
+        is_whole = all(isinstance(n, int) for n in numbers)
+        kind = "Int" if is_whole else "Float"
+        settings = {
+            "min": self.min,
+            "max": self.max,
+            "step": self.step,
+            "value": self.value,
+        }
+        slider = getattr(ipywidgets, f"{kind}Slider")(
+            **settings, readout=False, layout=ipywidgets.Layout(width="20em")
+        )
+        # A twin number box: screen readers name it, and exact values can be typed.
+        number = getattr(ipywidgets, f"Bounded{kind}Text")(
+            **settings, layout=ipywidgets.Layout(width="6em")
+        )
+        ipywidgets.link((slider, "value"), (number, "value"))
+        return slider, [label_widget(self.label), slider, number]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several options, the one called `value` at first."""
+
+    options: Sequence[str]
+    value: str
+    label: str
+
+    def __post_init__(self) -> None:
+        """Refuse a first value that is no option."""
+        if self.value not in self.options:
+            raise ValueError(
+                f"the choice {self.label!r} starts at {self.value!r}, which is none of "
+                f"{list(self.options)}"
+            )
+
+    def widgets(self) -> tuple[Any, list[Any]]:
+        """The widget that holds the value, and what is shown: label and list."""
+        options = list(self.options)
+        chosen = ipywidgets.Dropdown(options=options, value=self.value)
+        return chosen, [label_widget(self.label), chosen]
+
+
+Control = Slider | Choice
+
+
+def label_widget(text: str) -> Any:
+    """The label to the left of a control."""
+    return ipywidgets.Label(text, layout=ipywidgets.Layout(width="12em"))
+
+
+def explore(
+    draw: Callable[..., Figure], *, alt: Alt, caption: str = "", **controls: Control
+) -> None:
+    """Show the figure that `draw` makes of the controls' values, redrawn as they move.
+
+    Args:
+        draw: called with one keyword a control; returns a figure.
+        alt: what the figure shows, or a function of the same keywords that says it.
+        caption: a sentence below the figure.
+        controls: a `Slider` or a `Choice` for each keyword of `draw`.
+    """
+    values = {name: control.value for name, control in controls.items()}
+    png, text = render(draw, alt, values)
+    bundle: dict[str, object] = {**figure_bundle(png, alt=text, caption=caption)}
+    if get_ipython() is not None:
+        view = build_view(draw, alt, caption, controls, (png, text))
+        bundle[WIDGET_VIEW] = view_json(view)
+    emit(bundle)
+
+
+def render(
+    draw: Callable[..., Figure], alt: Alt, values: dict[str, Any]
+) -> tuple[bytes, str]:
+    """PNG and alt text of the figure at these values. The figure is closed."""
+    fig = draw(**values)
+    if not isinstance(fig, Figure):
+        raise ValueError(
+            f"draw() returned {type(fig).__name__}, but a matplotlib Figure was "
+            "expected: end it with `return fig`"
+        )
+    try:
+        # Uncropped, so that the picture keeps its size while the controls move.
+        png = figure_png(fig, is_cropped=False)
+    finally:
+        plt.close(fig)
+    return png, alt(**values) if callable(alt) else alt
+
+
+def build_view(
+    draw: Callable[..., Figure],
+    alt: Alt,
+    caption: str,
+    controls: dict[str, Control],
+    first: tuple[bytes, str],
+) -> Any:
+    """The widget: a row a control, the picture, its alt text, the caption."""
+    image = ipywidgets.Image(value=first[0], format="png")
+    text = ipywidgets.HTML(described(first[1]))
+    holders, rows = {}, []
+    for name, control in controls.items():
+        holders[name], shown = control.widgets()
+        rows.append(ipywidgets.HBox(shown))
+
+    def redraw(_: Any) -> None:
+        try:
+            values = {name: holder.value for name, holder in holders.items()}
+            image.value, words = render(draw, alt, values)
+            text.value = described(words)
+        except Exception as error:  # noqa: BLE001  an error in a callback is lost
+            text.value = failed(error)
+
+    for holder in holders.values():
+        holder.observe(redraw, names="value")
+    below = [ipywidgets.HTML(html.escape(caption))] if caption else []
+    return ipywidgets.VBox([*rows, image, text, *below])
+
+
+def described(alt: str) -> str:
+    """The alt text as HTML for the widget: `ipywidgets.Image` itself has none."""
+    return f'<p role="status"><small>{html.escape(alt)}</small></p>'
+
+
+def failed(error: Exception) -> str:
+    """What went wrong while drawing, as HTML for the widget."""
+    words = html.escape(f"{type(error).__name__}: {error}")
+    return f'<p role="alert"><strong>The figure was not drawn.</strong> {words}</p>'
+
+
+def view_json(view: Any) -> dict[str, object]:
+    """The MIME content by which a front end finds the widget."""
+    return {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
