@@ -1,6 +1,6 @@
 """Checking: are the notebooks on disk what their sources say, and did they run?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -11,6 +11,7 @@ from builder.library import Library
 from builder.lint import lint_result, lint_script
 from builder.notebook import (
     carry_outputs,
+    code_cells,
     read_notebook,
     same_code,
     to_text,
@@ -19,6 +20,7 @@ from builder.notebook import (
 from builder.outputs import refuse_size
 from builder.targets import Product, Target, make_product
 
+RUN = ("outputs", "execution_count")
 CHECKPOINTS = ".ipynb_checkpoints"
 
 
@@ -41,16 +43,25 @@ def drift(product: Product) -> Iterator[str]:
         yield f"{target.name}: not built yet; {remedy(product)}"
         return
     if not same_code(old, target.notebook):
-        yield f"{first_difference(old, target)}; {remedy(product)}"
+        yield f"{first_difference(old, target, skip=RUN)}; {remedy(product)}"
         return
     carry_outputs(old, target.notebook)
     share_check_outputs(product)
     for each in product.targets:
         yield from file_problems(each, product)
     if not was_executed(old):
-        yield f"{target.name}: has code cells that never ran; {remedy(product)}"
+        yield f"{target.name}: has cells that never ran; {remedy(product)}"
+    elif is_silent(old):
+        yield f"{target.name}: its outputs are missing; {remedy(product)} --force"
     elif not product.released:
         yield from lint_result(old, target.name, product.script.stem)
+
+
+def is_silent(notebook: NotebookNode) -> bool:
+    """Whether an output that has to be there is missing: any at all, or a check's."""
+    cells = code_cells(notebook)
+    checks = [cell for cell in cells if "check" in cell.metadata.get("tags", [])]
+    return not (any(c.outputs for c in cells) and all(c.outputs for c in checks))
 
 
 def file_problems(target: Target, product: Product) -> Iterator[str]:
@@ -66,14 +77,21 @@ def file_problems(target: Target, product: Product) -> Iterator[str]:
 
 def remedy(product: Product) -> str:
     """What to do about a notebook that is not as its source says."""
-    return f"run `python source/build.py {product.script.stem}`"
+    return f"run: python source/build.py {product.script.stem}"
 
 
-def first_difference(old: NotebookNode, target: Target) -> str:
-    """The first cell in which a file differs from its source, and in what."""
+def first_difference(
+    old: NotebookNode, target: Target, *, skip: Collection[str] = ()
+) -> str:
+    """The first cell in which a file differs from its source, and in what.
+
+    What is in `skip` is no difference: before code cells agree, outputs cannot.
+    """
     new = target.notebook
     for number, (a, b) in enumerate(zip(old.cells, new.cells, strict=False), start=1):
-        keys = [key for key in sorted({*a, *b}) if a.get(key) != b.get(key)]
+        keys = [
+            key for key in sorted({*a, *b}.difference(skip)) if a.get(key) != b.get(key)
+        ]
         if keys:
             begin = b.source.strip().partition("\n")[0]
             return (

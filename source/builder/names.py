@@ -51,7 +51,8 @@ def free_names(source: str) -> set[str]:
         symbol.get_name()
         for table in scopes(top)
         for symbol in table.get_symbols()
-        if symbol.is_referenced() and (table is top or symbol.is_global())
+        if symbol.is_declared_global()
+        or (symbol.is_referenced() and (table is top or symbol.is_global()))
     }
     return used - bound - KNOWN
 

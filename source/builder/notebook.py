@@ -68,7 +68,7 @@ def read_notebook(path: Path, shown: str) -> NotebookNode | None:
         return None
     try:
         return NotebookNode(nbformat.read(path, as_version=4))
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, KeyError) as error:
+    except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
         raise BuildError(
             f"{shown}: not a notebook; delete it and build again"
         ) from error

@@ -19,8 +19,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 LIMIT = 1_000_000  # bytes of a notebook
 BASE64 = re.compile(r"(?<=base64,)[A-Za-z0-9+/=\s]+")
 MACHINE = (
-    (re.compile(r"(?:/[^\s'\":/]+)*/site-packages/"), ""),
-    (re.compile(r"(?:/[^\s'\":/]+)+/lib(?:64)?/python3\.\d+/"), ""),
+    (re.compile(r"~?(?:/[^\s'\":/]+)*/site-packages/"), ""),
+    (re.compile(r"~?(?:/[^\s'\":/]+)*/lib(?:64)?/python3\.\d+/"), ""),
     (re.compile(r"(?:/[^\s'\":/]+)*/ipykernel_\d+/\d+\.py"), "<this cell>"),
 )
 
@@ -62,7 +62,9 @@ def last_state(line: str) -> str:
 
 def without_paths(text: str, root: Path) -> str:
     """A traceback or warning with its files named without this machine's folders."""
-    text = text.replace(f"{root}/", "")
+    short = str(root).replace(str(Path.home()), "~", 1)  # as IPython prints it
+    for folder in (str(root), short):
+        text = text.replace(f"{folder}/", "")
     for pattern, name in MACHINE:
         text = pattern.sub(name, text)
     return text

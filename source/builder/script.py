@@ -53,15 +53,12 @@ def read_script(path: Path, name: str) -> Script:
     nodes = jupytext.reads(text, fmt=PERCENT).cells
     lines = marker_lines(text, len(nodes))
     cells = [
-        Cell(
-            kind="code" if node.cell_type == "code" else "markdown",
-            source=node.source,
-            tags=tuple(node.metadata.get("tags", ())),
-            number=number,
-            line=line,
-        )
-        for number, (node, line) in enumerate(zip(nodes, lines, strict=True), start=1)
+        Cell(node.cell_type, node.source, tuple(node.metadata.get("tags", ())), *place)
+        for node, *place in zip(nodes, range(1, len(nodes) + 1), lines, strict=True)
     ]
+    for cell in cells:
+        if cell.kind not in ("code", "markdown"):
+            raise BuildError(f"{name}, {cell.where}: {cell.kind}; make it Markdown")
     while cells and is_for_tools(cells[0]):
         del cells[0]
     script = Script(name, path, tuple(cells))
