@@ -6,7 +6,7 @@ from typing import Any
 
 from builder.course import BuildError
 from builder.cut import BEGIN
-from builder.names import bindings, parse
+from builder.names import VALUE, bindings, parse
 from builder.script import Cell, Script
 
 TOTAL = 10
@@ -15,12 +15,16 @@ Metadata = dict[str, Any]
 
 @dataclass(frozen=True)
 class Task:
-    """One task: what its answer is called, its points, its two cells by number."""
+    """One task: what its answer is called, its points, its two cells by number.
+
+    A question is answered by a value, any other task by a function or a class.
+    """
 
     name: str
     points: int
     answer: int
     check: int
+    is_question: bool = False
 
 
 def read_tasks(script: Script) -> list[Task]:
@@ -51,14 +55,14 @@ def read_task(script: Script, cell: Cell, check: Cell) -> Task:
     """One task from its cell and its check's cell."""
     if BEGIN not in [line.strip() for line in cell.source.splitlines()]:
         raise script.error(cell, f"a task without `{BEGIN}`; mark what is to be cut")
-    names = [
-        name for name, binding in bindings(parse(cell.source)) if not binding.module
-    ]
+    names = [each for each in bindings(parse(cell.source)) if not each[1].module]
     if not names:
         raise script.error(
             cell, "a task defines a function, a class or a value; none here"
         )
-    return Task(names[0], read_points(script, cell), cell.number, check.number)
+    name, binding = names[0]
+    points = read_points(script, cell)
+    return Task(name, points, cell.number, check.number, binding == VALUE)
 
 
 def read_points(script: Script, cell: Cell) -> int:

@@ -90,6 +90,16 @@ def share_check_outputs(product: Product) -> None:
         for solved, released in pairs:
             if "check" in released.metadata.get("tags", []):
                 released.outputs = copy.deepcopy(solved.outputs)
+                if released.metadata.nbgrader.grade_id in product.questions:
+                    hide_explanation(released)
+
+
+def hide_explanation(check: NotebookNode) -> None:
+    """Keep the first sentence of a question's check: the next ones tell the answer."""
+    for output in check.outputs:
+        if output.output_type == "stream":
+            first, stop, _ = output.text.partition(". ")
+            output.text = f"{first}.\n" if stop else first
 
 
 def write_changed(target: Target) -> bool:

@@ -33,11 +33,13 @@ class Product:
         script: the cells as read, before anything is shown or cut.
         executed: the one that is run: the lesson, or the solution.
         released: of an assignment, the learner's file and the grader's copy of it.
+        questions: the grade_ids of checks whose answer is a value.
     """
 
     script: Script
     executed: Target
     released: tuple[Target, ...] = ()
+    questions: frozenset[str] = frozenset()
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -57,7 +59,8 @@ def make_product(course: Course, library: Library, path: Path) -> Product:
     pristine = replace(learners, path=course.released / f"{path.stem}.ipynb")
     pristine = replace(pristine, name=course.shown(pristine.path))
     solution = target(course, whole, "solutions", marks(whole, tasks))
-    return Product(script, solution, (learners, pristine))
+    questions = frozenset(f"check_{task.name}" for task in tasks if task.is_question)
+    return Product(script, solution, (learners, pristine), questions)
 
 
 def marks(script: Script, tasks: list[Task]) -> dict[int, dict[str, Any]]:

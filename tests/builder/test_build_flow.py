@@ -102,7 +102,7 @@ def test_released_checks_alone_show_what_a_right_answer_prints(built):
     }
     assert shown == {
         "check_thrice": "thrice: right\n",
-        "check_answer": "answer: right\n",
+        "check_answer": "answer: right.\n",
     }
     assert all(cell.execution_count is None for cell in code(notebook))
     release, pristine = (built.root / name for name in (RELEASE_FILE, PRISTINE_FILE))
