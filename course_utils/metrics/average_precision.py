@@ -1,0 +1,149 @@
+"""One class at one threshold: matching, the precision-recall curve, and its area.
+
+What a lesson needs to see how average precision comes about. `coco.py` does the same
+for all classes and thresholds at once, with crowds and sizes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_utils.ops.boxes import box_iou
+
+MatchingRule = Literal["coco", "voc"]
+Method = Literal["voc2007", "voc2010", "coco"]
+
+
+class Matches(NamedTuple):
+    """The detections of one class in all images, by falling score."""
+
+    scores: Tensor  # (D,)
+    hits: Tensor  # (D,) bool, whether each found an object of its own
+    num_truths: int  # how many objects there were to find
+
+
+class PrecisionRecall(NamedTuple):
+    """After each detection, what share of objects is found, and of detections right."""
+
+    recall: Tensor  # (D,) float64
+    precision: Tensor  # (D,) float64
+
+
+def match_boxes(
+    boxes: Tensor,
+    truth: Tensor,
+    *,
+    iou_threshold: float = 0.5,
+    rule: MatchingRule = "coco",
+) -> Tensor:
+    """Which detections of one class in one image find an object of their own.
+
+    In turn, each detection claims the object that it overlaps most, and hits if nobody
+    did before and the IoU is at least the threshold. By VOC's rule it asks for that one
+    object alone; by COCO's rule, for the best of those still free.
+
+    Args:
+        boxes: (D, 4) xyxy detections, by falling score.
+        truth: (T, 4) xyxy objects.
+        iou_threshold: least IoU of a hit.
+        rule: "coco" or "voc".
+
+    Returns (D,) bool.
+    """
+    if rule not in ("coco", "voc"):
+        raise ValueError(f'rule is {rule!r}, but "coco" or "voc" was expected')
+    iou = box_iou(boxes, truth)  # (D, T)
+    hits = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
+    free = torch.ones(len(truth), dtype=torch.bool, device=boxes.device)
+    for i in range(len(boxes) if len(truth) else 0):
+        best = (iou[i] * free if rule == "coco" else iou[i]).argmax()
+        hits[i] = free[best] & (iou[i, best] >= iou_threshold)
+        free[best] &= ~hits[i]
+    return hits
+
+
+def match_detections(
+    predictions: Sequence[Mapping[str, Tensor]],
+    targets: Sequence[Mapping[str, Tensor]],
+    *,
+    label: int,
+    iou_threshold: float = 0.5,
+    rule: MatchingRule = "coco",
+) -> Matches:
+    """Which detections of one class are hits, over all images, by falling score.
+
+    Args:
+        predictions: for each image, `boxes` (D, 4) xyxy, `scores` (D,), `labels` (D,).
+        targets: for each image, `boxes` (T, 4) xyxy and `labels` (T,).
+        label: the class to look at.
+        iou_threshold: least IoU of a hit.
+        rule: "coco" or "voc", as in `match_boxes`.
+    """
+    scores, hits, num_truths = [torch.zeros(0)], [torch.zeros(0, dtype=torch.bool)], 0
+    for prediction, target in zip(predictions, targets, strict=True):
+        here = (prediction["labels"] == label).nonzero().squeeze(1)
+        order = prediction["scores"][here].argsort(descending=True, stable=True)
+        boxes = prediction["boxes"][here[order]]
+        truth = target["boxes"][target["labels"] == label]
+        scores.append(prediction["scores"][here[order]])
+        hits.append(match_boxes(boxes, truth, iou_threshold=iou_threshold, rule=rule))
+        num_truths += len(truth)
+    by_score = torch.cat(scores).argsort(descending=True, stable=True)
+    return Matches(torch.cat(scores)[by_score], torch.cat(hits)[by_score], num_truths)
+
+
+def precision_recall(hits: Tensor, num_truths: int) -> PrecisionRecall:
+    """Recall and precision after each detection.
+
+    Args:
+        hits: (D,) bool, by falling score.
+        num_truths: how many objects there were to find. Raises ValueError if none:
+            then recall has no meaning, and COCO leaves the class out.
+    """
+    if num_truths < 1:
+        raise ValueError(
+            f"num_truths is {num_truths}, but at least 1 object was expected: "
+            "leave out classes that are in no image"
+        )
+    found = hits.double().cumsum(0)  # (D,)
+    made = torch.arange(1, len(hits) + 1, device=hits.device)
+    return PrecisionRecall(found / num_truths, found / made)
+
+
+def average_precision(recall: Tensor, precision: Tensor, *, method: Method) -> float:
+    """Area under a precision-recall curve, read as a benchmark reads it.
+
+    First, precision at a recall becomes the best precision at that recall or more.
+
+    Args:
+        recall: (D,) rising, as from `precision_recall`.
+        precision: (D,).
+        method: "voc2007" takes the mean at recall 0, 0.1, ... 1; "coco" at 0, 0.01,
+            ... 1; "voc2010" takes the whole area.
+
+    Returns a value in [0, 1]; 0 where there are no detections.
+    """
+    envelope = precision.flip(0).cummax(0).values.flip(0)  # (D,)
+    if method == "voc2010":
+        steps = recall.diff(prepend=recall.new_zeros(1))
+        return float((steps * envelope).sum())
+    grid = recall_grid(method).to(recall)
+    # A last place of precision 0 stands for the recall that was never reached.
+    padded = torch.cat([envelope, envelope.new_zeros(1)])
+    return float(padded[torch.searchsorted(recall.contiguous(), grid)].mean())
+
+
+def recall_grid(method: Method) -> Tensor:
+    """Where a benchmark reads the precision: (11,) or (101,) float64 from 0 to 1."""
+    if method == "voc2007":
+        return torch.arange(11, dtype=torch.float64) / 10
+    if method == "coco":
+        # Not arange / 100: it differs in the last bit, so that a recall of 7 / 100
+        # would count at 0.07, which pycocotools does not do.
+        return torch.from_numpy(np.linspace(0, 1, 101))
+    raise ValueError(
+        f'method is {method!r}, but "voc2007", "voc2010" or "coco" was expected'
+    )
