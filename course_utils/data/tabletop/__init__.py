@@ -1,15 +1,19 @@
 """The tabletop: generated scenes of solids on a floor, with exact truth."""
 
 from course_utils.data.tabletop.dataset import Tabletop
+from course_utils.data.tabletop.keypoints import KEYPOINT_NAMES
 from course_utils.data.tabletop.make import make_scene
 from course_utils.data.tabletop.names import CLASS_NAMES, SEMANTIC_NAMES, TRUTHS, VOID
 from course_utils.data.tabletop.render import FAR
 from course_utils.data.tabletop.scene import Camera, Scene, Solid, Stage
 from course_utils.data.tabletop.truth import Rendering, render
+from course_utils.data.tabletop.words import RELATIONS
 
 __all__ = [
     "CLASS_NAMES",
     "FAR",
+    "KEYPOINT_NAMES",
+    "RELATIONS",
     "SEMANTIC_NAMES",
     "TRUTHS",
     "VOID",

@@ -11,6 +11,7 @@ from course_utils.data.tabletop import truth as pixels
 from course_utils.data.tabletop.make import make_scene
 from course_utils.data.tabletop.names import CLASS_NAMES, TRUTHS
 from course_utils.data.tabletop.scene import Scene
+from course_utils.data.tabletop.target import Detail, make_target
 
 SPLITS = ("train", "test")
 Transforms = Callable[[Any, dict[str, Any]], tuple[Any, dict[str, Any]]]
@@ -33,6 +34,8 @@ class Tabletop(Dataset[tuple[tv_tensors.Image, dict[str, Any]]]):
         min_solids: fewest solids drawn for a scene.
         max_solids: most solids drawn for a scene, at most 8.
         classes: class names that may stand in the scenes.
+        grid: voxels a side.
+        points: surface samples a solid.
         transforms: a torchvision.transforms.v2 transform of (image, target).
     """
 
@@ -47,12 +50,15 @@ class Tabletop(Dataset[tuple[tv_tensors.Image, dict[str, Any]]]):
         min_solids: int = 1,
         max_solids: int = 8,
         classes: Sequence[str] = CLASS_NAMES[1:],
+        grid: int = 24,
+        points: int = 1024,
         transforms: Transforms | None = None,
     ) -> None:
         """Check the settings; scenes are made when they are asked for."""
         _check(length, split, size, seed, truth)
         self.length, self.split, self.size, self.seed = length, split, size, seed
         self.truth, self.transforms = tuple(truth), transforms
+        self.detail = Detail(grid, points)
         self.settings: dict[str, Any] = {
             "min_solids": min_solids,
             "max_solids": max_solids,
@@ -76,11 +82,9 @@ class Tabletop(Dataset[tuple[tv_tensors.Image, dict[str, Any]]]):
 
     def __getitem__(self, index: int) -> tuple[tv_tensors.Image, dict[str, Any]]:
         """The image and target of one scene."""
-        from course_utils.data.tabletop.target import make_target
-
         rendering = self.rendering(index)
         image = tv_tensors.Image(torch.from_numpy(rendering.image).float() / 255)
-        target = make_target(rendering, self.truth)
+        target = make_target(rendering, self.truth, detail=self.detail)
         target["image_id"] = range(self.length)[index]
         if self.transforms is not None:
             return self.transforms(image, target)

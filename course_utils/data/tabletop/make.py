@@ -63,8 +63,11 @@ def make_scene(
     unknown = [name for name in classes if name not in CLASS_NAMES[1:]]
     if unknown or not classes:
         raise ValueError(f"classes {unknown or 'empty'}: choose from {CLASS_NAMES[1:]}")
+    seed = (seed,) if isinstance(seed, int) else tuple(seed)
+    if not seed or min(seed) < 0:
+        raise ValueError(f"seed={seed}: expected whole numbers of 0 or more")
     dice = Dice(seed)
-    scene = Scene(_camera(dice), _stage(dice))
+    scene = Scene(_camera(dice), _stage(dice), seed=seed)
     for _ in range(dice.count(min_solids, max_solids)):
         solid = _place_solid(dice, scene, dice.pick(list(classes)))
         if solid is not None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.data.tabletop.scene import Scene, Solid, rotate
+from course_utils.data.tabletop.scene import Scene, Solid
 from course_utils.data.tabletop.surfaces import Floats
 
 # What a pixel sees: 0, 1, ... count the solids; the rest of the world is below zero.
@@ -90,13 +90,13 @@ def cast(scene: Scene, size: int) -> Hits:
 def cast_solid(scene: Scene, solid: Solid, directions: Floats) -> Floats:
     """t (...) at which rays (3, ...) from the camera meet a solid, or inf."""
     origin = solid.to_object(np.array(scene.camera.position)[:, None])
-    local = rotate(solid.rotation.T, directions.reshape(3, -1))
+    local = solid.turn_to_object(directions.reshape(3, -1))
     return solid.surface.intersect(origin, local).reshape(directions.shape[1:])
 
 
 def world_normals(solid: Solid, points: Floats) -> Floats:
     """Unit outward normals (3, M) of a solid at world points on it."""
-    return rotate(solid.rotation, solid.surface.normal(solid.to_object(points)))
+    return solid.turn_to_world(solid.surface.normal(solid.to_object(points)))
 
 
 def _cast_stage(

@@ -78,9 +78,14 @@ class Solid:
         return CLASS_NAMES[self.label]
 
     @property
+    def heading(self) -> tuple[float, float]:
+        """Cosine and sine of the yaw."""
+        return round(math.cos(self.yaw), 9), round(math.sin(self.yaw), 9)
+
+    @property
     def rotation(self) -> Floats:
         """R (3, 3), object to world."""
-        c, s = round(math.cos(self.yaw), 9), round(math.sin(self.yaw), 9)
+        c, s = self.heading
         return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
     @property
@@ -95,13 +100,25 @@ class Solid:
         round_about = self.name in ("sphere", "cylinder", "cone")
         return x if round_about else math.sqrt(x * x + y * y)
 
+    def turn_to_world(self, vectors: Floats) -> Floats:
+        """Vectors (3, M) of the object's frame along the axes of the world."""
+        c, s = self.heading
+        x, y, z = vectors
+        return np.stack([c * x - s * y, s * x + c * y, z])
+
+    def turn_to_object(self, vectors: Floats) -> Floats:
+        """Vectors (3, M) of the world along the axes of the object's frame."""
+        c, s = self.heading
+        x, y, z = vectors
+        return np.stack([c * x + s * y, c * y - s * x, z])
+
     def to_world(self, points: Floats) -> Floats:
         """World coordinates of object points (3, M)."""
-        return rotate(self.rotation, points) + self.translation[:, None]
+        return self.turn_to_world(points) + self.translation[:, None]
 
     def to_object(self, points: Floats) -> Floats:
         """Object coordinates of world points (3, M)."""
-        return rotate(self.rotation.T, points - self.translation[:, None])
+        return self.turn_to_object(points - self.translation[:, None])
 
     def corners(self) -> Floats:
         """The 8 corners (3, 8) of its bounding box, in the world."""
@@ -139,3 +156,4 @@ class Scene:
     camera: Camera
     stage: Stage
     solids: list[Solid] = field(default_factory=list)
+    seed: tuple[int, ...] = (0,)

@@ -13,7 +13,7 @@ from course_utils.data.tabletop.render import (
     Hits,
     window_of,
 )
-from course_utils.data.tabletop.scene import Color, Scene, Solid, rotate
+from course_utils.data.tabletop.scene import Color, Scene, Solid
 from course_utils.data.tabletop.surfaces import Floats, dot
 
 LIFT = 1e-3  # metres off the surface at which a shadow ray starts
@@ -72,7 +72,7 @@ def shadows(scene: Scene, hits: Hits) -> NDArray[np.bool_]:
 
 def _blocked(solid: Solid, start: Floats, lamp: Floats) -> NDArray[np.bool_]:
     """Whether rays from (3, M) points toward the lamp meet a solid."""
-    direction = rotate(solid.rotation.T, lamp)
+    direction = solid.turn_to_object(lamp)
     # Most rays pass by: ask the shape only about those near its bounding sphere.
     local = solid.to_object(start)
     along = dot(local, direction)

@@ -8,7 +8,7 @@ import numpy as np
 from course_utils.data.tabletop.meshes import Mesh, torus_mesh
 from course_utils.data.tabletop.surfaces import Floats, dot, slab
 
-STEPS = 48
+STEPS = 32
 CLOSE = 1e-8
 
 
@@ -42,14 +42,13 @@ class Torus:
         ray, end = np.broadcast_to(direction, shape)[:, alive], leave[alive]
         t = np.maximum(enter[alive], 0.0)
         for _ in range(STEPS):
-            points = start + t * ray
-            gap = self.distance(points)
-            found = gap < CLOSE
+            gap, closing = self._approach(start + t * ray, ray)
+            found = np.abs(gap) < CLOSE
             hits[alive[found]] = t[found]
             keep = ~found & (t < end)
             if not keep.any():
                 break
-            t = t + self._step(points, ray, gap)
+            t = t + self._step(gap, closing)
             alive, t, end = alive[keep], t[keep], end[keep]
             start, ray = start[:, keep], ray[:, keep]
         return hits / length
@@ -64,10 +63,19 @@ class Torus:
         enter = np.maximum(np.maximum(x0, y0), z0)
         return enter, np.minimum(np.minimum(x1, y1), z1)
 
-    def _step(self, points: Floats, ray: Floats, gap: Floats) -> Floats:
-        """The distance itself, or up to four times it where the tube is near."""
-        closing = np.maximum(-dot(self.normal(points), ray), 0.25)
-        return np.where(gap < 0.1 * self.minor, gap / closing, gap)
+    def _approach(self, points: Floats, ray: Floats) -> tuple[Floats, Floats]:
+        """Distance to the surface, and how fast it shrinks along the ray."""
+        x, y, z = points
+        ring = np.sqrt(x * x + z * z)
+        q = ring - self.major
+        length = np.sqrt(q * q + y * y)
+        slope = (q / ring) * (x * ray[0] + z * ray[2]) + y * ray[1]
+        return length - self.minor, -slope / length
+
+    def _step(self, gap: Floats, closing: Floats) -> Floats:
+        """The distance; near the tube Newton's step, at most a quarter of the tube."""
+        newton = np.minimum(gap / np.maximum(closing, 0.03), 0.25 * self.minor)
+        return np.where(gap < 0.25 * self.minor, newton, gap)
 
     def distance(self, points: Floats) -> Floats:
         """Distance to the circle inside the tube, less the tube's radius."""
