@@ -39,11 +39,10 @@ def main(
         course = read_course(root)
         library = Library(course.root, course.package)
         paths = select(course, names or [])
-        good = (
-            check_all(course, library, paths, console, whole=not names)
-            if check
-            else build_all(course, library, paths, console, force=force)
-        )
+        if check:
+            good = check_all(course, library, paths, console, whole=not names)
+        else:
+            good = build_all(course, library, paths, console, force=force)
     except BuildError as error:
         console.print(str(error))
         good = False

@@ -6,7 +6,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
@@ -19,7 +18,6 @@ from nbclient.exceptions import (
 from nbformat import NotebookNode
 
 from builder.course import BuildError
-from builder.notebook import code_cells
 
 SECONDS = 1800  # a cell; a lesson takes minutes at most
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -57,14 +55,7 @@ def execute(
     COURSE_BUDGET is laptop unless it is set. Raises BuildError, naming the cell, where
     a cell raises without the tag `raises-exception`, hangs, or takes the kernel down.
     """
-    running = [0]
-
-    def started(cell: NotebookNode, cell_index: int) -> None:
-        running[0] = cell_index
-
-    def done(**_: Any) -> None:
-        on_cell()
-
+    running: list[NotebookNode] = []
     with tempfile.TemporaryDirectory(prefix="build-") as private:
         client = NotebookClient(
             notebook,
@@ -72,17 +63,16 @@ def execute(
             timeout=timeout,
             record_timing=False,
             resources={"metadata": {"path": str(folder)}},
-            on_cell_execute=started,
-            on_cell_executed=done,
+            on_cell_execute=lambda cell, cell_index: running.append(cell),
+            on_cell_executed=lambda **_: on_cell(),
         )
         try:
             client.execute(env=environment(root, private), cleanup_kc=True)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            cell = notebook.cells[running[0]]
-            number = 1 + [each.id for each in code_cells(notebook)].index(cell.id)
+            number = len([each for each in running if each.cell_type == "code"])
             raise BuildError(
                 f"{name}, code cell {number} {explain(error, timeout)}\n"
-                f"    {first_line(cell.source)}\n{last_lines(error)}"
+                f"    {first_line(running[-1].source)}\n{last_lines(error)}"
             ) from error
 
 

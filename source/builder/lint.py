@@ -14,6 +14,7 @@ FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^(#{1,6})\s+\S", re.MULTILINE)
 FOLDED = re.compile(r"<details.*?</details>", re.DOTALL)
 PICTURE = re.compile(r"!\[\s*\]\(|<img(?![^>]*\balt=[\"'][^\"'])[^>]*>")
+KNOWN = "parameters, show, task, points:2, check, raises-exception, stderr, hide-input"
 TAGS = re.compile(
     r"parameters|show|task|points:.*|check|raises-exception|stderr|nbval-.*|"
     r"(hide|remove)-(input|output|cell)"
@@ -29,7 +30,7 @@ def lint_script(script: Script) -> Iterator[str]:
             yield from lint_markdown(script, cell)
         for tag in cell.tags:
             if not TAGS.fullmatch(tag):
-                yield remark(script, cell, f"unknown tag {tag!r}; see builder/lint.py")
+                yield remark(script, cell, f"unknown tag {tag!r}; known: {KNOWN}")
     if script.path.parent.name == "lessons":
         yield from lint_lesson(script)
     else:
