@@ -1,0 +1,42 @@
+"""Grading one file: read, restore, run, judge. Each part can be replaced alone."""
+
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from course_utils.grading.assignment import shipped
+from course_utils.grading.restore import restore
+from course_utils.grading.run import GraderError, Limits, run
+from course_utils.grading.submission import (
+    UngradableError,
+    find_assignment,
+    named_assignment,
+    read_submission,
+)
+from course_utils.grading.verdict import Grade, judge, refused
+
+
+def grade_file(
+    path: Path,
+    *,
+    released: Traversable | None = None,
+    limits: Limits | None = None,
+    seed: int | None = None,
+) -> Grade:
+    """The grade of a learner's notebook. The file is read and never written.
+
+    Args:
+        path: the notebook.
+        released: a folder of released assignments; those of the package by default.
+        limits: the time for a cell and for the file.
+        seed: for the random cases of the checks; theirs by default.
+    """
+    folder = released if released is not None else shipped()
+    limits = limits or Limits()
+    try:
+        cells = read_submission(path)
+        restored = restore(find_assignment(path, cells, folder), cells)
+        return judge(
+            str(path), restored, run(restored, limits=limits, seed=seed), limits
+        )
+    except (UngradableError, GraderError) as error:
+        return refused(str(path), str(error), named_assignment(path, folder))

@@ -1,0 +1,213 @@
+"""Running a restored notebook under nbval, in a process of its own, within limits.
+
+A cell that hangs or ends the kernel costs only its own task: it is replaced by the stub
+and what is not decided yet runs again.
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from course_utils.grading.assignment import Cell
+from course_utils.grading.nbval_events import EVENTS_VARIABLE
+from course_utils.grading.processes import Family, is_alive, pytest_command
+from course_utils.grading.restore import Restored, to_notebook
+
+SEED_VARIABLE = "COURSE_CHECK_SEED"  # as in checks/check.py, which imports torch
+POLL_SECONDS = 0.05
+START_SECONDS = 120.0
+
+
+class GraderError(RuntimeError):
+    """The grader itself could not do its work; the submission is not to blame."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds: for one cell, and for the whole file with all its repetitions."""
+
+    cell: float = 60.0
+    total: float = 600.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one cell ended.
+
+    Attributes:
+        kind: "passed" or "failed" as nbval says; "timeout" or "died" where it was the
+            cell that ran then; "not run" where the time for the file was over.
+        error: the name of the exception, or "".
+        message: the text of the exception.
+        printed: the end of what the cell printed.
+    """
+
+    kind: Literal["passed", "failed", "timeout", "died", "not run"]
+    error: str = ""
+    message: str = ""
+    printed: str = ""
+
+
+@dataclass
+class Round:
+    """What one run of the notebook showed: outcomes by `grade_id`, and who ended it."""
+
+    outcomes: dict[str, Outcome]
+    guilty: str = ""
+    kind: Literal["timeout", "died"] = "timeout"
+
+
+def run(
+    restored: Restored, *, limits: Limits, seed: int | None = None
+) -> dict[str, Outcome]:
+    """The outcome of each code cell, by `grade_id`.
+
+    Raises GraderError if no kernel can be started.
+    """
+    deadline = time.monotonic() + limits.total
+    owners = {task.check: task.name for task in restored.assignment.tasks}
+    cells = [cell for cell in restored.cells if cell.kind == "code"]
+    decided: dict[str, Outcome] = {}
+    for _ in range(len(cells) + 1):  # each further round has one guilty cell less
+        latest = run_once(cells, limits=limits, deadline=deadline, seed=seed)
+        decided = latest.outcomes | decided
+        if not latest.guilty:
+            break
+        answer = owners.get(latest.guilty, latest.guilty)
+        decided[answer] = decided[latest.guilty] = Outcome(latest.kind)
+        if time.monotonic() >= deadline or is_given(restored, answer):
+            break
+        settled = {c for c, name in owners.items() if c in decided or name == answer}
+        cells = [without(cell, answer, settled, restored) for cell in cells]
+    return {c.grade_id: decided.get(c.grade_id, Outcome("not run")) for c in cells}
+
+
+def is_given(restored: Restored, grade_id: str) -> bool:
+    """Whether a cell belongs to the assignment and is no answer."""
+    return grade_id not in restored.answers and grade_id not in restored.own
+
+
+def without(cell: Cell, guilty: str, settled: set[str], restored: Restored) -> Cell:
+    """A cell for the next round: a guilty one as released, a settled check empty."""
+    if cell.grade_id in settled:
+        return replace(cell, source="")
+    if cell.grade_id != guilty:
+        return cell
+    is_own = guilty in restored.own
+    return replace(cell, source="" if is_own else restored.assignment.source(guilty))
+
+
+def run_once(
+    cells: list[Cell], *, limits: Limits, deadline: float, seed: int | None
+) -> Round:
+    """Run all cells in a fresh kernel until they end or one breaks a limit."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name).resolve()
+        events = folder / "grader" / "events.jsonl"
+        work = folder / "work"
+        for each in (events.parent, work):
+            each.mkdir()
+        notebook = json.dumps(to_notebook(cells))
+        (work / "submission.ipynb").write_text(notebook, encoding="utf-8")
+        (events.parent / "pytest.ini").write_text("[pytest]\n")
+        settings = {
+            EVENTS_VARIABLE: str(events),
+            "IPYTHONDIR": str(events.parent / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(events.parent / "runtime"),
+        }
+        if seed is not None:
+            settings[SEED_VARIABLE] = str(seed)
+        command = nbval_command(events.parent / "pytest.ini", work)
+        family = Family(command, folder=work, settings=settings)
+        try:
+            return watch(family, events, limits=limits, deadline=deadline)
+        finally:
+            family.end()
+
+
+def nbval_command(settings: Path, work: Path) -> list[str]:
+    """nbval on the notebook in `work`, whatever the user's own pytest settings are."""
+    return pytest_command(
+        "submission.ipynb",
+        *("-c", str(settings), "--rootdir", str(work), "--noconftest"),
+        *("-p", "no:cacheprovider", "-p", "nbval.plugin"),
+        *("-p", "course_utils.grading.nbval_events"),
+        *("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "1e6"),
+        *("--nbval-kernel-startup-timeout", str(START_SECONDS), "-q", "--color=no"),
+    )
+
+
+def watch(family: Family, events: Path, *, limits: Limits, deadline: float) -> Round:
+    """Follow the events until the run ends, its kernel dies, or the time is over."""
+    started = changed = time.monotonic()
+    state = Progress()
+    while True:
+        has_ended = family.process.poll() is not None
+        is_dead = state.kernel is not None and not is_alive(state.kernel)
+        if state.read(events):  # read after looking, so that a last word is heard
+            changed = time.monotonic()
+        now = time.monotonic()
+        if state.current and (has_ended or is_dead or state.lost_kernel):
+            return Round(state.outcomes, state.blamed(), "died")
+        if has_ended:
+            return finished(family, state)
+        if state.current and (now - changed > limits.cell or now > deadline):
+            return Round(state.outcomes, state.current, "timeout")
+        if not state.outcomes and not state.current and now - started > START_SECONDS:
+            raise GraderError("No notebook kernel answers on this computer.")
+        time.sleep(POLL_SECONDS)
+
+
+def finished(family: Family, state: "Progress") -> Round:
+    """The round of a run that came to its end."""
+    if state.outcomes:
+        return Round(state.outcomes)
+    tail = family.output.read_text(encoding="utf-8", errors="replace")[-1500:]
+    raise GraderError(f"The notebook could not be run under nbval:\n{tail}")
+
+
+class Progress:
+    """What the events have told so far."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.outcomes: dict[str, Outcome] = {}
+        self.current = ""
+        self.previous = ""
+        self.kernel: int | None = None
+        self.lost_kernel = False
+        self.lines = 0
+
+    def read(self, events: Path) -> bool:
+        """Take in the lines that are new and whole; whether there were any."""
+        if not events.exists():
+            return False
+        lines = events.read_text(encoding="utf-8").split("\n")[:-1]
+        new = lines[self.lines :]
+        self.lines = len(lines)
+        for line in new:
+            self.take(json.loads(line))
+        return bool(new)
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """One event: the kernel's process id, or a cell that begins or ends."""
+        if event["event"] == "kernel":
+            self.kernel = event["pid"]
+        elif event["event"] == "start":
+            self.current = event["cell"]
+        elif event["message"].startswith("Kernel dead"):
+            self.lost_kernel = True
+        elif not self.lost_kernel:
+            kind: Literal["passed", "failed"] = "failed" if event["error"] else "passed"
+            self.outcomes[event["cell"]] = Outcome(
+                kind, event["error"], event["message"], event["printed"]
+            )
+            self.previous, self.current = event["cell"], ""
+
+    def blamed(self) -> str:
+        """The cell during which the kernel died, or the one after which it was dead."""
+        return self.previous if self.lost_kernel and self.previous else self.current
