@@ -1,0 +1,1 @@
+"""Speed beside public peers: `python -m benchmarks` runs all."""
