@@ -20,7 +20,7 @@ from course_utils.checks.calling import (
     call,
     written,
 )
-from course_utils.checks.compare import difference, plain, shown
+from course_utils.checks.compare import difference, plain, shown, single
 from course_utils.checks.forbidden import ForbiddenCallError
 
 SEED_VARIABLE = "COURSE_CHECK_SEED"
@@ -183,7 +183,7 @@ class Ask:
             tolerance: relative and absolute; a whole number must be met exactly.
         """
         self.cases.append("number")
-        if type(self.answer) not in (int, float):
+        if type(single(self.answer)) not in (int, float):
             received = shown(self.answer)
             raise CheckFailed(f"{self.task} is {received}, but a number was expected")
         self.explanation = explanation
@@ -193,7 +193,7 @@ class Ask:
             if difference(self.answer, value, tolerance) is None:
                 advice = f"Likely mistake: {mistake}"
                 break
-        raise CheckFailed(f"{self.task}: {shown(self.answer)} is not right. {advice}")
+        self.fail("number", f"{shown(self.answer)} is not right. {advice}")
 
     def choice(self, right: str, explanations: Mapping[str, str]) -> None:
         """Compare a multiple-choice answer; every option has its explanation."""

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -19,16 +21,24 @@ def plain(value: Any) -> Any:
     kind = type(value)
     if issubclass(kind, Tensor):
         return plain_tensor(value)
-    if issubclass(kind, np.generic):
-        return plain(value.item()) if kind.__module__ == "numpy" else value
-    for python in (int, float, str):
-        if kind is not bool and issubclass(kind, python):
-            return python(value)
     if issubclass(kind, (dict, Mapping)):
         return {plain(key): plain(item) for key, item in value.items()}
     if issubclass(kind, (tuple, list)):
         items = [plain(item) for item in value]
         return tuple(items) if issubclass(kind, tuple) else items
+    return plain_scalar(value)
+
+
+def plain_scalar(value: Any) -> Any:
+    """A number or text as Python's own; anything else as it is."""
+    kind = type(value)
+    if issubclass(kind, np.generic) and kind.__module__ == "numpy":
+        return value.item()
+    if kind in (Fraction, Decimal):
+        return float(value)
+    for python in (int, float, str):
+        if kind is not bool and issubclass(kind, python):
+            return python(value)
     return value
 
 
@@ -137,10 +147,14 @@ def kind_of_number(tensor: Tensor) -> str:
     return "float" if tensor.is_floating_point() else "int"
 
 
+def single(value: Any) -> Any:
+    """The number in a tensor of one value; anything else as it is."""
+    return value.item() if type(value) is Tensor and value.numel() == 1 else value
+
+
 def number_difference(received: Any, expected: float, tolerance: float) -> str | None:
     """As `difference`, for a number: a tensor of one value counts as its number."""
-    if type(received) is Tensor and received.numel() == 1:
-        received = received.item()
+    received = single(received)
     if type(received) not in (int, float):
         return f"expected the number {shown(expected)}, received {shown(received)}"
     if isinstance(expected, int):
