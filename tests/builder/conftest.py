@@ -186,8 +186,10 @@ def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny course, built: both its notebooks are executed."""
     course = write_course(tmp_path_factory.mktemp("built"))
     library = Library(course.root, course.package)
-    for path in select(course, []):
-        build(course, library, path, force=False, started=no_bar)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COURSE_BUDGET", raising=False)
+        for path in select(course, []):
+            build(course, library, path, force=False, started=no_bar)
     return course.root
 
 
