@@ -124,5 +124,5 @@ def lint_result(notebook: NotebookNode, name: str, lesson: str) -> Iterator[str]
     elif (result["lesson"], result["budget"]) != (lesson, "laptop"):
         yield (
             f"{name}: its RESULT is of {result['lesson']} at {result['budget']}, not "
-            f"of {lesson} at laptop; mend the name, or build with --force at that budget"
+            f"of {lesson} at laptop; mend the name, or build with --force"
         )
