@@ -21,6 +21,8 @@ from rich.text import Text
 DISTRIBUTION = "boxes-to-meshes"
 # What a metadata-free copy (on Colab, from a zip file) is at least looked through for.
 FALLBACK = ("torch", "torchvision", "numpy", "jupyterlab", "ipywidgets", "nbval")
+# A lesson runs without these; on Colab and Kaggle nothing needs them but `course`.
+NOT_FOR_LESSONS = ("jupyterlab", "nbval", "pytest", "typer")
 MEMORY_GIB = 4  # a lesson at the laptop budget stays below
 GET_COURSE = "python -m pip install --editable .   (in the folder of the course)"
 
@@ -78,7 +80,7 @@ def required_python() -> str:
         metadata = importlib.metadata.metadata(DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:
         return ">=3.11"
-    return str(metadata.get("Requires-Python") or ">=3.11")
+    return str(metadata["Requires-Python"])
 
 
 def requirements() -> list[Requirement]:
@@ -102,7 +104,9 @@ def find_package(requirement: Requirement) -> Finding:
     try:
         found = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
-        return Finding(requirement.name, "missing", "problem", remedy)
+        is_spare = is_hosted() and requirement.name in NOT_FOR_LESSONS
+        state = "advice" if is_spare else "problem"
+        return Finding(requirement.name, "missing", state, remedy)
     if not requirement.specifier.contains(Version(found).public, prereleases=True):
         needed = f"{found}, needed {requirement.specifier}"
         return Finding(requirement.name, needed, "problem", remedy)
@@ -169,6 +173,11 @@ def print_report(report: Report, console: Console) -> None:
         console.print(Text(f"Or everything at once: {GET_COURSE}"))
         return
     console.print(Text(f"Everything the course needs is here ({system()})."))
+
+
+def is_hosted() -> bool:
+    """Whether this is Colab or Kaggle, which bring their own way to show notebooks."""
+    return "COLAB_RELEASE_TAG" in os.environ or "KAGGLE_URL_BASE" in os.environ
 
 
 def system() -> str:

@@ -1,0 +1,225 @@
+"""Whole gradings: each case runs once under nbval, and several tests look at it."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from nbformat import v4
+from small_assignment import RIGHT, STUBS, cell
+from typer.testing import CliRunner
+
+from course_utils.checks import check
+from course_utils.cli import app
+from course_utils.grading import run
+from course_utils.grading.grade import grade_file
+from course_utils.grading.run import Limits
+from course_utils.grading.verdict import Grade
+
+Graded = Callable[[str], Grade]
+LIMITS = Limits(cell=4, total=120)
+MARK = "of-a-grading-test"
+WRONG = {
+    "double": "def double(x):\n    return x",
+    "add": "def add(a, b):\n    return a - b",
+    "sides": "sides = 5",
+    "last": "def last(x):\n    return x[0]",
+}
+LOOP = "def double(x):\n    while True:\n        try:\n            while True: pass"
+STUBBORN = LOOP + "\n        except BaseException: pass"
+LEAVES_A_CHILD = (
+    "import os, subprocess, sys\n"
+    f"sleep = [sys.executable, '-c', 'import time; time.sleep(600)', '{MARK}']\n"
+    "subprocess.Popen(sleep, start_new_session=True)\n"
+    "def add(a, b):\n    os._exit(0)"
+)
+
+
+def evade(notebook: Any) -> None:
+    """Each check in another way kept from failing, and an error excused by a tag."""
+    cell(notebook, "check_double").source = "print('double: right.')"
+    cell(notebook, "check_add").metadata["tags"] = ["skip-execution"]
+    cell(notebook, "check_sides").cell_type = "markdown"
+    notebook.cells.remove(cell(notebook, "check_last"))
+    skip = v4.new_code_cell("# NBVAL_SKIP\nsides = 5")
+    notebook.cells.append(skip)
+
+
+def with_own_cells(notebook: Any) -> None:
+    """Cells that warn, fail, and end the kernel, beside right answers."""
+    for place, source in (
+        (2, "import warnings\nwarnings.warn('mind this')\n!echo oops 1>&2"),
+        (5, "1 / 0"),
+        (8, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"),
+        (11, "quit()"),
+    ):
+        notebook.cells.insert(place, v4.new_code_cell(source))
+    cell(notebook, "last").source = "# NBVAL_SKIP\n" + RIGHT["last"]
+
+
+def careless(notebook: Any) -> None:
+    """Without any metadata, a cell copied, a check gone, an unknown kernel."""
+    for each in notebook.cells:
+        each.metadata = {}
+    notebook.cells.insert(3, v4.new_code_cell(STUBS["double"]))
+    del notebook.cells[-1]
+    notebook.metadata = {"kernelspec": {"name": "no-such-kernel"}}
+
+
+MIXED = {
+    "double": WRONG["double"],
+    "add": "def add(a, b):\n    return helper(a)\n= 2",
+    "sides": "raise NotImplementedError",
+    "last": "def last(x):\n    print('\\x1b[31m[bold]')\n    return 1 / 0",
+}
+CASES: dict[str, tuple[dict[str, str], Callable[[Any], None] | None]] = {
+    "right": ({}, None),
+    "untouched": (STUBS, None),
+    "mixed": (MIXED, None),
+    "evading": (WRONG, evade),
+    "hanging": ({"double": STUBBORN, "add": LEAVES_A_CHILD}, None),
+    "own cells": ({}, with_own_cells),
+    "careless": ({}, careless),
+}
+
+
+@pytest.fixture(scope="module")
+def graded(submit, released: Path) -> Graded:
+    @functools.cache
+    def grade(case: str) -> Grade:
+        answers, change = CASES[case]
+        return grade_file(submit(answers, change), released=released, limits=LIMITS)
+
+    return grade
+
+
+def verdicts(grade: Grade) -> list[tuple[int, str]]:
+    return [(result.score, result.verdict) for result in grade.results]
+
+
+def messages(grade: Grade) -> list[str]:
+    return [result.message for result in grade.results]
+
+
+def test_right_answers_get_all_points_and_the_words_of_the_checks(graded: Graded):
+    grade = graded("right")
+    assert verdicts(grade) == [(n, "right") for n in (1, 2, 3, 4)]
+    assert messages(grade)[:3] == ["double: right.", "add: right.", "sides: right."]
+    assert grade.is_full
+    assert grade.notes == []
+
+
+def test_an_untouched_assignment_gets_none_and_says_so(graded: Graded):
+    grade = graded("untouched")
+    assert verdicts(grade) == [(0, "not answered")] * 4
+    assert set(messages(grade)) == {"not answered yet"}
+
+
+def test_each_kind_of_failure_has_its_own_words(graded: Graded):
+    grade = graded("mixed")
+    kinds = ["wrong", "error", "not answered", "error"]
+    assert [verdict for _, verdict in verdicts(grade)] == kinds
+    wrong, broken, _, raised = messages(grade)
+    assert wrong == "double: received 4, expected 8"
+    assert broken == "its cell raised SyntaxError: invalid syntax (line 3)"
+    assert raised == "the check raised ZeroDivisionError: division by zero"
+
+
+def test_no_edited_deleted_or_skipped_check_gives_a_point(graded: Graded):
+    grade = graded("evading")
+    assert verdicts(grade) == [(0, "wrong")] * 4
+    said = " ".join(grade.notes)
+    assert "The check of double was changed" in said
+    assert "The check of sides was changed" in said
+    assert "The check of last is not in the file any more" in said
+
+
+def test_a_loop_and_a_dead_kernel_cost_only_their_own_tasks(graded: Graded):
+    grade = graded("hanging")
+    expected = [(0, "time limit"), (0, "crash"), (3, "right"), (4, "right")]
+    assert verdicts(grade) == expected
+    assert "longer than 4 s" in messages(grade)[0]
+    assert "ended the Python process" in messages(grade)[1]
+
+
+def test_nothing_is_left_running(graded: Graded):
+    graded("hanging")
+    time.sleep(0.2)
+    left = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        is_ours = MARK in (process.info["cmdline"] or [])
+        if is_ours and process.info["status"] != psutil.STATUS_ZOMBIE:
+            left.append(process)
+    assert left == []
+
+
+def test_own_cells_that_warn_fail_or_end_the_kernel_cost_nothing(graded: Graded):
+    grade = graded("own cells")
+    assert [score for score, _ in verdicts(grade)] == [1, 2, 3, 4]
+    failed, killed, left = grade.notes
+    assert failed.endswith("raised ZeroDivisionError: division by zero")
+    assert "was left out: it ended the Python process" in killed
+    assert "raised SystemExit" in left
+
+
+def test_a_careless_file_is_graded_as_its_author_meant_it(graded: Graded):
+    grade = graded("careless")
+    assert [score for score, _ in verdicts(grade)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("case", ["right", "mixed"])
+def test_plain_nbval_on_the_file_agrees(case, graded, submit, tmp_path):
+    answers, change = CASES[case]
+    settings = tmp_path / "pytest.ini"
+    settings.write_text("[pytest]\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-c", str(settings)]
+    more = ["--nbval-lax", "--nbval-current-env", str(submit(answers, change))]
+    plain = subprocess.run([*command, *more], check=False, stdout=subprocess.DEVNULL)
+    assert plain.returncode == (0 if graded(case).is_full else 1)
+
+
+def test_the_command_leaves_the_file_alone_and_writes_the_result(
+    submit, released, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    seeded = "import os\nassert os.environ['COURSE_CHECK_SEED'] == '7'\n"
+    path = submit({"add": WRONG["add"], "double": seeded + RIGHT["double"]})
+    os.utime(path, ns=(10**18, 10**18))
+    before, result = path.read_bytes(), tmp_path / "result.json"
+    arguments = ["grade", str(path), "--json", str(result), "--seed", "7"]
+    done = CliRunner().invoke(app, [*arguments, "--released", str(released)])
+    assert done.exit_code == 1
+    assert "8 of 10 points" in done.output
+    assert path.read_bytes() == before
+    assert path.stat().st_mtime_ns == 10**18
+    assert [f.name for f in path.parent.iterdir()] == [path.name]
+    written = json.loads(result.read_text(encoding="utf-8"))
+    assert set(written) == {"file", "score", "points", "tasks"}
+    assert (written["file"], written["score"], written["points"]) == (str(path), 8, 10)
+    assert written["tasks"][1] == {
+        "name": "add",
+        "points": 2,
+        "score": 0,
+        "message": "add: received -1, expected 3",
+    }
+
+
+def test_the_time_for_the_file_ends_the_run(submit, released):
+    path = submit({"double": "import time\ntime.sleep(600)"})
+    started = time.monotonic()
+    grade = grade_file(path, released=released, limits=Limits(cell=300, total=1))
+    assert [result.verdict for result in grade.results][1:] == ["not run"] * 3
+    assert grade.score == 0
+    assert time.monotonic() - started < 100
+
+
+def test_the_seed_goes_to_the_variable_that_the_checks_read():
+    assert run.SEED_VARIABLE == check.SEED_VARIABLE
