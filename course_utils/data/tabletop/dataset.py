@@ -64,6 +64,8 @@ class Tabletop(Dataset[tuple[tv_tensors.Image, dict[str, Any]]]):
             "max_solids": max_solids,
             "classes": tuple(classes),
         }
+        if grid < 1 or points < 1:
+            raise ValueError(f"grid={grid}, points={points}: expected 1 or more")
         make_scene(0, **self.settings)  # raises on settings that no scene can have
 
     def __len__(self) -> int:
