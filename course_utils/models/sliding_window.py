@@ -1,0 +1,224 @@
+"""Sliding windows: a classifier of crops, asked about every window of an image."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_utils.models.model import Model, Target
+from course_utils.ops.nms import batched_nms
+from course_utils.ops.windows import linear_to_conv, window_grid
+
+Size = tuple[float, float]  # height and width of a window, in pixels of the image
+
+
+def valid_convolutions(first: int, middle: int, last: int) -> nn.Sequential:
+    """Four 3x3 convolutions and two 2x2 poolings, with so many channels.
+
+    Nothing is padded, so that what comes out never feels the border of the picture:
+    (B, 3, H, W) -> (B, last, (H - 12) / 4, (W - 12) / 4), rounded down.
+    """
+    return nn.Sequential(
+        nn.Conv2d(3, first, 3),
+        nn.ReLU(),
+        nn.Conv2d(first, first, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(first, middle, 3),
+        nn.ReLU(),
+        nn.Conv2d(middle, last, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    )
+
+
+class WindowClassifier(nn.Module):
+    """Class scores of a square window of 16, 20, 24, ... pixels; 0 is background."""
+
+    stride = 4  # two poolings, each halving: dense scores lie this far apart
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        window: int = 24,
+        widths: tuple[int, int, int] = (16, 32, 64),
+        hidden: int = 64,
+    ) -> None:
+        """Raises ValueError for a window that the poolings cannot halve twice."""
+        super().__init__()
+        check_window(window)
+        self.window, self.side = window, (window - 12) // 4
+        self.features = valid_convolutions(*widths)
+        self.hidden = nn.Linear(widths[-1] * self.side**2, hidden)
+        self.classify = nn.Linear(hidden, num_classes)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """(B, 3, window, window) crops -> (B, num_classes) logits."""
+        maps = self.features(crops - 0.5)  # (B, last, side, side)
+        logits: Tensor = self.classify(self.hidden(maps.flatten(1)).relu())
+        return logits
+
+
+def check_window(window: int) -> None:
+    """Raises ValueError unless two poolings divide what reaches them."""
+    if window < 16 or window % 4:
+        raise ValueError(
+            f"window is {window}, but 16, 20, 24, 28, 32, ... was expected: "
+            "both poolings must divide what reaches them"
+        )
+
+
+def dense_logits(classifier: WindowClassifier, images: Tensor) -> Tensor:
+    """Logits of every window at a stride of 4 pixels, in one pass.
+
+    (B, 3, H, W) images -> (B, num_classes, rows, columns), in the order of
+    `window_grid`. The layers are those of the classifier; a fully connected one becomes
+    a convolution.
+    """
+    side, (hidden, channels) = classifier.side, classifier.hidden.weight.shape
+    to_hidden = linear_to_conv(classifier.hidden, channels // side**2, side, side)
+    classify = linear_to_conv(classifier.classify, hidden, 1, 1)
+    maps = classifier.features(images - 0.5)
+    logits: Tensor = classify(to_hidden(maps).relu())
+    return logits
+
+
+def window_sizes(sides: Sequence[float], ratios: Sequence[float]) -> list[Size]:
+    """Height and width of windows: each side with each ratio of height to width.
+
+    A window of side s covers s^2 square pixels, whatever its ratio.
+    """
+    return [(side * r**0.5, side / r**0.5) for side in sides for r in ratios]
+
+
+def resized_sides(
+    image_size: tuple[int, int], size: Size, window: int
+) -> tuple[int, int]:
+    """Height and width of an image once boxes of `size` have become square windows."""
+    height, width = image_size
+    return round(height * window / size[0]), round(width * window / size[1])
+
+
+def resize_for(images: Tensor, size: Size, window: int) -> Tensor:
+    """The images once boxes of `size` have become square: (B, 3, H, W), bilinear."""
+    height, width = images.shape[-2:]
+    sides = resized_sides((height, width), size, window)
+    return F.interpolate(images, size=sides, mode="bilinear", antialias=True)
+
+
+def boxes_of_size(
+    image_size: tuple[int, int], size: Size, classifier: WindowClassifier
+) -> Tensor:
+    """The boxes of one size that the classifier looks at, in pixels of the image.
+
+    Returns (N, 4) in the order of `window_grid`; (0, 4) if none fits in the image.
+    """
+    window = classifier.window
+    height, width = resized_sides(image_size, size, window)
+    grid = window_grid(height, width, window, window, stride=classifier.stride)
+    zoom_x, zoom_y = image_size[1] / width, image_size[0] / height
+    return grid * grid.new_tensor([zoom_x, zoom_y, zoom_x, zoom_y])
+
+
+@torch.no_grad()
+def scan(
+    classifier: WindowClassifier, images: Tensor, size: Size
+) -> tuple[Tensor, Tensor]:
+    """Every box of one size at the classifier's stride, and its class probabilities.
+
+    The image is resized until a box of that size is as large as the window, whatever
+    its shape; then all boxes are scored in one dense pass.
+
+    Args:
+        classifier: the network to ask.
+        images: (B, 3, H, W) float RGB in [0, 1].
+        size: height and width of the boxes, in pixels of the image.
+
+    Returns (N, 4) boxes in pixels of the image, and (B, N, num_classes) probabilities;
+    N is 0 where the boxes are larger than the image.
+    """
+    height, width = images.shape[-2:]
+    boxes = boxes_of_size((height, width), size, classifier).to(images.device)
+    if len(boxes) == 0:
+        num_classes = classifier.classify.out_features
+        return boxes, images.new_zeros(len(images), 0, num_classes)
+    logits = dense_logits(classifier, resize_for(images, size, classifier.window))
+    return boxes, logits.flatten(2).transpose(1, 2).softmax(dim=-1)
+
+
+def detections_above(
+    boxes: Tensor, probabilities: Tensor, score_threshold: float
+) -> Target:
+    """Each box and class whose probability is above the threshold, by falling score.
+
+    (N, 4) boxes and (N, num_classes) probabilities -> `boxes` (D, 4), `scores` (D,) and
+    `labels` (D,). A box may appear under several labels; the background is left out.
+    """
+    rows, columns = (probabilities[:, 1:] > score_threshold).nonzero(as_tuple=True)
+    scores, order = probabilities[rows, columns + 1].sort(descending=True, stable=True)
+    rows, labels = rows[order], columns[order] + 1
+    return {"boxes": boxes[rows], "scores": scores, "labels": labels}
+
+
+def suppress(detections: Target, iou_threshold: float, most: int) -> Target:
+    """What greedy suppression within each class keeps, at most `most` detections."""
+    boxes, scores, labels = (detections[key] for key in ("boxes", "scores", "labels"))
+    kept = batched_nms(boxes, scores, labels, iou_threshold)[:most]
+    return {"boxes": boxes[kept], "scores": scores[kept], "labels": labels[kept]}
+
+
+class SlidingWindowDetector(Model):
+    """A window classifier asked about all boxes of the given sizes.
+
+    Args:
+        classifier: scores one window; see `WindowClassifier`.
+        sizes: height and width, in pixels, of the boxes to look at.
+        score_threshold: least probability of a detection.
+        iou_threshold: two detections of a class that overlap more are one.
+        max_detections: most detections of an image.
+    """
+
+    def __init__(
+        self,
+        classifier: WindowClassifier,
+        sizes: Sequence[Size],
+        *,
+        score_threshold: float = 0.05,
+        iou_threshold: float = 0.3,
+        max_detections: int = 100,
+    ) -> None:
+        """Raises ValueError if there is no size to look for."""
+        super().__init__()
+        if not sizes:
+            raise ValueError(
+                "sizes is empty, but at least one (height, width) was expected"
+            )
+        self.classifier, self.sizes = classifier, list(sizes)
+        self.score_threshold, self.iou_threshold = score_threshold, iou_threshold
+        self.max_detections = max_detections
+
+    def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
+        """Cross-entropy of crops: `classification`, a scalar.
+
+        Args:
+            images: (B, 3, window, window) crops, float RGB in [0, 1].
+            targets: one dict a crop with `labels`, an int64 scalar, 0 for background.
+        """
+        labels = torch.stack([target["labels"] for target in targets])
+        return {"classification": F.cross_entropy(self.classifier(images), labels)}
+
+    def candidates(self, images: Tensor) -> list[Target]:
+        """Every detection above the score threshold, before any is suppressed."""
+        scans = [scan(self.classifier, images, size) for size in self.sizes]
+        boxes = torch.cat([boxes for boxes, _ in scans])
+        probabilities = torch.cat([scores for _, scores in scans], dim=1)
+        return [detections_above(boxes, p, self.score_threshold) for p in probabilities]
+
+    def predict(self, images: Tensor) -> list[Target]:
+        """(B, 3, H, W) images -> `boxes`, `scores`, `labels` by falling score."""
+        return [
+            suppress(found, self.iou_threshold, self.max_detections)
+            for found in self.candidates(images)
+        ]

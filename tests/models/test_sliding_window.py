@@ -1,0 +1,218 @@
+"""The window classifier and the detector made of it."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_utils.models.sliding_window import (
+    SlidingWindowDetector,
+    WindowClassifier,
+    boxes_of_size,
+    dense_logits,
+    detections_above,
+    resize_for,
+    scan,
+    suppress,
+    window_sizes,
+)
+from course_utils.ops.windows import window_grid
+
+SIZES = [(24.0, 24.0), (40.0, 20.0)]
+
+
+def random_tensor(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def make_classifier(num_classes: int = 4, **settings) -> WindowClassifier:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        return WindowClassifier(num_classes, widths=(4, 6, 8), hidden=10, **settings)
+
+
+def make_detector(**settings) -> SlidingWindowDetector:
+    return SlidingWindowDetector(make_classifier(), SIZES, **settings)
+
+
+@pytest.mark.parametrize("window", [16, 24, 32])
+def test_a_crop_gets_one_score_a_class(window):
+    classifier = make_classifier(window=window)
+    assert classifier(random_tensor(2, 3, window, window)).shape == (2, 4)
+    assert classifier(random_tensor(0, 3, window, window)).shape == (0, 4)
+
+
+@pytest.mark.parametrize("window", [12, 15, 22, 0])
+def test_a_window_that_cannot_be_halved_twice_is_refused(window):
+    with pytest.raises(ValueError, match=f"window is {window}, but 16, 20"):
+        make_classifier(window=window)
+
+
+@pytest.mark.parametrize("window", [16, 24])
+@pytest.mark.parametrize(("height", "width"), [(24, 24), (37, 50), (41, 24), (26, 63)])
+def test_one_dense_pass_equals_all_the_crops(window, height, width):
+    classifier = make_classifier(window=window)
+    images = random_tensor(2, 3, height, width)
+    grid = window_grid(height, width, window, window, stride=classifier.stride)
+    dense = dense_logits(classifier, images).flatten(2)  # (2, 4, N)
+    assert dense.shape == (2, 4, len(grid))
+    for i, (x1, y1, x2, y2) in enumerate(grid.long().tolist()):
+        alone = classifier(images[:, :, y1:y2, x1:x2])
+        torch.testing.assert_close(dense[:, :, i], alone, atol=1e-5, rtol=0)
+
+
+def test_padding_would_break_the_equality_at_borders():
+    classifier = make_classifier()
+    for layer in classifier.features:
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.padding = (1, 1)
+    image = random_tensor(1, 3, 48, 48)
+    crop = classifier.features(image[:, :, 8:32, 8:32])
+    dense = classifier.features(image)[:, :, 2:8, 2:8]
+    torch.testing.assert_close(dense[..., 2:4, 2:4], crop[..., 2:4, 2:4])
+    assert (dense - crop).abs().max() > 1e-3
+
+
+def test_each_parameter_gets_a_gradient():
+    detector = make_detector()
+    targets = [{"labels": torch.tensor(i % 4)} for i in range(8)]
+    losses = detector.losses(random_tensor(8, 3, 24, 24), targets)
+    assert losses.keys() == {"classification"}
+    losses["classification"].backward()
+    for name, weight in detector.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.abs().sum() > 0, name
+
+
+def test_it_overfits_one_batch():
+    detector = make_detector()
+    images = random_tensor(8, 3, 24, 24)
+    targets = [{"labels": torch.tensor(i % 4)} for i in range(8)]
+    optimizer = torch.optim.Adam(detector.parameters(), lr=0.01)
+    for _ in range(150):
+        loss = detector.losses(images, targets)["classification"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.05
+
+
+def test_losses_are_those_of_cross_entropy():
+    detector = make_detector()
+    images, labels = random_tensor(3, 3, 24, 24), torch.tensor([2, 0, 3])
+    loss = detector.losses(images, [{"labels": label} for label in labels])
+    expected = F.cross_entropy(detector.classifier(images), labels)
+    torch.testing.assert_close(loss["classification"], expected)
+
+
+@pytest.mark.parametrize("is_training", [True, False])
+def test_predictions_do_not_depend_on_the_mode(is_training):
+    images = random_tensor(2, 3, 50, 70)
+    expected = make_detector(score_threshold=0.0).eval().predict(images)
+    received = make_detector(score_threshold=0.0).train(is_training).predict(images)
+    for one, other in zip(expected, received, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_predictions_are_sorted_inside_the_image_and_apart():
+    from torchvision.ops import box_iou
+
+    predictions = make_detector(score_threshold=0.0).predict(
+        random_tensor(2, 3, 50, 70)
+    )
+    assert len(predictions) == 2
+    for found in predictions:
+        assert found.keys() == {"boxes", "scores", "labels"}
+        assert 0 < len(found["boxes"]) <= 100
+        assert found["labels"].dtype == torch.int64
+        assert set(found["labels"].tolist()) <= {1, 2, 3}
+        assert (found["scores"].diff() <= 0).all()
+        low, high = found["boxes"].min(dim=0).values, found["boxes"].max(dim=0).values
+        assert (low[:2] >= 0).all()
+        assert (high[2:] <= torch.tensor([70.001, 50.001])).all()
+        same = found["labels"][:, None] == found["labels"]
+        overlap = (box_iou(found["boxes"], found["boxes"]) * same).fill_diagonal_(0)
+        assert overlap.max() <= 0.3
+
+
+@pytest.mark.parametrize(
+    ("case", "shape", "threshold"),
+    [
+        ("nothing scores enough", (2, 3, 50, 70), 1.0),
+        ("no window fits", (2, 3, 10, 12), 0.0),
+        ("no image", (0, 3, 50, 70), 0.0),
+    ],
+)
+def test_empty_predictions_have_the_right_shapes(case, shape, threshold):
+    predictions = make_detector(score_threshold=threshold).predict(
+        random_tensor(*shape)
+    )
+    assert len(predictions) == shape[0], case
+    for found in predictions:
+        assert found["boxes"].shape == (0, 4)
+        assert found["scores"].shape == (0,)
+        assert found["labels"].shape == (0,)
+        assert found["labels"].dtype == torch.int64
+
+
+def test_no_size_is_refused():
+    with pytest.raises(ValueError, match="sizes is empty"):
+        SlidingWindowDetector(make_classifier(), [])
+
+
+def test_boxes_of_the_windows_own_size_are_its_grid():
+    boxes = boxes_of_size((50, 70), (24.0, 24.0), make_classifier())
+    torch.testing.assert_close(boxes, window_grid(50, 70, 24, 24, stride=4))
+
+
+def test_boxes_have_the_size_asked_for_up_to_a_pixel_of_rounding():
+    boxes = boxes_of_size((60, 80), (40.0, 20.0), make_classifier())
+    width, height = (boxes[:, 2:] - boxes[:, :2]).unbind(dim=1)
+    torch.testing.assert_close(height, torch.full_like(height, 40), atol=0.7, rtol=0)
+    torch.testing.assert_close(width, torch.full_like(width, 20), atol=0.7, rtol=0)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_scan_gives_each_box_the_probabilities_of_its_own_crop(size):
+    classifier = make_classifier()
+    images = random_tensor(2, 3, 60, 80)
+    boxes, probabilities = scan(classifier, images, size)
+    small = resize_for(images, size, 24)
+    assert probabilities.shape == (2, len(boxes), 4)
+    rows = (small.shape[2] - 24) // 4 + 1
+    columns = (small.shape[3] - 24) // 4 + 1
+    assert len(boxes) == rows * columns
+    index = len(boxes) - 2  # last row, last column but one: x and y differ
+    y, x = 4 * (index // columns), 4 * (index % columns)
+    crop = small[:, :, y : y + 24, x : x + 24]
+    expected = classifier(crop).softmax(dim=1)
+    torch.testing.assert_close(probabilities[:, index], expected, atol=1e-5, rtol=0)
+    scale = torch.tensor([80 / small.shape[3], 60 / small.shape[2]]).repeat(2)
+    place = torch.tensor([x, y, x + 24, y + 24]) * scale
+    torch.testing.assert_close(boxes[index], place)
+
+
+def test_detections_leave_out_the_background_and_may_share_a_box():
+    boxes = torch.tensor([[0.0, 0, 10, 20], [5, 5, 25, 15]])
+    probabilities = torch.tensor([[0.2, 0.45, 0.35], [0.9, 0.02, 0.08]])
+    found = detections_above(boxes, probabilities, 0.3)
+    torch.testing.assert_close(found["scores"], torch.tensor([0.45, 0.35]))
+    assert found["labels"].tolist() == [1, 2]
+    torch.testing.assert_close(found["boxes"], boxes[[0, 0]])
+
+
+def test_suppression_is_within_classes_and_has_a_limit():
+    found = {
+        "boxes": torch.tensor([[0.0, 0, 10, 20], [0, 0, 10, 19], [0, 0, 10, 20]]),
+        "scores": torch.tensor([0.9, 0.8, 0.7]),
+        "labels": torch.tensor([1, 1, 2]),
+    }
+    assert suppress(found, 0.5, 100)["scores"].tolist() == pytest.approx([0.9, 0.7])
+    assert suppress(found, 0.5, 1)["scores"].tolist() == pytest.approx([0.9])
+
+
+def test_window_sizes_keep_the_area_and_the_ratio():
+    sizes = torch.tensor(window_sizes((10, 20), (0.5, 1, 2)))
+    height, width = sizes.unbind(dim=1)
+    torch.testing.assert_close(height * width, torch.tensor([100.0] * 3 + [400.0] * 3))
+    torch.testing.assert_close(height / width, torch.tensor([0.5, 1, 2] * 2))
