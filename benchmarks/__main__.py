@@ -39,7 +39,7 @@ def table(rows: list[Row]) -> Table:
     for header in ("what", "case", "peer", "ours, ms", "peer, ms", "ratio", "figure"):
         is_text = header in ("what", "case", "peer")
         shown.add_column(header, justify="left" if is_text else "right", no_wrap=True)
-    shown.add_column("note")
+    shown.add_column("note", no_wrap=True)
     for row in rows:
         shown.add_row(
             row.name,
@@ -70,7 +70,7 @@ def main() -> None:
     for name in arguments.name or names():
         print(f"running {name} ...", file=sys.stderr)
         rows += importlib.import_module(f"benchmarks.{name}").rows()
-    Console(width=120).print(table(rows))
+    Console(width=140).print(table(rows))
     if arguments.json:
         records = [dataclasses.asdict(row) | {"ratio": row.ratio} for row in rows]
         report = {"machine": machine(), "rows": records}

@@ -45,10 +45,10 @@ def medians(*functions: Callable[[], object], seconds: float = 2.0) -> list[floa
     """Median seconds a call of each function, after one call to warm up.
 
     The functions take turns, so that whatever slows the machine slows all of them.
-    They repeat for about `seconds` in all, at least 3 and at most 200 times.
+    They repeat for about `seconds` in all, at least 2 and at most 200 times.
     """
     turn = sum([once(function) for function in functions])
-    repeats = int(min(max(seconds / max(turn, 1e-9), 3), 200))
+    repeats = int(min(max(seconds / max(turn, 1e-9), 2), 200))
     times = [[once(function) for function in functions] for _ in range(repeats)]
     return [statistics.median(column) for column in zip(*times, strict=True)]
 
@@ -70,7 +70,6 @@ def compare(
 
 def machine() -> str:
     """What the figures were measured on, in words."""
-    return (
-        f"{platform.machine()} {platform.system()}, torch threads: {torch.get_num_threads()}, "
-        f"Python {platform.python_version()}, torch {torch.__version__}"
-    )
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    system = f"{platform.machine()} {platform.system()}"
+    return f"{system}, {torch.get_num_threads()} threads of torch, {versions}"
