@@ -1,6 +1,7 @@
 """What was measured: rows in the learner's cache, and the last line of a lesson."""
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -46,7 +47,7 @@ def write_row(
         parameters: how many weights the system has.
         more: further figures by name.
     """
-    row = {
+    row: Row = {
         "system": system,
         "budget": budget,
         "AP": ap,
@@ -58,12 +59,20 @@ def write_row(
         "written": time.time(),
         **more,
     }
-    path = cache_folder() / "results.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # One write in append mode, so that rows of two lessons at once do not mix.
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+    row = {name: as_plain(value) for name, value in row.items()}
+    append_line(cache_folder() / "results.jsonl", json.dumps(row))
     return row
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file, on a line of its own even if the last one was cut short."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # One write in append mode, so that lines of two lessons at once do not mix.
+    with path.open("ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(end - 1, 0))
+        is_cut = file.read(1) not in (b"", b"\n")
+        file.write(("\n" * is_cut + line + "\n").encode())
 
 
 def read_rows(budget: str | None = None) -> list[Row]:
@@ -130,17 +139,20 @@ class Lesson:
             "seconds": round(time.perf_counter() - self.began, 1),
             "peak_memory_mb": round(peak_memory_mb()),
         }
-        row |= {name: plain_number(value) for name, value in figures.items()}
+        row |= {name: rounded(as_plain(value)) for name, value in figures.items()}
         sys.stdout.write(f"RESULT {json.dumps(row, allow_nan=False)}\n")
 
 
-def plain_number(value: Any) -> Any:
-    """A tensor or NumPy number as Python's, rounded to 4 places; None if not finite."""
+def as_plain(value: Any) -> Any:
+    """A tensor or a NumPy number as Python's own; None for what is not finite."""
     value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, float):
-        is_finite = abs(value) < float("inf")
-        return round(value, 4) if is_finite else None
-    return value
+    is_finite = not isinstance(value, float) or math.isfinite(value)
+    return value if is_finite else None
+
+
+def rounded(value: Any) -> Any:
+    """A float to four places; anything else as it is."""
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def start_lesson(name: str, budget: str) -> Lesson:

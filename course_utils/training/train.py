@@ -66,6 +66,8 @@ def train(
         ValueError: a setting is out of range, or the checkpoint is of another run.
         FloatingPointError: a loss is infinite or not a number.
     """
+    if checkpoint_every < 1:
+        raise ValueError(f"checkpoint_every is {checkpoint_every}, but 1 is the least")
     settings = Settings(
         steps=steps,
         batch_size=batch_size,
