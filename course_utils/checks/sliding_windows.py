@@ -38,7 +38,7 @@ def check_covering_windows(ask: Ask) -> None:
     for case, (height, width, sizes, stride) in cases.items():
         image = (height, width, sizes, stride)
         mistakes = {
-            "the rest at the border stays uncovered": slow_covering_windows(
+            "a strip at the border stays uncovered": slow_covering_windows(
                 *image, border="dropped"
             ),
             "the last window hangs over the border: move it back": (
@@ -74,6 +74,7 @@ def check_window_sums(ask: Ask) -> None:
     image = integer_image(6, 9, draw)
     cases = {"the example": IN_2_BY_3}
     cases |= {case: (image, windows) for case, windows in IN_6_BY_9.items()}
+    cases["negative pixels"] = (-image.abs(), IN_6_BY_9["one row and one column"])
     for i in range(4):
         height, width = 5 + i, 12 - 2 * i
         windows = integer_windows(7, height, width, draw)
@@ -109,9 +110,12 @@ def check_distance_iou(ask: Ask) -> None:
     for i in range(4):
         a, b = (random_boxes(n, generator=ask.generator) for n in (2 * i + 1, 6 - i))
         cases[f"random {i}"] = (a, b)
+    ends = torch.tensor([0.0, 0, 1, 1])
     for case, (a, b) in cases.items():
         mistakes = {
-            "this is the IoU alone": slow_distance_iou(a, b, penalty="none"),
+            "this is the IoU alone; boxes apart get less than 0": slow_distance_iou(
+                a, b, penalty="none"
+            ),
             "an overlap has no negative sides: clamp them at 0": slow_distance_iou(
                 a, b, clamped=False
             ),
@@ -127,6 +131,8 @@ def check_distance_iou(ask: Ask) -> None:
             "this is the generalised IoU": slow_distance_iou(
                 a, b, penalty="generalized"
             ),
+            "this is the loss, 1 - DIoU": 1 - slow_distance_iou(a, b),
+            "a side is x2 - x1, without + 1": slow_distance_iou(a + ends, b + ends),
             "the penalty is taken away, not added": slow_distance_iou(
                 a, b, penalty="added"
             ),

@@ -8,10 +8,11 @@ from course_utils.checks.sliding_windows_oracles import Sizes
 WINDOWS: dict[str, tuple[int, int, Sizes, int]] = {
     "the example": (4, 10, [(4, 4)], 4),
     "the stride ends at the border": (9, 13, [(3, 5)], 2),
-    "a rest below and at the right": (10, 17, [(4, 6)], 5),
-    "a rest only below": (8, 12, [(5, 3)], 3),
-    "a rest only at the right": (9, 14, [(3, 4)], 3),
+    "a strip is left below and at the right": (10, 17, [(4, 6)], 5),
+    "a strip is left below": (8, 12, [(5, 3)], 3),
+    "a strip is left at the right": (9, 14, [(3, 4)], 3),
     "several sizes": (11, 16, [(6, 3), (2, 9), (11, 4)], 4),
+    "the same size twice": (4, 9, [(4, 5), (4, 5)], 3),
     "one window, as large as the image": (5, 7, [(5, 7)], 2),
     "a window that is too high": (6, 20, [(7, 3), (2, 8)], 6),
     "a window that is too wide": (20, 6, [(3, 7), (8, 2)], 6),
@@ -89,6 +90,7 @@ DECAYS: dict[str, Decay] = {
         2.0,
     ),
     "a score of 0": decay_case({(0, 1): 0.5}, [0.0, 0.7], [1, 1]),
+    "very small scores": decay_case({(0, 1): 0.6}, [0.0009, 0.0008], [2, 2]),
 }
 
 
@@ -108,6 +110,7 @@ POINTS: dict[str, Detections] = {
     "ties at both ends": points_case(
         [0.2, 0.8, 0.5, 0.8, 0.2, 0.2], [1, 0, 1, 1, 0, 0], 7
     ),
+    "scores that are almost equal": points_case([0.501, 0.5], [1, 0], 3),
     "scores beyond 1": points_case([3.5, -2.0, 12.0], [1, 0, 0], 2),
 }
 

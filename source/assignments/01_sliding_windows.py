@@ -33,18 +33,21 @@ from course_utils.checks.sliding_windows import (
 )
 
 # %% [markdown]
-# ## Task 1: windows that cover the image (2 points, about 12 lines, 20 minutes)
+# ## Task 1: windows that cover the image (2 points)
 #
-# The grid of the lesson leaves a rest: with a stride of 4, windows 4 wide in an image
-# 10 wide start at 0 and 4, and columns 8 and 9 are never looked at. A detector for
-# large aerial photographs cannot afford that. So it adds one window, moved back until
-# it touches the border.
+# *About 12 lines, 20 minutes.*
+#
+# The grid of the lesson leaves a strip uncovered. With a stride of 4, windows 4 wide in
+# an image 10 wide start at 0 and 4, and no window looks at columns 8 and 9. A detector
+# for large aerial photographs cannot afford that. So it adds one window, moved back
+# until it touches the border.
 #
 # Write `covering_windows(height, width, sizes, *, stride)`.
 #
 # - `sizes` is a list of pairs `(window height, window width)`.
-# - Along each side, windows start at 0, `stride`, 2 `stride`, ... as long as they fit.
-#   If the last one does not end at the border, one more starts so that it does.
+# - Along each side, windows start at 0, `stride`, `2 * stride` and so on, as long as
+#   they fit. If the last one does not end at the border, one more starts so that it
+#   does.
 # - A size that does not fit in the image gives no window.
 # - Return (N, 4) float32 boxes: size after size in the given order, within a size row
 #   by row, and from left to right in a row.
@@ -65,7 +68,7 @@ from course_utils.checks.sliding_windows import (
 def covering_windows(
     height: int, width: int, sizes: list[tuple[int, int]], *, stride: int
 ) -> Tensor:
-    """(N, 4) windows of every size that leave no rest at the border."""
+    """(N, 4) windows of every size that leave no strip at the border."""
     # BEGIN SOLUTION
 
     def starts(length: int, size: int) -> list[int]:
@@ -87,7 +90,9 @@ def covering_windows(
 check_covering_windows(covering_windows)
 
 # %% [markdown]
-# ## Task 2: the sum in any window, without a loop (2 points, about 6 lines, 20 minutes)
+# ## Task 2: the sum in any window, without a loop (2 points)
+#
+# *About 6 lines, 20 minutes.*
 #
 # The first face detector that ran in real time (Viola and Jones, 2001) asked for sums
 # of pixels in thousands of windows. Adding the pixels of each one takes too long.
@@ -135,7 +140,9 @@ def window_sums(image: Tensor, windows: Tensor) -> Tensor:
 check_window_sums(window_sums)
 
 # %% [markdown]
-# ## Task 3: overlap that sees distance (1 point, about 12 lines, 15 minutes)
+# ## Task 3: overlap that sees distance (1 point)
+#
+# *About 12 lines, 15 minutes.*
 #
 # Two boxes that do not touch have IoU 0, whether they are 1 pixel apart or 1,000. So
 # IoU cannot say which of two misses is better. Distance-IoU can (Zheng et al., 2020):
@@ -184,7 +191,9 @@ def distance_iou(a: Tensor, b: Tensor) -> Tensor:
 check_distance_iou(distance_iou)
 
 # %% [markdown]
-# ## Task 4: soft-NMS (2 points, about 10 lines, 25 minutes)
+# ## Task 4: soft-NMS (2 points)
+#
+# *About 10 lines, 25 minutes.*
 #
 # NMS throws a box away when it overlaps a better one. Where two people stand close
 # together, it throws a person away. Soft-NMS (Bodla et al., 2017) only lowers the
@@ -245,7 +254,9 @@ def soft_nms_scores(
 check_soft_nms_scores(soft_nms_scores)
 
 # %% [markdown]
-# ## Task 5: where to set the threshold (1 point, about 10 lines, 15 minutes)
+# ## Task 5: where to set the threshold (1 point)
+#
+# *About 10 lines, 15 minutes.*
 #
 # Whoever uses a detector has to choose a threshold: boxes with at least that score are
 # shown. Each choice is one point of the precision-recall curve. Boxes of equal score
@@ -285,7 +296,9 @@ def operating_points(
 check_operating_points(operating_points)
 
 # %% [markdown]
-# ## Task 6: average precision on paper (1 point, one number, 15 minutes)
+# ## Task 6: average precision on paper (1 point)
+#
+# *One number, 15 minutes.*
 #
 # Pictures hold four objects of one class: A, B, C and D. A detector finds six boxes.
 # The table gives, for each, the object it overlaps most.
@@ -312,6 +325,7 @@ check_operating_points(operating_points)
 # </details>
 
 # %% tags=["task", "points:1"]
+# paper_average_precision = (a number)
 # BEGIN SOLUTION
 # Rows 1, 4 and 5 are hits: precision 1, 2/4, 3/5 at recall 1/4, 2/4, 3/4. The best
 # precision at recall 2/4 or beyond is 3/5. Recall 1 is never reached and adds nothing.
@@ -322,7 +336,9 @@ paper_average_precision = 0.25 * 1 + 0.25 * 0.6 + 0.25 * 0.6
 check_paper_average_precision(paper_average_precision)
 
 # %% [markdown]
-# ## Task 7: ten thousand false alarms (1 point, one letter, 5 minutes)
+# ## Task 7: ten thousand false alarms (1 point)
+#
+# *One letter, 5 minutes.*
 #
 # A detector has found 80 of 100 objects. You now let it report 10,000 boxes more. Each
 # of them is a false alarm, with a score below that of every box reported so far. What
@@ -343,6 +359,7 @@ check_paper_average_precision(paper_average_precision)
 # </details>
 
 # %% tags=["task", "points:1"]
+# false_alarms_answer = (a letter in quotes)
 # BEGIN SOLUTION
 false_alarms_answer = "b"
 # END SOLUTION

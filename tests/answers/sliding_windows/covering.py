@@ -142,3 +142,29 @@ def only_rows_moved(height: int, width: int, sizes: Sizes, *, stride: int) -> Te
 
 def list_of_windows(height: int, width: int, sizes: Sizes, *, stride: int) -> Any:
     return covering(height, width, sizes, stride, right_starts).tolist()
+
+
+def evenly_spread(height: int, width: int, sizes: Sizes, *, stride: int) -> Tensor:
+    def starts(length: int, size: int, step: int) -> list[int]:
+        if size > length:
+            return []
+        count = math.ceil((length - size) / step) + 1
+        places = torch.linspace(0, length - size, count).round().int()
+        return [int(place) for place in places]
+
+    return covering(height, width, sizes, stride, starts)
+
+
+def larger_first(height: int, width: int, sizes: Sizes, *, stride: int) -> Tensor:
+    largest = sorted(sizes, key=math.prod, reverse=True)
+    return covering(height, width, largest, stride, right_starts)
+
+
+def each_size_once(height: int, width: int, sizes: Sizes, *, stride: int) -> Tensor:
+    once = list(dict.fromkeys(sizes))
+    return covering(height, width, once, stride, right_starts)
+
+
+def clipped_to_image(height: int, width: int, sizes: Sizes, *, stride: int) -> Tensor:
+    fitting = [(min(h, height), min(w, width)) for h, w in sizes]
+    return covering(height, width, fitting, stride, right_starts)

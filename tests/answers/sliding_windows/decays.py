@@ -132,3 +132,15 @@ def boxes_dropped(o: Tensor, s: Tensor, y: Tensor, *, sigma: float) -> Tensor:
 
 def scores_given_back(o: Tensor, s: Tensor, y: Tensor, *, sigma: float) -> Tensor:
     return s
+
+
+def cut_off(o: Tensor, s: Tensor, y: Tensor, *, sigma: float) -> Tensor:
+    new = soft_nms(o, s, y, sigma=sigma)
+    return new * (new >= 0.001)
+
+
+def only_the_worst_overlap(o: Tensor, s: Tensor, y: Tensor, *, sigma: float) -> Tensor:
+    """Matrix-NMS: one factor a box, from the best overlap with a better one."""
+    is_better = (s[:, None] > s) & (y[:, None] == y)
+    worst = (o * is_better).amax(0) if len(s) else s
+    return s * torch.exp(-worst.square() / sigma)

@@ -144,3 +144,16 @@ def generalized(a: Tensor, b: Tensor) -> Tensor:
 
 def crashes_on_none(a: Tensor, b: Tensor) -> Tensor:
     return torch.stack([distance_iou(row[None], b)[0] for row in a])
+
+
+def as_loss(a: Tensor, b: Tensor) -> Tensor:
+    return 1 - distance_iou(a, b)
+
+
+def inclusive(a: Tensor, b: Tensor) -> Tensor:
+    ends = torch.tensor([0.0, 0, 1, 1])
+    return distance_iou(a + ends, b + ends)
+
+
+def never_negative(a: Tensor, b: Tensor) -> Tensor:
+    return distance_iou(a, b).clamp(min=0)

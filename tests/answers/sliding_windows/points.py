@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def points_by_bisection(
@@ -101,3 +102,23 @@ def one_tensor(scores: Tensor, is_hit: Tensor, num_objects: int) -> Any:
 def scores_up_to_one(scores: Tensor, is_hit: Tensor, num_objects: int) -> Any:
     keep = (scores >= 0) & (scores <= 1)
     return points(scores[keep], is_hit[keep], num_objects)
+
+
+def rounded(scores: Tensor, is_hit: Tensor, num_objects: int) -> Any:
+    return points((scores * 100).round() / 100, is_hit, num_objects)
+
+
+def with_a_start(scores: Tensor, is_hit: Tensor, num_objects: int) -> Any:
+    thresholds, precision, recall = points(scores, is_hit, num_objects)
+    return (
+        F.pad(thresholds, (1, 0), value=1),
+        F.pad(precision, (1, 0), value=1),
+        F.pad(recall, (1, 0)),
+    )
+
+
+def until_all_are_found(scores: Tensor, is_hit: Tensor, num_objects: int) -> Any:
+    thresholds, precision, recall = points(scores, is_hit, num_objects)
+    found = torch.cat([torch.zeros(1), recall * num_objects])[:-1]
+    keep = found.round() < num_objects
+    return thresholds[keep], precision[keep], recall[keep]
