@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_utils.draw.figure import new_figure, show
 from course_utils.draw.images import draw_image, fit
-from course_utils.draw.names import write_names
+from course_utils.draw.names import is_inside, limits, write_names
 from course_utils.draw.style import look, mark
 
 PerSet = Tensor | Mapping[str, Tensor] | None
@@ -49,6 +49,7 @@ def draw_boxes(
             edgecolor=color,
             linestyle=style,
             linewidth=linewidth,
+            clip_on=not is_inside((x1, y1, x2, y2), limits(ax)),
         )
         # A pale seam keeps the line visible on any picture.
         seam = patheffects.withStroke(linewidth=linewidth + 1.5, foreground="white")

@@ -109,7 +109,9 @@ def draw_heat_map(
     )
     frame(ax, height, width)
     ax.set_title(title)
-    bar = ax.get_figure(root=True).colorbar(colored, ax=ax, label=name)  # type: ignore[union-attr]
+    # Axes beside these ones, so that the bar is as high as the picture.
+    beside = ax.inset_axes((1.03, 0, 0.05, 1))
+    bar = ax.get_figure(root=True).colorbar(colored, cax=beside, label=name)  # type: ignore[union-attr]
     bar.ax.grid(visible=False)
 
 

@@ -41,7 +41,8 @@ def draw_masks(
     for one, (color, style) in zip(solid.numpy(), marks, strict=True):
         fill_mask(ax, one, color, style, opacity)
     names = box_names(len(solid), labels, None, class_names)
-    write_names(ax, boxes, names, [color for color, _ in marks])
+    seen = [name if one.any() else "" for name, one in zip(names, solid, strict=True)]
+    write_names(ax, boxes, seen, [color for color, _ in marks])
 
 
 def mask_boxes(masks: Tensor) -> Tensor:

@@ -46,6 +46,16 @@ def limits(ax: Axes) -> Spot:
     return x1, y1, x2, y2
 
 
+def is_inside(box: Spot, whole: Spot) -> bool:
+    """Whether no part of the box lies outside."""
+    return (
+        box[0] >= whole[0]
+        and box[1] >= whole[1]
+        and box[2] <= whole[2]
+        and box[3] <= whole[3]
+    )
+
+
 def text_size(ax: Axes, text: str) -> tuple[float, float]:
     """Width and height of the text with its frame, estimated in pixels of the image."""
     ax.apply_aspect()

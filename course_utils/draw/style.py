@@ -11,7 +11,8 @@ import matplotlib as mpl
 
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
-OKABE_ITO = (VERMILLION, SKY, YELLOW, GREEN, PURPLE, ORANGE, BLUE, BLACK)
+# Yellow comes last, because it is too pale for a thin line on white.
+OKABE_ITO = (VERMILLION, SKY, BLUE, GREEN, ORANGE, PURPLE, BLACK, YELLOW)
 LineStyle = Literal["-", "--", "-.", ":"]
 LINE_STYLES: tuple[LineStyle, ...] = ("-", "--", "-.", ":")
 
