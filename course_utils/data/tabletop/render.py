@@ -73,7 +73,7 @@ def cast(scene: Scene, size: int) -> Hits:
     index, depth, normals = _cast_stage(scene, directions)
     windows, silhouettes = [], []
     for number, solid in enumerate(scene.solids):
-        window = window_of(scene, solid.corners(), size)
+        window = window_of(scene, solid.corners, size)
         t = cast_solid(scene, solid, directions[:, *window])
         closer = t < depth[window]
         depth[window] = np.where(closer, t, depth[window])

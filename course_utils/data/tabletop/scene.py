@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -23,14 +24,14 @@ class Camera:
     pitch: float
     focal: float
 
-    @property
+    @cached_property
     def rotation(self) -> Floats:
         """R (3, 3): camera coordinates of a world point X are R @ X + t."""
         # Rounded, because the last digit of a cosine differs between machines.
         c, s = round(math.cos(self.pitch), 9), round(math.sin(self.pitch), 9)
         return np.array([[1.0, 0.0, 0.0], [0.0, -s, -c], [0.0, c, -s]])
 
-    @property
+    @cached_property
     def translation(self) -> Floats:
         """t (3,), metres."""
         return -rotate(self.rotation, np.array(self.position))
@@ -51,7 +52,20 @@ class Camera:
 def rotate(matrix: Floats, points: Floats) -> Floats:
     """matrix @ points for (3, ...) points, added in an order that never changes."""
     x, y, z = points
-    return np.stack([row[0] * x + row[1] * y + row[2] * z for row in matrix])
+    turned = np.empty_like(points, dtype=np.float64)
+    for axis, (a, b, c) in enumerate(matrix.tolist()):
+        turned[axis] = a * x + b * y + c * z
+    return turned
+
+
+def _turn(vectors: Floats, cosine: float, sine: float) -> Floats:
+    """Vectors (3, M) turned about z; filled in place, since stacking costs more."""
+    x, y, z = vectors
+    turned = np.empty_like(vectors)
+    turned[0] = cosine * x - sine * y
+    turned[1] = sine * x + cosine * y
+    turned[2] = z
+    return turned
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,18 +91,18 @@ class Solid:
         """The name of its class."""
         return CLASS_NAMES[self.label]
 
-    @property
+    @cached_property
     def heading(self) -> tuple[float, float]:
         """Cosine and sine of the yaw."""
         return round(math.cos(self.yaw), 9), round(math.sin(self.yaw), 9)
 
-    @property
+    @cached_property
     def rotation(self) -> Floats:
         """R (3, 3), object to world."""
         c, s = self.heading
         return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
-    @property
+    @cached_property
     def translation(self) -> Floats:
         """t (3,), the middle of the solid in the world, metres."""
         return np.array([*self.place, self.surface.half_extents[2]])
@@ -103,14 +117,12 @@ class Solid:
     def turn_to_world(self, vectors: Floats) -> Floats:
         """Vectors (3, M) of the object's frame along the axes of the world."""
         c, s = self.heading
-        x, y, z = vectors
-        return np.stack([c * x - s * y, s * x + c * y, z])
+        return _turn(vectors, c, s)
 
     def turn_to_object(self, vectors: Floats) -> Floats:
         """Vectors (3, M) of the world along the axes of the object's frame."""
         c, s = self.heading
-        x, y, z = vectors
-        return np.stack([c * x + s * y, c * y - s * x, z])
+        return _turn(vectors, c, -s)
 
     def to_world(self, points: Floats) -> Floats:
         """World coordinates of object points (3, M)."""
@@ -120,6 +132,7 @@ class Solid:
         """Object coordinates of world points (3, M)."""
         return self.turn_to_object(points - self.translation[:, None])
 
+    @cached_property
     def corners(self) -> Floats:
         """The 8 corners (3, 8) of its bounding box, in the world."""
         half = np.array(self.surface.half_extents)

@@ -57,7 +57,7 @@ def shadows(scene: Scene, hits: Hits) -> NDArray[np.bool_]:
     lamp = np.array(scene.stage.lamp)[:, None]
     lighted = (hits.index >= ON_FLOOR) & (dot(hits.normals, lamp[:, :, None]) > 0)
     for number, solid in enumerate(scene.solids):
-        corners = solid.corners()
+        corners = solid.corners
         on_floor = corners - lamp * (corners[2] / lamp[2])
         window = window_of(scene, np.concatenate([corners, on_floor], axis=1), size)
         ask = lighted[window] & ~dark[window]
