@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 app = typer.Typer(
     help="Commands of the course Boxes to Meshes.",
@@ -46,8 +47,10 @@ def grade(  # noqa: PLR0917, the options of a command
 
     refuse_overwriting(file, json_file)
     limits = Limits(cell=timeout, total=total_timeout)
-    result = grade_file(file, released=released, limits=limits, seed=seed)
-    print_grade(result, Console())
+    console = Console()
+    with console.status(Text(f"Grading {file.name} ...")):
+        result = grade_file(file, released=released, limits=limits, seed=seed)
+    print_grade(result, console)
     if json_file is not None:
         write(json_file, as_json(result))
     if not result.is_full:

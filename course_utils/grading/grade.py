@@ -31,12 +31,10 @@ def grade_file(
         seed: for the random cases of the checks; theirs by default.
     """
     folder = released if released is not None else shipped()
-    limits = limits or Limits()
     try:
         cells = read_submission(path)
         restored = restore(find_assignment(path, cells, folder), cells)
-        return judge(
-            str(path), restored, run(restored, limits=limits, seed=seed), limits
-        )
+        outcomes = run(restored, limits=limits or Limits(), seed=seed)
+        return judge(str(path), restored, outcomes)
     except (UngradableError, GraderError) as error:
         return refused(str(path), str(error), named_assignment(path, folder))

@@ -42,7 +42,7 @@ class Outcome:
         kind: "passed" or "failed" as nbval says; "timeout" or "died" where it was the
             cell that ran then; "not run" where the time for the file was over.
         error: the name of the exception, or "".
-        message: the text of the exception.
+        message: the text of the exception, or why the cell was stopped.
         printed: the end of what the cell printed.
     """
 
@@ -54,11 +54,17 @@ class Outcome:
 
 @dataclass
 class Round:
-    """What one run of the notebook showed: outcomes by `grade_id`, and who ended it."""
+    """What one run of the notebook showed.
+
+    Attributes:
+        outcomes: by `grade_id`, of the cells that came to an end.
+        guilty: the cell that ended the run before its end, or "".
+        ended: how it did so.
+    """
 
     outcomes: dict[str, Outcome]
     guilty: str = ""
-    kind: Literal["timeout", "died"] = "timeout"
+    ended: Outcome | None = None
 
 
 def run(
@@ -75,10 +81,10 @@ def run(
     for _ in range(len(cells) + 1):  # each further round has one guilty cell less
         latest = run_once(cells, limits=limits, deadline=deadline, seed=seed)
         decided = latest.outcomes | decided
-        if not latest.guilty:
+        if latest.ended is None:
             break
         answer = owners.get(latest.guilty, latest.guilty)
-        decided[answer] = decided[latest.guilty] = Outcome(latest.kind)
+        decided[answer] = decided[latest.guilty] = latest.ended
         if time.monotonic() >= deadline or is_given(restored, answer):
             break
         settled = {c for c, name in owners.items() if c in decided or name == answer}
@@ -152,14 +158,26 @@ def watch(family: Family, events: Path, *, limits: Limits, deadline: float) -> R
             changed = time.monotonic()
         now = time.monotonic()
         if state.current and (has_ended or is_dead or state.lost_kernel):
-            return Round(state.outcomes, state.blamed(), "died")
+            return Round(state.outcomes, state.blamed(), Outcome("died"))
         if has_ended:
             return finished(family, state)
-        if state.current and (now - changed > limits.cell or now > deadline):
-            return Round(state.outcomes, state.current, "timeout")
+        why = overtime(now - changed, now > deadline, limits)
+        if state.current and why:
+            return Round(state.outcomes, state.current, Outcome("timeout", "", why))
         if not state.outcomes and not state.current and now - started > START_SECONDS:
             raise GraderError("No notebook kernel answers on this computer.")
         time.sleep(POLL_SECONDS)
+
+
+def overtime(seconds: float, is_over: bool, limits: Limits) -> str:
+    """Why a cell that has run for `seconds` is stopped, or "" while it is not."""
+    if is_over:
+        return (
+            f"it ran longer than what was left of the {limits.total:g} s for the file"
+        )
+    if seconds > limits.cell:
+        return f"it ran longer than the {limits.cell:g} s for a cell"
+    return ""
 
 
 def finished(family: Family, state: "Progress") -> Round:

@@ -8,7 +8,7 @@ from typing import Literal
 from course_utils.grading.answers import Answer
 from course_utils.grading.assignment import Assignment, Task
 from course_utils.grading.restore import Restored
-from course_utils.grading.run import Limits, Outcome
+from course_utils.grading.run import Outcome
 
 Verdict = Literal[
     "right",
@@ -24,7 +24,7 @@ NOT_ANSWERED = "not answered yet"
 STOPPED: dict[str, tuple[Verdict, str]] = {
     "timeout": (
         "time limit",
-        "stopped: it ran longer than {limit:g} s; is there a loop that never ends?",
+        "stopped: {why}; is there a loop that never ends?",
     ),
     "died": (
         "crash",
@@ -80,32 +80,30 @@ class Grade:
         return not self.problem and self.score == self.points > 0
 
 
-def judge(
-    file: str, restored: Restored, outcomes: Mapping[str, Outcome], limits: Limits
-) -> Grade:
+def judge(file: str, restored: Restored, outcomes: Mapping[str, Outcome]) -> Grade:
     """The grade of a notebook that has run."""
     results = []
     for task in restored.assignment.tasks:
         answer = restored.answers[task.name]
-        verdict, message = judge_task(task, answer, outcomes, limits)
+        verdict, message = judge_task(task, answer, outcomes)
         note = f" ({answer.note})" if answer.note and verdict != "missing" else ""
         score = task.points if verdict == "right" else 0
         results.append(
             Result(task.name, task.points, score, verdict, clean(message) + note)
         )
-    notes = restored.notes + own_notes(restored, outcomes, limits)
+    notes = restored.notes + own_notes(restored, outcomes)
     return Grade(file, results, notes)
 
 
 def judge_task(
-    task: Task, answer: Answer, outcomes: Mapping[str, Outcome], limits: Limits
+    task: Task, answer: Answer, outcomes: Mapping[str, Outcome]
 ) -> tuple[Verdict, str]:
     """The verdict on one task, and the words that tell it best."""
     written, checked = outcomes[task.name], outcomes[task.check]
     for outcome in (written, checked):
         if outcome.kind in STOPPED:
             verdict, sentence = STOPPED[outcome.kind]
-            return verdict, sentence.format(limit=limits.cell)
+            return verdict, sentence.format(why=outcome.message)
     if checked.kind == "passed":
         return "right", checked.printed.strip().split("\n")[-1]
     if answer.index < 0:
@@ -138,9 +136,7 @@ def named(outcome: Outcome) -> str:
     return f"{outcome.error}: {text}" if text else outcome.error
 
 
-def own_notes(
-    restored: Restored, outcomes: Mapping[str, Outcome], limits: Limits
-) -> list[str]:
+def own_notes(restored: Restored, outcomes: Mapping[str, Outcome]) -> list[str]:
     """Sentences about the learner's own cells that did not run through."""
     notes = []
     for grade_id in restored.own:
@@ -150,7 +146,9 @@ def own_notes(
             notes.append(clean(f"{where} raised {named(outcome)}"))
         elif outcome.kind in ("timeout", "died"):
             _, sentence = STOPPED[outcome.kind]
-            notes.append(f"{where} was left out: {sentence.format(limit=limits.cell)}")
+            notes.append(
+                f"{where} was left out: {sentence.format(why=outcome.message)}"
+            )
     return notes
 
 

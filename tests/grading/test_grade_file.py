@@ -24,7 +24,7 @@ from course_utils.grading.run import Limits
 from course_utils.grading.verdict import Grade
 
 Graded = Callable[[str], Grade]
-LIMITS = Limits(cell=4, total=120)
+LIMITS = Limits(cell=6, total=240)
 MARK = "of-a-grading-test"
 WRONG = {
     "double": "def double(x):\n    return x",
@@ -81,7 +81,6 @@ MIXED = {
 }
 CASES: dict[str, tuple[dict[str, str], Callable[[Any], None] | None]] = {
     "right": ({}, None),
-    "untouched": (STUBS, None),
     "mixed": (MIXED, None),
     "evading": (WRONG, evade),
     "hanging": ({"double": STUBBORN, "add": LEAVES_A_CHILD}, None),
@@ -116,12 +115,6 @@ def test_right_answers_get_all_points_and_the_words_of_the_checks(graded: Graded
     assert grade.notes == []
 
 
-def test_an_untouched_assignment_gets_none_and_says_so(graded: Graded):
-    grade = graded("untouched")
-    assert verdicts(grade) == [(0, "not answered")] * 4
-    assert set(messages(grade)) == {"not answered yet"}
-
-
 def test_each_kind_of_failure_has_its_own_words(graded: Graded):
     grade = graded("mixed")
     kinds = ["wrong", "error", "not answered", "error"]
@@ -145,7 +138,7 @@ def test_a_loop_and_a_dead_kernel_cost_only_their_own_tasks(graded: Graded):
     grade = graded("hanging")
     expected = [(0, "time limit"), (0, "crash"), (3, "right"), (4, "right")]
     assert verdicts(grade) == expected
-    assert "longer than 4 s" in messages(grade)[0]
+    assert "longer than the 6 s for a cell" in messages(grade)[0]
     assert "ended the Python process" in messages(grade)[1]
 
 
@@ -218,7 +211,19 @@ def test_the_time_for_the_file_ends_the_run(submit, released):
     grade = grade_file(path, released=released, limits=Limits(cell=300, total=1))
     assert [result.verdict for result in grade.results][1:] == ["not run"] * 3
     assert grade.score == 0
+    assert "what was left of the 1 s for the file" in grade.results[0].message
     assert time.monotonic() - started < 100
+
+
+def test_a_kernel_that_cannot_start_is_not_the_learners_fault(
+    submit, released, monkeypatch
+):
+    command = [sys.executable, "-c", "print('no kernel here')"]
+    monkeypatch.setattr(run, "nbval_command", lambda *_: command)
+    grade = grade_file(submit(), released=released, limits=LIMITS)
+    assert "could not be run under nbval" in grade.problem
+    assert "no kernel here" in grade.problem
+    assert not grade.is_full
 
 
 def test_the_seed_goes_to_the_variable_that_the_checks_read():
