@@ -10,8 +10,8 @@
 # # Assignment 01. Sliding windows
 #
 # Seven tasks, 10 points, about two hours. Each task stands alone: skip one and come
-# back. Below each answer is its check. Run it as often as you like. It says which case
-# failed, what was expected, and often why.
+# back. Below each answer is its check, with what it prints for a right answer. Run it
+# as often as you like. It says which case failed, what was expected, and often why.
 #
 # The conventions are those of the lesson. Boxes are `(x1, y1, x2, y2)` in pixels,
 # half-open: a pixel in column `x2` or row `y2` is outside. While a check runs, the
