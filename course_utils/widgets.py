@@ -45,25 +45,20 @@ class Slider:
             )
 
     def widgets(self) -> tuple[Any, list[Any]]:
-        """The widget that holds the value, and what is shown: label, slider, number."""
+        """The widget that holds the value, and what is shown: number, then slider."""
         numbers = (self.min, self.max, self.step, self.value)
-        is_whole = all(isinstance(n, int) for n in numbers)
-        kind = "Int" if is_whole else "Float"
-        settings = {
-            "min": self.min,
-            "max": self.max,
-            "step": self.step,
-            "value": self.value,
-        }
+        kind = "Int" if all(isinstance(n, int) for n in numbers) else "Float"
+        settings = dict(zip(("min", "max", "step", "value"), numbers, strict=True))
+        # The label belongs to the number box: a slider's handle has no name that a
+        # screen reader could say, and a box also takes exact values.
+        number = getattr(ipywidgets, f"Bounded{kind}Text")(
+            **settings, **named(self.label), layout=ipywidgets.Layout(width="auto")
+        )
         slider = getattr(ipywidgets, f"{kind}Slider")(
             **settings, readout=False, layout=ipywidgets.Layout(width="20em")
         )
-        # A twin number box: screen readers name it, and exact values can be typed.
-        number = getattr(ipywidgets, f"Bounded{kind}Text")(
-            **settings, layout=ipywidgets.Layout(width="6em")
-        )
         ipywidgets.link((slider, "value"), (number, "value"))
-        return slider, [label_widget(self.label), slider, number]
+        return slider, [number, slider]
 
 
 @dataclass(frozen=True)
@@ -83,18 +78,19 @@ class Choice:
             )
 
     def widgets(self) -> tuple[Any, list[Any]]:
-        """The widget that holds the value, and what is shown: label and list."""
-        options = list(self.options)
-        chosen = ipywidgets.Dropdown(options=options, value=self.value)
-        return chosen, [label_widget(self.label), chosen]
+        """The widget that holds the value, and what is shown: the list itself."""
+        chosen = ipywidgets.Dropdown(
+            options=list(self.options), value=self.value, **named(self.label)
+        )
+        return chosen, [chosen]
 
 
 Control = Slider | Choice
 
 
-def label_widget(text: str) -> Any:
-    """The label to the left of a control."""
-    return ipywidgets.Label(text, layout=ipywidgets.Layout(width="12em"))
+def named(label: str) -> dict[str, Any]:
+    """The settings that write a label, uncut, to the left of a control."""
+    return {"description": label, "style": {"description_width": "initial"}}
 
 
 def explore(

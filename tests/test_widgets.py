@@ -44,9 +44,9 @@ class View:
         png, text = widgets.render(plot, alt, first)
         self.box = widgets.build_view(plot, alt, "a < b", CONTROLS, (png, text))
         *rows, self.image, self.text, self.caption = self.box.children
-        self.threshold, self.count, self.method = (row.children[1] for row in rows)
-        self.numbers = [row.children[2] for row in rows[:2]]
-        self.labels = [row.children[0].value for row in rows]
+        self.threshold, self.count, self.method = (row.children[-1] for row in rows)
+        self.numbers = [row.children[0] for row in rows[:2]]
+        self.labels = [row.children[0].description for row in rows]
 
 
 def test_every_control_has_its_label_and_every_slider_a_number():
