@@ -8,7 +8,8 @@ For N labelled solids in an image of S by S pixels:
 - `panoptic` (2, S, S) int64: class and id, which is i + 1 for box i and 0 for stuff;
   class VOID where a solid is too hidden to be labelled.
 - `depth` (S, S) float: metres along the optical axis (z); FAR in the sky.
-- `normals` (3, S, S) float: unit, toward the camera, in the camera's frame.
+- `normals` (3, S, S) float: unit, toward the camera, in the camera's frame; the sky,
+  which has no surface, gets those of an upright wall.
 - `camera`: `K` (3, 3) pixels, `R` (3, 3), `t` (3,); camera point = R @ world + t.
 - `pose`: `R` (N, 3, 3), `t` (N, 3), camera point = R @ object + t; `half_extents`
   (N, 3), half the sides of the bounding box along the object's axes.
