@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from course_utils.models.model import Model, Target
 from course_utils.ops.nms import batched_nms
-from course_utils.ops.windows import linear_to_conv, window_grid
+from course_utils.ops.windows import window_grid
 
 Size = tuple[float, float]  # height and width of a window, in pixels of the image
 
@@ -74,15 +74,14 @@ def dense_logits(classifier: WindowClassifier, images: Tensor) -> Tensor:
     """Logits of every window at a stride of 4 pixels, in one pass.
 
     (B, 3, H, W) images -> (B, num_classes, rows, columns), in the order of
-    `window_grid`. The layers are those of the classifier; a fully connected one becomes
-    a convolution.
+    `window_grid`. The layers are those of the classifier; a fully connected one is a
+    convolution as large as the map that it reads.
     """
-    side, (hidden, channels) = classifier.side, classifier.hidden.weight.shape
-    to_hidden = linear_to_conv(classifier.hidden, channels // side**2, side, side)
-    classify = linear_to_conv(classifier.classify, hidden, 1, 1)
-    maps = classifier.features(images - 0.5)
-    logits: Tensor = classify(to_hidden(maps).relu())
-    return logits
+    hidden, classify = classifier.hidden, classifier.classify
+    kernels = hidden.weight.view(len(hidden.weight), -1, *[classifier.side] * 2)
+    maps = classifier.features(images - 0.5)  # (B, last, ...)
+    maps = F.conv2d(maps, kernels, hidden.bias).relu()  # (B, hidden, rows, columns)
+    return F.conv2d(maps, classify.weight[:, :, None, None], classify.bias)
 
 
 def window_sizes(sides: Sequence[float], ratios: Sequence[float]) -> list[Size]:
@@ -169,12 +168,27 @@ def suppress(detections: Target, iou_threshold: float, most: int) -> Target:
     return {"boxes": boxes[kept], "scores": scores[kept], "labels": labels[kept]}
 
 
+def hardest(losses: Tensor, labels: Tensor, negatives: int) -> Tensor:
+    """Which windows to learn from: every object, and the background that goes worst.
+
+    (N,) losses and (N,) labels, -1 for windows that are not used -> (K,) indices. For
+    each object so many backgrounds are taken, those of the highest loss; as many for
+    one object where there is none.
+    """
+    objects = (labels > 0).nonzero().squeeze(1)
+    background = (labels == 0).nonzero().squeeze(1)
+    worst_first = losses[background].argsort(descending=True, stable=True)
+    count = negatives * max(len(objects), 1)
+    return torch.cat([objects, background[worst_first[:count]]])
+
+
 class SlidingWindowDetector(Model):
     """A window classifier asked about all boxes of the given sizes.
 
     Args:
         classifier: scores one window; see `WindowClassifier`.
         sizes: height and width, in pixels, of the boxes to look at.
+        negatives: backgrounds to learn from for each object, the hardest ones.
         score_threshold: least probability of a detection.
         iou_threshold: two detections of a class that overlap more are one.
         max_detections: most detections of an image.
@@ -185,6 +199,7 @@ class SlidingWindowDetector(Model):
         classifier: WindowClassifier,
         sizes: Sequence[Size],
         *,
+        negatives: int = 3,
         score_threshold: float = 0.05,
         iou_threshold: float = 0.3,
         max_detections: int = 100,
@@ -195,19 +210,25 @@ class SlidingWindowDetector(Model):
             raise ValueError(
                 "sizes is empty, but at least one (height, width) was expected"
             )
-        self.classifier, self.sizes = classifier, list(sizes)
+        self.classifier, self.sizes, self.negatives = classifier, list(sizes), negatives
         self.score_threshold, self.iou_threshold = score_threshold, iou_threshold
         self.max_detections = max_detections
 
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
-        """Cross-entropy of crops: `classification`, a scalar.
+        """Cross-entropy over the hardest windows: `classification`, a scalar.
 
         Args:
-            images: (B, 3, window, window) crops, float RGB in [0, 1].
-            targets: one dict a crop with `labels`, an int64 scalar, 0 for background.
+            images: (B, 3, H, W) float RGB in [0, 1]. A crop is an image of one window.
+            targets: one dict an image with `labels`, int64: for each of its windows the
+                class, 0 for background or -1 if it is not used; (rows, columns), or ()
+                for a crop.
         """
-        labels = torch.stack([target["labels"] for target in targets])
-        return {"classification": F.cross_entropy(self.classifier(images), labels)}
+        logits = dense_logits(self.classifier, images).movedim(1, -1).flatten(0, -2)
+        labels = torch.stack([target["labels"] for target in targets]).flatten()
+        each = F.cross_entropy(logits, labels, ignore_index=-1, reduction="none")
+        kept = hardest(each.detach(), labels, self.negatives)
+        # All windows may be unused; the sum over none of them is 0, its mean is not.
+        return {"classification": each[kept].sum() / max(len(kept), 1)}
 
     def candidates(self, images: Tensor) -> list[Target]:
         """Every detection above the score threshold, before any is suppressed."""

@@ -9,13 +9,11 @@ from torch.utils.data import Dataset
 from course_utils.models.model import Target
 from course_utils.models.sliding_window import (
     Size,
-    SlidingWindowDetector,
     WindowClassifier,
     boxes_of_size,
     resize_for,
 )
 from course_utils.ops.boxes import as_boxes, box_iou
-from course_utils.ops.windows import crop_and_resize
 
 
 class Crops(Dataset[tuple[Tensor, Target]]):
@@ -133,27 +131,35 @@ def cut_windows(
     return windows[picked // windows.shape[1], picked % windows.shape[1]]
 
 
-@torch.no_grad()
-def false_alarms(
-    detector: SlidingWindowDetector, image: Tensor, target: Target, *, most: int = 50
-) -> Crops:
-    """The best-scored detections that cover no object, as crops of background.
+def label_all_windows(
+    images: Tensor,
+    targets: Sequence[Target],
+    classifier: WindowClassifier,
+    size: Size,
+    *,
+    positive_iou: float = 0.6,
+    negative_iou: float = 0.45,
+) -> tuple[Tensor, list[Target]]:
+    """Images resized for boxes of one size, and a label for each of their windows.
 
-    A detection counts as wrong if its IoU with every object is below 0.45. The detector
-    is asked with its own thresholds; (3, H, W) image.
+    Args:
+        images: (B, 3, H, W) float RGB in [0, 1].
+        targets: their `boxes` (M, 4) and `labels` (M,).
+        classifier: says how large a window is and how far apart windows lie.
+        size: height and width of the boxes, in pixels of the image.
+        positive_iou: least IoU of a window of an object.
+        negative_iou: a window of background overlaps objects by less.
+
+    Returns (B, 3, h, w) images, and targets whose `labels` are (rows, columns) int64,
+    -1 for windows that are not used: what `SlidingWindowDetector.losses` takes.
     """
-    (found,) = detector.predict(image[None])
-    labels = label_windows(
-        found["boxes"],
-        target["boxes"],
-        target["labels"],
-        positive_iou=0.45,
-        negative_iou=0.45,
-    )
-    wrong = (labels == 0).nonzero().squeeze(1)[:most]
-    window = detector.classifier.window
-    crops = crop_and_resize(image, found["boxes"][wrong], (window, window))
-    return Crops(crops, labels[wrong])
+    height, width = images.shape[-2:]
+    boxes = boxes_of_size((height, width), size, classifier)
+    small = resize_for(images, size, classifier.window)
+    rows = (small.shape[2] - classifier.window) // classifier.stride + 1
+    settings = {"positive_iou": positive_iou, "negative_iou": negative_iou}
+    maps = [label_windows(boxes, t["boxes"], t["labels"], **settings) for t in targets]
+    return small, [{"labels": labels.view(rows, -1)} for labels in maps]
 
 
 def join_crops(parts: Sequence[Crops]) -> Crops:

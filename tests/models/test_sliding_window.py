@@ -97,12 +97,39 @@ def test_it_overfits_one_batch():
     assert loss.item() < 0.05
 
 
-def test_losses_are_those_of_cross_entropy():
+def test_losses_of_crops_are_those_of_cross_entropy():
     detector = make_detector()
     images, labels = random_tensor(3, 3, 24, 24), torch.tensor([2, 0, 3])
     loss = detector.losses(images, [{"labels": label} for label in labels])
     expected = F.cross_entropy(detector.classifier(images), labels)
     torch.testing.assert_close(loss["classification"], expected)
+
+
+def test_losses_of_images_are_over_objects_and_the_hardest_background():
+    detector = make_detector(negatives=2)
+    images = random_tensor(2, 3, 32, 40)
+    labels = torch.zeros(2, 3, 5, dtype=torch.int64)
+    labels[0, 1, 2], labels[1, 2, 4], labels[0, 0] = 3, 1, -1
+    loss = detector.losses(images, [{"labels": each} for each in labels])
+    grid = window_grid(32, 40, 24, 24, stride=4).long().tolist()
+    terms = {1: [], 0: []}
+    for image, answers in zip(images, labels.flatten(1).tolist(), strict=True):
+        for (x1, y1, x2, y2), label in zip(grid, answers, strict=True):
+            logits = detector.classifier(image[None, :, y1:y2, x1:x2])
+            if label >= 0:
+                term = F.cross_entropy(logits, torch.tensor([label])).item()
+                terms[min(label, 1)].append(term)
+    expected = terms[1] + sorted(terms[0])[-4:]  # two backgrounds for each object
+    mean = sum(expected) / len(expected)
+    assert loss["classification"].item() == pytest.approx(mean, abs=1e-5)
+
+
+@pytest.mark.parametrize("label", [-1, 0])
+def test_images_without_objects_have_a_finite_loss(label):
+    labels = torch.full((3, 5), label)
+    loss = make_detector().losses(random_tensor(1, 3, 32, 40), [{"labels": labels}])
+    assert loss["classification"].isfinite()
+    loss["classification"].backward()
 
 
 @pytest.mark.parametrize("is_training", [True, False])

@@ -4,12 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_utils.models.sliding_window import SlidingWindowDetector, WindowClassifier
+from course_utils.models.sliding_window import (
+    SlidingWindowDetector,
+    WindowClassifier,
+    dense_logits,
+)
 from course_utils.models.window_crops import (
     Crops,
     cut_windows,
-    false_alarms,
     join_crops,
+    label_all_windows,
     label_windows,
     pick,
     sample_crops,
@@ -115,17 +119,26 @@ def test_sampling_is_repeatable_and_fine_without_windows():
     assert tiny.labels.dtype == torch.int64
 
 
-def test_false_alarms_are_detections_that_cover_nothing():
-    detector = SlidingWindowDetector(make_classifier(), SIZES, score_threshold=0.0)
-    image = random_image()
-    everything = false_alarms(detector, image, NOTHING, most=1000)
-    (found,) = detector.predict(image[None])
-    assert len(everything) == len(found["boxes"]) > 5
-    assert set(everything.labels.tolist()) == {0}
-    assert everything.crops.shape[1:] == (3, 24, 24)
-    assert len(false_alarms(detector, image, NOTHING, most=5)) == 5
-    truth = {"boxes": found["boxes"][:1], "labels": found["labels"][:1]}
-    assert len(false_alarms(detector, image, truth, most=1000)) < len(everything)
+def test_all_windows_of_resized_images_get_a_label():
+    classifier, images = make_classifier(), random_image()[None].repeat(2, 1, 1, 1)
+    target = {"boxes": torch.tensor([[8.0, 12, 32, 36]]), "labels": torch.tensor([3])}
+    small, answers = label_all_windows(
+        images, [target, NOTHING], classifier, (24.0, 24.0)
+    )
+    torch.testing.assert_close(small, images)
+    assert dense_logits(classifier, small).shape == (2, 4, 10, 15)
+    assert answers[0]["labels"].shape == answers[1]["labels"].shape == (10, 15)
+    assert answers[0]["labels"][3, 2] == 3  # the window from (8, 12), stride 4
+    assert answers[0]["labels"][0, 9] == 0
+    assert (answers[1]["labels"] == 0).all()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_labels_of_windows_fit_the_losses(size):
+    classifier, images = make_classifier(), random_image(50, 70)[None]
+    small, answers = label_all_windows(images, [NOTHING], classifier, size)
+    loss = SlidingWindowDetector(classifier, SIZES).losses(small, answers)
+    assert loss["classification"].isfinite()
 
 
 def test_joined_crops_keep_their_order():
