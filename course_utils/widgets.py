@@ -139,7 +139,9 @@ def build_view(
     first: tuple[bytes, str],
 ) -> Any:
     """The widget: a row a control, the picture, its alt text, the caption."""
-    image = ipywidgets.Image(value=first[0], format="png")
+    # Without this the box would stretch the picture to its own width.
+    as_it_is = ipywidgets.Layout(align_self="flex-start", max_width="100%")
+    image = ipywidgets.Image(value=first[0], format="png", layout=as_it_is)
     text = ipywidgets.HTML(described(first[1]))
     holders, rows = {}, []
     for name, control in controls.items():
