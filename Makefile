@@ -24,7 +24,7 @@ lab: $(VENV)/.installed
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
 
 test: check
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 	COURSE_BUDGET=smoke $(BIN)/pytest $(NBVAL) notebooks solutions
 
 lessons: $(VENV)/.installed-dev
