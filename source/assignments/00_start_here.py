@@ -58,6 +58,7 @@ from course_utils.checks.start_here import (
 # </details>
 
 # %% tags=["task", "points:2"]
+# missing_dimensions = {"a": ..., "b": ..., and so on to "h": ...}
 # BEGIN SOLUTION
 missing_dimensions = {
     "a": 3,
@@ -291,6 +292,7 @@ check_yolo_to_voc(yolo_to_voc)
 # </details>
 
 # %% tags=["task", "points:1"]
+# padding_answer = (a letter in quotes)
 # BEGIN SOLUTION
 padding_answer = "b"
 # END SOLUTION

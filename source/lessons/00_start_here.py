@@ -41,7 +41,7 @@ from course_utils.training import choose_budget, choose_device, start_lesson
 budget = choose_budget()
 scenes, test_scenes, steps = {
     "smoke": (40, 20, 20),
-    "laptop": (800, 200, 500),
+    "laptop": (700, 150, 400),
     "gpu": (4000, 1000, 2000),
 }[budget]
 watch = start_lesson("00_start_here", budget)
@@ -240,7 +240,7 @@ print(f"{(state == 2).sum()} keypoints visible, {(state == 1).sum()} hidden")
 # %%
 from matplotlib.figure import Figure
 
-fig = Figure(figsize=(11, 3.8), layout="constrained")
+fig = Figure(figsize=(9, 3.2), layout="constrained")
 axes = [fig.add_subplot(1, 3, i + 1, projection="3d") for i in range(3)]
 x, y, z = mesh["vertices"].T
 axes[0].plot_trisurf(x, z, -y, triangles=mesh["faces"], color="#56B4E9", shade=True)
@@ -457,9 +457,10 @@ for size in range(9, 20):
 print(f"torch agrees in {agree} of {agree} cases")
 
 # %% [markdown]
-# Play with it. Each row below the line is one output; its marks are the pixels it
-# reads. Grey squares are padding. Look for settings in which pixels at the end are read
-# by nobody, and for those in which the output is exactly half of the input.
+# Play with it. The squares on top are the input, the grey ones its padding. Each row
+# below is one output, and its marks are the pixels it reads. Look for settings in which
+# pixels at the end are read by nobody, and for those in which the output is exactly
+# half of the input.
 
 # %%
 from course_utils.widgets import Slider, explore
@@ -482,7 +483,9 @@ def draw_taps(size, kernel, stride, padding, dilation):
     ax.set_title(f"⌊({above}) / {stride}⌋ + 1 = {outputs}")
     ax.set(
         xlabel="pixel",
-        ylabel="output",
+        ylabel="outputs",
+        yticks=[0],
+        yticklabels=["input"],
         xlim=(-4.7, 19.7),
         ylim=(max(outputs, 6) + 0.8, -0.8),
     )
@@ -674,8 +677,8 @@ explore(
 # %% [markdown]
 # ## Where a slide is wrong: VGG's last map
 #
-# VGG-16 is the net under most detectors of lessons 02 to 06. It has five blocks of 3x3
-# convolutions with padding 1, and after each block a 2x2 pool. Some slides say that
+# VGG-16 is the net under several detectors of lessons 02 to 06. It has five blocks of
+# 3x3 convolutions with padding 1, and after each block a 2x2 pool. Some slides say that
 # Faster R-CNN looks at VGG's last map of 7 x 7 x 512 and so has 49 places for its
 # anchors. It looks at the map after `conv5_3`.
 #
@@ -709,8 +712,8 @@ print(f"on a picture of 600 x 1000 that map is {sides}: {sides[0] * sides[1]:,} 
 # %% [markdown]
 # The map of the detector has 14 x 14 = 196 places on this picture; 7 x 7 comes one pool
 # later. It is a small slip, and it hides what matters: the stride is 16, so the map
-# grows with the picture. At the size that Faster R-CNN really uses there are thousands
-# of places (lesson 04).
+# grows with the picture. At 600 x 1000, the size that Faster R-CNN works on, it has
+# more than two thousand places (lesson 04).
 #
 # A field of 196 pixels nearly fills the picture. Each number of that map has seen
 # almost everything, and still belongs to one place.
@@ -752,6 +755,7 @@ show_images(
     [crop for crop, _ in learn[:16]],
     titles=[CLASS_NAMES[target["labels"]] for _, target in learn[:16]],
     columns=8,
+    width=7,
     alt="Sixteen crops with their class names. Some are stretched, some hold parts of "
     "other things.",
 )
@@ -889,12 +893,14 @@ show_images(
         f"{CLASS_NAMES[labels[i]]}?\nsaid {CLASS_NAMES[answers[i]]}" for i in wrong
     ],
     columns=8,
+    width=7.5,
     alt=f"{len(wrong)} crops that the network named wrongly, many hidden or small.",
 )
 
 # %% [markdown]
 # Look at the mistakes one by one, always. Many are things half hidden behind others, or
-# so small that little was left after the crop. You would hesitate too.
+# so small that few pixels were left, or seen from a side where two classes look alike.
+# You would hesitate too.
 #
 # Here the boxes were given. A detector has to find them: that is lesson 01.
 
