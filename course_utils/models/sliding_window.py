@@ -4,84 +4,14 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_utils.models.model import Model, Target
+from course_utils.models.window_classifier import WindowClassifier, dense_logits
 from course_utils.ops.nms import batched_nms
 from course_utils.ops.windows import window_grid
 
 Size = tuple[float, float]  # height and width of a window, in pixels of the image
-
-
-def valid_convolutions(first: int, middle: int, last: int) -> nn.Sequential:
-    """Four 3x3 convolutions and two 2x2 poolings, with so many channels.
-
-    Nothing is padded, so that what comes out never feels the border of the picture:
-    (B, 3, H, W) -> (B, last, (H - 12) / 4, (W - 12) / 4), rounded down.
-    """
-    return nn.Sequential(
-        nn.Conv2d(3, first, 3),
-        nn.ReLU(),
-        nn.Conv2d(first, first, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(first, middle, 3),
-        nn.ReLU(),
-        nn.Conv2d(middle, last, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-    )
-
-
-class WindowClassifier(nn.Module):
-    """Class scores of a square window of 16, 20, 24, ... pixels; 0 is background."""
-
-    stride = 4  # two poolings, each halving: dense scores lie this far apart
-
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        window: int = 24,
-        widths: tuple[int, int, int] = (16, 32, 64),
-        hidden: int = 64,
-    ) -> None:
-        """Raises ValueError for a window that the poolings cannot halve twice."""
-        super().__init__()
-        check_window(window)
-        self.window, self.side = window, (window - 12) // 4
-        self.features = valid_convolutions(*widths)
-        self.hidden = nn.Linear(widths[-1] * self.side**2, hidden)
-        self.classify = nn.Linear(hidden, num_classes)
-
-    def forward(self, crops: Tensor) -> Tensor:
-        """(B, 3, window, window) crops -> (B, num_classes) logits."""
-        maps = self.features(crops - 0.5)  # (B, last, side, side)
-        logits: Tensor = self.classify(self.hidden(maps.flatten(1)).relu())
-        return logits
-
-
-def check_window(window: int) -> None:
-    """Raises ValueError unless two poolings divide what reaches them."""
-    if window < 16 or window % 4:
-        raise ValueError(
-            f"window is {window}, but 16, 20, 24, 28, 32, ... was expected: "
-            "both poolings must divide what reaches them"
-        )
-
-
-def dense_logits(classifier: WindowClassifier, images: Tensor) -> Tensor:
-    """Logits of every window at a stride of 4 pixels, in one pass.
-
-    (B, 3, H, W) images -> (B, num_classes, rows, columns), in the order of
-    `window_grid`. The layers are those of the classifier; a fully connected one is a
-    convolution as large as the map that it reads.
-    """
-    hidden, classify = classifier.hidden, classifier.classify
-    kernels = hidden.weight.view(len(hidden.weight), -1, *[classifier.side] * 2)
-    maps = classifier.features(images - 0.5)  # (B, last, ...)
-    maps = F.conv2d(maps, kernels, hidden.bias).relu()  # (B, hidden, rows, columns)
-    return F.conv2d(maps, classify.weight[:, :, None, None], classify.bias)
 
 
 def window_sizes(sides: Sequence[float], ratios: Sequence[float]) -> list[Size]:

@@ -9,10 +9,10 @@ from torch.utils.data import Dataset
 from course_utils.models.model import Target
 from course_utils.models.sliding_window import (
     Size,
-    WindowClassifier,
     boxes_of_size,
     resize_for,
 )
+from course_utils.models.window_classifier import WindowClassifier
 from course_utils.ops.boxes import as_boxes, box_iou
 
 

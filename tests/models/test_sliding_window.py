@@ -7,14 +7,17 @@ from torch import Tensor
 
 from course_utils.models.sliding_window import (
     SlidingWindowDetector,
-    WindowClassifier,
     boxes_of_size,
-    dense_logits,
     detections_above,
     resize_for,
     scan,
     suppress,
     window_sizes,
+)
+from course_utils.models.window_classifier import (
+    LocalContrast,
+    WindowClassifier,
+    dense_logits,
 )
 from course_utils.ops.windows import window_grid
 
@@ -48,17 +51,37 @@ def test_a_window_that_cannot_be_halved_twice_is_refused(window):
         make_classifier(window=window)
 
 
-@pytest.mark.parametrize("window", [16, 24])
+@pytest.mark.parametrize("contrast", [0, 2, -1])
+def test_contrast_needs_a_middle_pixel(contrast):
+    with pytest.raises(ValueError, match=f"contrast is {contrast}, but 1, 3, 5"):
+        make_classifier(contrast=contrast)
+
+
+def test_local_contrast_does_not_see_the_light():
+    layer = LocalContrast(9)
+    images = random_tensor(2, 3, 20, 31)
+    plain = layer(images)
+    assert plain.shape == (2, 3, 12, 23)
+    torch.testing.assert_close(layer(images + 0.3), plain, atol=1e-3, rtol=0)
+    assert (layer(images * 2) - plain).abs().max() < 0.1
+    x, y = 7, 4  # by hand, at the middle of one square
+    square = images[1, 2, y : y + 9, x : x + 9]
+    spread = (square.var(unbiased=False) + 0.05**2).sqrt()
+    expected = (square[4, 4] - square.mean()) / spread
+    torch.testing.assert_close(plain[1, 2, y, x], expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("window", "contrast"), [(16, 1), (24, 1), (24, 9)])
 @pytest.mark.parametrize(("height", "width"), [(24, 24), (37, 50), (41, 24), (26, 63)])
-def test_one_dense_pass_equals_all_the_crops(window, height, width):
-    classifier = make_classifier(window=window)
+def test_one_dense_pass_equals_all_the_crops(window, contrast, height, width):
+    classifier = make_classifier(window=window, contrast=contrast)
     images = random_tensor(2, 3, height, width)
     grid = window_grid(height, width, window, window, stride=classifier.stride)
     dense = dense_logits(classifier, images).flatten(2)  # (2, 4, N)
     assert dense.shape == (2, 4, len(grid))
     for i, (x1, y1, x2, y2) in enumerate(grid.long().tolist()):
         alone = classifier(images[:, :, y1:y2, x1:x2])
-        torch.testing.assert_close(dense[:, :, i], alone, atol=1e-5, rtol=0)
+        torch.testing.assert_close(dense[:, :, i], alone, atol=1e-5, rtol=1e-5)
 
 
 def test_padding_would_break_the_equality_at_borders():

@@ -4,11 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_utils.models.sliding_window import (
-    SlidingWindowDetector,
-    WindowClassifier,
-    dense_logits,
-)
+from course_utils.models.sliding_window import SlidingWindowDetector
+from course_utils.models.window_classifier import WindowClassifier, dense_logits
 from course_utils.models.window_crops import (
     Crops,
     cut_windows,
