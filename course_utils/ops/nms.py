@@ -11,6 +11,8 @@ SoftMethod = Literal["gaussian", "linear"]
 
 # How many candidates are settled at once: more is faster, and takes more memory.
 BLOCK = 128
+# Up to so many boxes, all pairs at once take less time than one class after the other.
+FEW = 500
 
 
 def check_scores(boxes: Tensor, scores: Tensor, iou_threshold: float) -> None:
@@ -113,13 +115,18 @@ def batched_nms(
             f"labels has shape {tuple(labels.shape)}, but ({len(boxes)},) was "
             "expected: give one label for each box"
         )
-    check_scores(as_boxes(boxes), scores, iou_threshold)
+    boxes = as_boxes(boxes.detach())
+    check_scores(boxes, scores, iou_threshold)
+    order = scores.argsort(descending=True, stable=True)
+    if 0 < len(order) <= FEW:
+        same = labels[order][:, None] == labels[order]
+        overlap = overlaps(boxes[order], boxes[order], iou_threshold)
+        return order[unsuppressed(overlap & same)]
     kept = torch.zeros_like(labels, dtype=torch.bool)
     for label in sorted(set(labels.tolist())):
         members = (labels == label).nonzero().squeeze(1)
         kept[members[nms(boxes[members], scores[members], iou_threshold)]] = True
-    survivors = kept.nonzero().squeeze(1)
-    return survivors[scores[survivors].argsort(descending=True, stable=True)]
+    return order[kept[order]]
 
 
 def decay(

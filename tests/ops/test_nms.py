@@ -86,7 +86,7 @@ def test_classes_do_not_leak_into_each_other() -> None:
     assert ops.batched_nms(boxes, scores, labels, 0.5).tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("number", [0, 1, 40, 300])
+@pytest.mark.parametrize("number", [0, 1, 40, 300, ops.FEW + 1])
 def test_nms_a_class_is_nms_of_each_class(number: int) -> None:
     boxes, scores = detections(number, number, levels=30)
     generator = torch.Generator().manual_seed(number)
@@ -100,6 +100,17 @@ def test_nms_a_class_is_nms_of_each_class(number: int) -> None:
         )
     assert kept.dtype == torch.int64
     assert kept.tolist() == sorted(expected, key=lambda i: (-scores[i].item(), i))
+
+
+@pytest.mark.parametrize("number", [1, 2, 60, ops.FEW])
+def test_few_boxes_at_once_give_what_class_after_class_gives(
+    number: int, monkeypatch
+) -> None:
+    boxes, scores = detections(number, number, levels=10)
+    labels = torch.arange(number) % 7
+    at_once = ops.batched_nms(boxes, scores, labels, 0.3)
+    monkeypatch.setattr(ops, "FEW", 0)
+    assert at_once.tolist() == ops.batched_nms(boxes, scores, labels, 0.3).tolist()
 
 
 def soft_nms_in_a_loop(boxes, scores, *, method, iou_threshold, sigma, score_threshold):
