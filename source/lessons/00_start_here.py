@@ -245,7 +245,8 @@ axes = [fig.add_subplot(1, 3, i + 1, projection="3d") for i in range(3)]
 x, y, z = mesh["vertices"].T
 axes[0].plot_trisurf(x, z, -y, triangles=mesh["faces"], color="#56B4E9", shade=True)
 axes[0].set_title("mesh: vertices and triangles")
-axes[1].voxels(target["voxels"][chair], facecolor="#E69F00", shade=True)
+colors = {"facecolor": "#E69F00", "edgecolor": "#7A5500", "shade": False}
+axes[1].voxels(target["voxels"][chair].numpy(), linewidth=0.3, **colors)
 axes[1].set_title("voxels: full or empty")
 x, y, z = target["samples"]["points"][chair].T
 axes[2].scatter(x, z, -y, s=3, color="#009E73")
@@ -422,7 +423,7 @@ print(f"{inverted.sum()} of {len(misread)} boxes end before they begin")
 
 # %% [markdown]
 # They start where they should and end at (width, height) instead. The farther from the
-# corner, the worse: most end before they begin. A loss computed from such boxes still
+# corner, the worse: they end before they begin. A loss computed from such boxes still
 # goes down, and nothing raises an error. So: **draw your boxes before you train.** It
 # takes one line.
 #
