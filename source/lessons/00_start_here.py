@@ -493,6 +493,7 @@ def draw_taps(size, kernel, stride, padding, dilation):
     return fig
 
 
+# %%
 explore(
     draw_taps,
     size=Slider(5, 16, 1, 7, "input size"),
@@ -500,10 +501,7 @@ explore(
     stride=Slider(1, 4, 1, 2, "stride"),
     padding=Slider(0, 4, 1, 0, "padding"),
     dilation=Slider(1, 3, 1, 1, "dilation"),
-    alt=lambda size, **v: (
-        f"Taps of a convolution over {size} pixels, one row an output: "
-        + ", ".join(f"{name} {value}" for name, value in v.items())
-    ),
+    alt=lambda **v: f"The taps of a convolution, one row an output. Settings: {v}",
     caption="Which pixels each output of a convolution reads.",
 )
 
@@ -663,6 +661,7 @@ def draw_field(layers, stride, dilation):
     return fig
 
 
+# %%
 explore(
     draw_field,
     layers=Slider(1, 6, 1, 3, "layers of 3x3"),
