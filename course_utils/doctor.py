@@ -138,7 +138,9 @@ def find_gpu() -> Finding:
     except ImportError:
         return Finding("GPU", "not known without torch")
     except OSError as error:  # a library of torch's that does not load
-        return Finding("GPU", f"torch does not load: {type(error).__name__}", "problem")
+        remedy = "install torch again, as https://pytorch.org/get-started says"
+        reason = f"torch does not load: {type(error).__name__}"
+        return Finding("GPU", reason, "problem", remedy)
     if torch.cuda.is_available():
         return Finding("GPU", torch.cuda.get_device_name(0))
     return Finding("GPU", "none; the course runs without one")
@@ -149,8 +151,9 @@ def find_budget() -> Finding:
     try:
         choose_budget = importlib.import_module("course_utils.training").choose_budget
         return Finding("budget", str(choose_budget()))
-    except ImportError as error:
-        return Finding("budget", f"not known without {error.name}")
+    except (ImportError, OSError) as error:  # as in find_gpu, which tells why
+        missing = getattr(error, "name", None) or "torch"
+        return Finding("budget", f"not known without {missing}")
     except ValueError as error:
         return Finding("budget", str(error), "problem", "unset COURSE_BUDGET")
 

@@ -1,6 +1,8 @@
 """The doctor reads the requirements from the package and says how to meet them."""
 
+import builtins
 import getpass
+import importlib
 import io
 import json
 import platform
@@ -83,6 +85,23 @@ def test_a_wrong_budget_is_a_problem_with_a_remedy(monkeypatch):
     monkeypatch.setenv("COURSE_BUDGET", "huge")
     finding = doctor.find_budget()
     assert (finding.state, finding.remedy) == ("problem", "unset COURSE_BUDGET")
+
+
+def test_a_torch_that_does_not_load_is_a_problem_with_a_remedy(monkeypatch):
+    """On Windows without Microsoft's runtime, importing torch is an OSError."""
+
+    def refuse(name: str, *arguments: object) -> object:
+        if name.partition(".")[0] in ("torch", "course_utils"):
+            raise OSError("a library of torch's cannot be found")
+        return real(name, *arguments)
+
+    real = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setattr(importlib, "import_module", refuse)
+    gpu, budget = doctor.find_gpu(), doctor.find_budget()
+    assert (gpu.state, budget.state) == ("problem", "ok")
+    assert "install torch" in gpu.remedy
+    assert budget.found == "not known without torch"
 
 
 def test_a_lesson_can_call_it(capsys):
