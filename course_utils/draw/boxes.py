@@ -148,8 +148,16 @@ def draw_box_sets(
 
 
 def one_set(column: PerSet, name: str) -> Tensor | None:
-    """The labels or scores of the set with this name, if it has any."""
-    return column.get(name) if isinstance(column, Mapping) else None
+    """The labels or scores of the set with this name, if it has any.
+
+    Raises ValueError for a tensor: nobody knows which set it belongs to.
+    """
+    if isinstance(column, Tensor):
+        raise ValueError(
+            f"boxes are by name, but labels or scores are one tensor of "
+            f"{tuple(column.shape)}: name these too, such as {{{name!r}: labels}}"
+        )
+    return None if column is None else column.get(name)
 
 
 def show_boxes(

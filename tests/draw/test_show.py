@@ -140,6 +140,12 @@ def test_labels_by_name_need_boxes_by_name():
         draw.show_boxes(IMAGE, BOXES, labels={"truth": LABELS}, alt="two boxes")
 
 
+@pytest.mark.parametrize("column", ["labels", "scores"])
+def test_boxes_by_name_need_labels_and_scores_by_name(column: str):
+    with pytest.raises(ValueError, match="name these too"):
+        draw.show_boxes(IMAGE, {"truth": BOXES}, **{column: LABELS}, alt="two boxes")
+
+
 def test_no_images_are_refused():
     empty: list[Tensor] = []
     with pytest.raises(ValueError, match="0 images"):
