@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -151,6 +152,13 @@ def test_clevr_holds_looks_places_and_relations(dataset, tmp_path):
         for i, others in enumerate(scene["relationships"]["front"]):
             expected = [j for j, p in enumerate(places) if p[1] < places[i][1] - 0.1]
             assert others == expected
+
+
+def test_clevr_pictures_fit_their_scenes_whatever_the_transforms(dataset, tmp_path):
+    flipped = Tabletop(1, size=96, transforms=lambda image, target: (-image, target))
+    write_clevr(flipped, tmp_path)
+    picture = Image.open(tmp_path / "images" / "train" / "CLEVR_train_000000.png")
+    assert np.array_equal(pil_to_tensor(picture), dataset.rendering(0).image)
 
 
 @pytest.mark.parametrize("write", [write_voc, write_coco, write_clevr])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from course_utils.data.tabletop.dataset import Tabletop
 from course_utils.data.tabletop.scene import Solid
@@ -13,7 +14,7 @@ from course_utils.data.tabletop.shapes import pose
 from course_utils.data.tabletop.target import solids
 from course_utils.data.tabletop.truth import Rendering
 from course_utils.data.tabletop.words import relations
-from course_utils.data.writers.pictures import items, new_folder, save_image
+from course_utils.data.writers.pictures import new_folder, save_image
 from course_utils.data.writers.rle import encode_rle
 
 # CLEVR's word for each of ours. Its "left" lists, for an object, what is left of it.
@@ -30,17 +31,19 @@ def write_clevr(dataset: Tabletop, folder: str | Path, *, split: str = "train") 
 
     Pictures go to images/`split`/CLEVR_`split`_000000.png, the json to
     scenes/CLEVR_`split`_scenes.json. Beside CLEVR's keys an object has `pattern`,
-    `bbox` (x1, y1, x2, y2 half-open) and `mask` (COCO's compressed RLE).
+    `bbox` (x1, y1, x2, y2 half-open) and `mask` (COCO's compressed RLE). The pictures
+    are those of the scenes, without the dataset's `transforms`.
 
     Raises:
         ValueError: where the folder holds files.
     """
     root = new_folder(folder)
     scenes = []
-    for index, image, _ in items(dataset):
-        name = f"CLEVR_{split}_{index:06d}.png"
+    for index in range(len(dataset)):
+        rendering, name = dataset.rendering(index), f"CLEVR_{split}_{index:06d}.png"
+        image = torch.from_numpy(rendering.image).float() / 255
         save_image(image, root / "images" / split / name)
-        scenes.append(describe_scene(dataset.rendering(index), index, name, split))
+        scenes.append(describe_scene(rendering, index, name, split))
     path = root / "scenes" / f"CLEVR_{split}_scenes.json"
     path.parent.mkdir()
     content = {"info": {"split": split, "version": "1.0"}, "scenes": scenes}
