@@ -138,8 +138,3 @@ def refuse_duplicates(script: Script, marked: Mapping[int, Metadata]) -> None:
                 f"grade_id {grade_id}; rename a task"
             )
         seen[grade_id] = number
-
-
-def is_assignment(script: Script) -> bool:
-    """Whether a script lies among the assignments."""
-    return script.path.parent.name == "assignments"
