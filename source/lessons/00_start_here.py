@@ -423,9 +423,9 @@ print(f"{inverted.sum()} of {len(misread)} boxes end before they begin")
 
 # %% [markdown]
 # They start where they should and end at (width, height) instead. The farther from the
-# corner, the worse: they end before they begin. A loss computed from such boxes still
-# goes down, and nothing raises an error. So: **draw your boxes before you train.** It
-# takes one line.
+# corner, the worse: they end before they begin. A loss computed from such boxes is a
+# number like any other, and nothing raises an error. So: **draw your boxes before you
+# train.** It takes one line.
 #
 # ## How large is the output of a convolution?
 #
