@@ -1,20 +1,27 @@
 """What the code of a cell defines, read without running it."""
 
 import ast
+import re
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
+
+# IPython's own lines (%magic, !command, name?) and its own calls (files = !ls).
+MAGIC = re.compile(r"^[ \t]*(?:(?:%%?\w|!|\?).*|[\w.]+\?\??[ \t]*)$", re.MULTILINE)
+CALL = re.compile(r"=[ \t]*[%!].*$", re.MULTILINE)
 
 
 def parse_cell(source: str) -> list[ast.stmt]:
     """The statements of a cell, its magics left out; none if it is not valid Python."""
-    lines = source.split("\n")
-    kept = ["" if line.lstrip().startswith(("%", "!")) else line for line in lines]
-    try:
-        with warnings.catch_warnings():
+    # As it is first: a line of plain Python may begin with the operator %.
+    for text in (source, CALL.sub("= None", MAGIC.sub("", source))):
+        with (
+            suppress(SyntaxError, ValueError, RecursionError, MemoryError),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")  # such as an invalid escape in a string
-            return ast.parse("\n".join(kept)).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+            return ast.parse(text).body
+    return []
 
 
 def defined_names(source: str) -> set[str]:
