@@ -40,7 +40,13 @@ def parse(source: str) -> ast.Module:
 
 def without_magics(source: str) -> str:
     """The same code with IPython's magics made `pass`."""
-    return "" if source.startswith("%%") else MAGIC.sub(r"\1pass", source)
+    if source.startswith("%%"):
+        return ""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return MAGIC.sub(r"\1pass", source)
+    return source  # a line may begin with the operator %
 
 
 def free_names(source: str) -> set[str]:

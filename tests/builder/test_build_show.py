@@ -175,6 +175,8 @@ def test_names_bound_by_a_cell(source, names):
         ("class K(Base):\n    a = D\n    b = a", {"Base", "D"}),
         ("X = [w for w in V]", {"V"}),
         ("def f(n):\n    return f'{n:{width}}' + f(n - 1)", {"width"}),
+        ("def f(n):\n    return (\n        n\n        % m\n    )", {"m"}),
+        ("%timeit f(3)\nx = g(3)", {"g"}),
     ],
 )
 def test_names_needed_by_a_source(source, names):
