@@ -81,15 +81,18 @@ def match_detections(
         label: the class to look at.
         iou_threshold: least IoU of a hit.
         rule: "coco" or "voc", as in `match_boxes`.
+
+    Returns them on the CPU, wherever predictions and targets are.
     """
     scores, hits, num_truths = [torch.zeros(0)], [torch.zeros(0, dtype=torch.bool)], 0
     for prediction, target in zip(predictions, targets, strict=True):
         here = (prediction["labels"] == label).nonzero().squeeze(1)
         order = prediction["scores"][here].argsort(descending=True, stable=True)
         boxes = prediction["boxes"][here[order]]
-        truth = target["boxes"][target["labels"] == label]
-        scores.append(prediction["scores"][here[order]])
-        hits.append(match_boxes(boxes, truth, iou_threshold=iou_threshold, rule=rule))
+        truth = target["boxes"][target["labels"] == label].to(boxes.device)
+        scores.append(prediction["scores"][here[order]].cpu())
+        found = match_boxes(boxes, truth, iou_threshold=iou_threshold, rule=rule)
+        hits.append(found.cpu())
         num_truths += len(truth)
     by_score = torch.cat(scores).argsort(descending=True, stable=True)
     return Matches(torch.cat(scores)[by_score], torch.cat(hits)[by_score], num_truths)

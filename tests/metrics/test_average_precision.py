@@ -139,6 +139,14 @@ def test_matching_over_images_on_paper() -> None:
     assert num_truths == 3, "the image without detections counts"
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_predictions_may_be_on_a_gpu_and_targets_on_the_cpu() -> None:
+    target, prediction = image([LEFT], [1]), image([LEFT], [1], 0.9)
+    far = {name: values.cuda() for name, values in prediction.items()}
+    matches = match_detections([far], [target], label=1)
+    assert (matches.hits.tolist(), matches.scores.device.type) == ([True], "cpu")
+
+
 def plain(entry: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: entry[name] for name in entry if name not in ("is_crowd", "area")}
 
