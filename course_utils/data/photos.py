@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.ops import masks_to_boxes
 
-from course_utils.models.model import Target
-
 CLASS_NAMES = ("background", "face", "cup", "cat", "rocket", "coin")
 
 # Tight to the pixel by eye, xyxy half-open. The face goes from ear to ear and from the
@@ -37,7 +35,7 @@ PHOTO_NAMES = (*BOXES, "coins")
 FACES, TRAIN_FACES = 100, 75  # the set holds 100 faces, then 100 others
 
 
-def photo(name: str) -> tuple[Tensor, Target]:
+def photo(name: str) -> tuple[Tensor, dict[str, Tensor]]:
     """A photograph and what is on it.
 
     Returns the image (3, H, W) float RGB in [0, 1], the same grey in all three channels
@@ -62,7 +60,7 @@ def photo(name: str) -> tuple[Tensor, Target]:
     return image.permute(2, 0, 1).contiguous(), target
 
 
-def coin_target(pixels: NDArray[np.uint8]) -> Target:
+def coin_target(pixels: NDArray[np.uint8]) -> dict[str, Tensor]:
     """Masks of the coins, and the boxes and labels that follow from them."""
     regions = coin_regions(pixels)
     count = int(regions.max())
