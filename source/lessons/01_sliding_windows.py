@@ -197,7 +197,7 @@ from course_utils.ops.windows import image_pyramid, pyramid_scales
 
 # %%
 scales = pyramid_scales(128, 128, window=24, factor=0.7)
-fig, axes = new_figure(1, len(scales), width=11, height=2.6)
+fig, axes = new_figure(1, len(scales), width=9, height=2.3)
 for ax, scale, small in zip(axes, scales, image_pyramid(image, scales), strict=True):
     draw_image(ax, small, title=f"scale {scale:.2f}")
     ax.set(xlim=(0, 128), ylim=(128, 0))
@@ -234,7 +234,7 @@ show_images(
     titles=[f"{h:.0f} x {w:.0f} becomes 24 x 24" for h, w in examples],
     alt="The scene resized three times: nearly as it was, then smaller and flattened, "
     "then much smaller and flattened further.",
-    width=7,
+    width=5,
 )
 
 # %% [markdown]
@@ -283,12 +283,13 @@ share = (crops.labels == 0).float().mean()
 print(f"{len(crops):,} crops from {scenes} scenes, {share:.0%} of them background")
 
 # %%
-some = torch.randperm(len(crops), generator=torch.Generator().manual_seed(1))[:20]
+some = torch.randperm(len(crops), generator=torch.Generator().manual_seed(1))[:12]
 show_images(
     crops.crops[some],
     titles=[CLASS_NAMES[label] for label in crops.labels[some]],
-    columns=10,
-    alt="Twenty small crops with their labels. About half show a thing that fills the "
+    columns=6,
+    width=5,
+    alt="Twelve small crops with their labels. About half show a thing that fills the "
     "crop; the others show floor, wall, or a part of a thing.",
 )
 
@@ -470,14 +471,15 @@ assert gap < 1e-6
 # **Guess before you run:** what does that give?
 
 # %%
-for name, box in {
+for name, corners in {
     "the same box": [0.0, 0, 4, 4],
     "b, from above": [2.0, 1, 6, 5],
     "a corner": [3.0, 3, 7, 7],
 }.items():
-    iou = box_iou(a, torch.tensor([box])).item()
-    both = 16 + 16 - 32 * iou / (1 + iou)  # union of two boxes of area 16
-    print(f"{name:>13}: IoU {iou:.3f}, by the slide {iou * both / (iou * both):.3f}")
+    other = torch.tensor([corners])
+    iou, overlap = box_iou(a, other).item(), box_overlap(a, other).item()
+    union = 16 + 16 - overlap
+    print(f"{name:>13}: IoU {iou:.3f}, by the slide {overlap / (iou * union):.3f}")
 
 # %% [markdown]
 # It gives 1 for every pair that overlaps at all, because IoU · union *is* the
@@ -732,8 +734,9 @@ wrong = torch.cat(wrong)
 print(f"{len(wrong)} false alarms with a score above 0.5 in {hard_scenes} scenes")
 if len(wrong):
     show_images(
-        wrong[:: max(len(wrong) // 20, 1)][:20],
-        columns=10,
+        wrong[:: max(len(wrong) // 12, 1)][:12],
+        columns=6,
+        width=5,
         alt="False alarms: parts of things, pairs of things, shadows and patterns, and "
         "things in a window of the wrong size.",
     )
@@ -782,15 +785,15 @@ if budget != "smoke":
 print("  ".join(f"{name} {figures['AP/' + name]:.2f}" for name in CLASS_NAMES[1:]))
 shown = [
     {name: values[each["scores"] > 0.4] for name, values in each.items()}
-    for each in predictions[:4]
+    for each in predictions[:2]
 ]
 show_images(
-    images[:4],
+    images[:2],
     targets=shown,
     class_names=CLASS_NAMES,
-    alt="Four test scenes with the detections that score above 0.4. Most things have a "
+    alt="Two test scenes with the detections that score above 0.4. Most things have a "
     "box with the right name; some boxes are loose, some things are missed.",
-    width=11,
+    width=6.4,
 )
 
 # %% [markdown]
@@ -869,6 +872,7 @@ print(f"{len(faces)} faces, {len(others)} others, all grey; now 32 x 32")
 show_images(
     torch.cat([faces[:10], others[:10]]),
     columns=10,
+    width=7,
     alt="Ten grey pictures of faces, each filled by the face, and ten of other things: "
     "edges, corners, blurred surfaces.",
 )
@@ -893,6 +897,7 @@ not_faces = torch.cat([*quarters, *swapped, *[faces.flip(2)] * 2])
 show_images(
     not_faces[::75],
     columns=8,
+    width=6,
     alt="The same face in eight wrong ways: four quarters of it, its halves swapped "
     "in two ways, and upside down twice.",
 )
@@ -956,6 +961,7 @@ varied, _ = vary(faces[:1].repeat(10, 1, 1, 1), [], torch.Generator().manual_see
 show_images(
     varied,
     columns=10,
+    width=7,
     alt="One face ten times: turned a little, larger, smaller, mirrored, with more and "
     "less contrast.",
 )
@@ -988,16 +994,17 @@ for turn in range(3):
 # helmet, a badge and many straps. What will be taken for a face?
 
 # %%
-fig, axes = new_figure(1, 3, width=11, height=4)
-for turn, (ax, found) in enumerate(zip(axes, turns, strict=True)):
+fig, axes = new_figure(1, 2, width=6.6, height=3.5)
+for ax, turn in zip(axes, (0, 2), strict=True):
     draw_image(ax, astronaut, title=f"after turn {turn + 1}", ticks=False)
-    best = {name: values[:4] for name, values in found.items()}
-    draw_boxes(ax, best["boxes"], scores=best["scores"], index=0)
+    draw_boxes(ax, turns[turn]["boxes"][1:4], index=0)
+    draw_boxes(ax, turns[turn]["boxes"][:1], index=3)
 show(
     fig,
-    alt="The photograph of an astronaut, three times, each with the four best boxes of "
-    "one turn. The best box of the last turn lies on the face.",
-    caption="The four best detections after each turn.",
+    alt="The photograph of an astronaut, twice, with the four best boxes after the "
+    "first and the last turn. The best box of the last turn lies on the face.",
+    caption="The four best detections after the first and the last turn; the very "
+    "best is green.",
 )
 
 # %%
@@ -1061,8 +1068,8 @@ watch.report(
 #
 # Four dense passes: over the image as it is, and shifted by 2 pixels to the right,
 # down, and both. Their grids interleave to one of stride 2. It costs four times as
-# much. This was once called shift-and-stitch. The other way is to leave out one pooling, which
-# changes the network.
+# much. This was once called shift-and-stitch. The other way is to leave out one
+# pooling, which changes the network.
 #
 # </details>
 #
