@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.models.sliding_window import (
+    CANDIDATES,
     SlidingWindowDetector,
     boxes_of_size,
     detections_above,
@@ -259,6 +260,16 @@ def test_suppression_is_within_classes_and_has_a_limit():
     }
     assert suppress(found, 0.5, 100)["scores"].tolist() == pytest.approx([0.9, 0.7])
     assert suppress(found, 0.5, 1)["scores"].tolist() == pytest.approx([0.9])
+
+
+def test_suppression_looks_at_the_best_candidates_only():
+    far_apart = torch.arange(CANDIDATES + 5)[:, None] * 10.0
+    found = {
+        "boxes": far_apart + torch.tensor([0.0, 0, 8, 6]),
+        "scores": torch.linspace(1, 0, CANDIDATES + 5),
+        "labels": torch.ones(CANDIDATES + 5, dtype=torch.int64),
+    }
+    assert len(suppress(found, 0.5, 9999)["boxes"]) == CANDIDATES
 
 
 def test_window_sizes_keep_the_area_and_the_ratio():
