@@ -1,5 +1,7 @@
 """The command `course`: grade an assignment, look at the computer."""
 
+import io
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +49,7 @@ def grade(  # noqa: PLR0917, the options of a command
 
     refuse_overwriting(file, json_file)
     limits = Limits(cell=timeout, total=total_timeout)
-    console = Console()
+    console = terminal()
     with console.status(Text(f"Grading {file.name} ...")):
         result = grade_file(file, released=released, limits=limits, seed=seed)
     print_grade(result, console)
@@ -66,9 +68,20 @@ def doctor() -> None:
     from course_utils.doctor import examine, print_report
 
     report = examine()
-    print_report(report, Console())
+    print_report(report, terminal())
     if not report.is_healthy:
         raise typer.Exit(1)
+
+
+def terminal(*, stderr: bool = False) -> Console:
+    """The output or error stream, with "?" for letters that it cannot show.
+
+    Windows writes to files and pipes in an encoding of few letters.
+    """
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
+    return Console(stderr=stderr)
 
 
 def refuse_overwriting(file: Path, json_file: Path | None) -> None:
@@ -89,5 +102,5 @@ def write(path: Path, text: str) -> None:
 
 def complain(sentence: str) -> None:
     """Print a sentence on the error stream and end with status 2."""
-    Console(stderr=True).print(sentence, style="red", markup=False)
+    terminal(stderr=True).print(sentence, style="red", markup=False)
     raise typer.Exit(2)
