@@ -1,5 +1,6 @@
 """Sizes, numbers of solids, and settings that are refused."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -59,6 +60,10 @@ def test_the_number_of_solids_and_their_classes_can_be_chosen():
 def test_bad_settings_are_refused_with_their_value(settings, message):
     with pytest.raises(ValueError, match=message):
         Tabletop(**({"length": 3} | settings))
+
+
+def test_a_seed_may_be_a_number_of_numpy():
+    assert make_scene(np.int64(3)).seed == make_scene(3).seed == (3,)
 
 
 def test_bad_seeds_and_sizes_are_refused():

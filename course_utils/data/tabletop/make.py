@@ -63,7 +63,7 @@ def make_scene(
     unknown = [name for name in classes if name not in CLASS_NAMES[1:]]
     if unknown or not classes:
         raise ValueError(f"classes {unknown or 'empty'}: choose from {CLASS_NAMES[1:]}")
-    seed = (seed,) if isinstance(seed, int) else tuple(seed)
+    seed = (int(seed),) if isinstance(seed, int | np.integer) else tuple(seed)
     if not seed or min(seed) < 0:
         raise ValueError(f"seed={seed}: expected whole numbers of 0 or more")
     dice = Dice(seed)
