@@ -91,7 +91,8 @@ def box_names(
     names = [""] * count
     if labels is not None:
         known = class_names or []
-        names = [known[i] if i < len(known) else str(i) for i in labels.tolist()]
+        places = range(len(known))
+        names = [known[i] if i in places else str(i) for i in labels.tolist()]
     if scores is not None:
         pairs = zip(names, scores.tolist(), strict=True)
         names = [f"{name} {score:.2f}".strip() for name, score in pairs]

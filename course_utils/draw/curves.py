@@ -25,7 +25,11 @@ def as_points(
     curve: Values | Points,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """x and y of a curve; x counts from 0 where only y is given."""
-    if isinstance(curve, tuple) and len(curve) == 2 and not isinstance(curve[0], float):
+    if (
+        isinstance(curve, tuple)
+        and len(curve) == 2
+        and not isinstance(curve[0], int | float)
+    ):
         x, y = as_array(curve[0]), as_array(curve[1])
     else:
         y = as_array(curve)

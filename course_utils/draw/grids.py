@@ -36,6 +36,12 @@ def show_images(
     """
     if len(images) == 0:
         raise ValueError("there are 0 images, but a grid needs at least one")
+    for name, column in {"titles": titles, "targets": targets}.items():
+        if column is not None and len(column) < len(images):
+            raise ValueError(
+                f"there are {len(column)} {name} for {len(images)} images, but one "
+                "for each was expected"
+            )
     columns = columns or min(len(images), 6)
     rows = math.ceil(len(images) / columns)
     tallest = max(image.shape[-2] / image.shape[-1] for image in images)

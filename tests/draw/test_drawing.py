@@ -66,6 +66,14 @@ def test_names_and_scores_are_written_at_boxes():
     assert [text.get_text() for text in ax.texts] == ["torus 0.91", "9 0.50"]
 
 
+def test_a_label_below_zero_has_no_name():
+    """Windows that are not used for training are labelled -1."""
+    _, (ax,) = draw.new_figure()
+    draw.draw_image(ax, IMAGE)
+    draw.draw_boxes(ax, BOXES, labels=torch.tensor([-1, 0]), class_names=NAMES)
+    assert [text.get_text() for text in ax.texts] == ["-1", "background"]
+
+
 def test_32_things_look_different():
     looks = {draw.mark(index) for index in range(32)}
     assert len(looks) == 32
@@ -121,10 +129,11 @@ def test_the_key_of_a_class_map_names_the_classes_that_occur():
 def test_curves_keep_their_points():
     _, (ax,) = draw.new_figure()
     x, y = torch.tensor([0.1, 0.6]), torch.tensor([1.0, 0.5])
-    draw.draw_curves(ax, {"counted": [3, 2, 1], "pairs": (x, y)})
-    counted, pairs = ax.lines
+    draw.draw_curves(ax, {"counted": [3, 2, 1], "pairs": (x, y), "two": (5, 4)})
+    counted, pairs, two = ax.lines
     assert counted.get_xydata().tolist() == [[0, 3], [1, 2], [2, 1]]
     assert np.allclose(pairs.get_xydata(), [[0.1, 1.0], [0.6, 0.5]])
+    assert two.get_xydata().tolist() == [[0, 5], [1, 4]]
 
 
 REFUSED: dict[str, tuple[Callable[[Any], None], str]] = {

@@ -146,6 +146,11 @@ def test_boxes_by_name_need_labels_and_scores_by_name(column: str):
         draw.show_boxes(IMAGE, {"truth": BOXES}, **{column: LABELS}, alt="two boxes")
 
 
+def test_an_image_without_a_title_is_refused():
+    with pytest.raises(ValueError, match="1 titles for 2 images"):
+        draw.show_images([IMAGE, IMAGE], titles=["first"], alt="two images")
+
+
 def test_no_images_are_refused():
     empty: list[Tensor] = []
     with pytest.raises(ValueError, match="0 images"):
