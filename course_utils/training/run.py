@@ -38,6 +38,8 @@ class History(list[dict[str, float]]):
 
     def curves(self, *, smooth: int = 1) -> dict[str, list[float]]:
         """The values of each loss by name, each the mean of the last `smooth` steps."""
+        if smooth < 1:
+            raise ValueError(f"smooth is {smooth}, but at least 1 step was expected")
         names = self[0] if self else {}
         return {name: running_mean([r[name] for r in self], smooth) for name in names}
 

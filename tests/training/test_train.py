@@ -33,6 +33,8 @@ def test_curves_are_running_means():
     assert history.curves() == {"total": [1.0, 3.0, 8.0]}
     assert history.curves(smooth=2) == {"total": [1.0, 2.0, 5.5]}
     assert History().curves() == {}
+    with pytest.raises(ValueError, match="smooth is 0"):
+        history.curves(smooth=0)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
