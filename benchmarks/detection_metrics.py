@@ -15,6 +15,8 @@ from course_utils.metrics.detection import evaluate_detections
 from course_utils.ops.boxes import xyxy_to_xywh
 
 Images = list[dict[str, Tensor]]
+# Images, objects and detections an image, classes.
+CASES = [(1_000, 20, 20, 7), (100, 20, 100, 7), (100, 20, 20, 80)]
 
 
 def data_set(
@@ -86,11 +88,7 @@ def silently(function: Callable[[], list[float]]) -> list[float]:
 def rows() -> list[Row]:
     """Times at few and at many classes, and the largest difference of the numbers."""
     made = []
-    for images, boxes, detections, classes in [
-        (1_000, 20, 20, 7),
-        (100, 20, 100, 7),
-        (100, 20, 20, 80),
-    ]:
+    for images, boxes, detections, classes in CASES:
         predictions, targets = data_set(images, boxes, detections, classes)
         with contextlib.redirect_stdout(io.StringIO()):
             truth, found = as_coco(predictions, targets, classes)

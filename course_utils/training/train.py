@@ -81,16 +81,24 @@ def train(
         max_norm=max_norm,
     )
     run = Run(model, dataset, settings, torch.device(device), augment)
-    if checkpoint is not None:
-        run.resume(Path(checkpoint))
+    path = None if checkpoint is None else Path(checkpoint)
+    if path is not None:
+        run.resume(path)
+    take_all_steps(run, path, checkpoint_every, description)
+    model.eval()
+    return run.history
+
+
+def take_all_steps(
+    run: Run, checkpoint: Path | None, checkpoint_every: int, description: str
+) -> None:
+    """Train from where the run stands to its last step, with a progress bar."""
+    done, steps = len(run.history), run.settings.steps
     started = time.perf_counter() - run.history.seconds
-    left = range(len(run.history), steps)
-    bar = tqdm(left, desc=description, initial=len(run.history), total=steps)
+    bar = tqdm(range(done, steps), desc=description, initial=done, total=steps)
     for step in bar:
         bar.set_postfix(total=f"{run.take_step(step)['total']:.3f}", refresh=False)
         run.history.seconds = time.perf_counter() - started
         is_due = (step + 1) % checkpoint_every == 0 or step + 1 == steps
         if checkpoint is not None and is_due:
-            run.write(Path(checkpoint))
-    model.eval()
-    return run.history
+            run.write(checkpoint)
