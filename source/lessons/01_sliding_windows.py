@@ -14,8 +14,6 @@
 # %%
 import math
 
-import math
-
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -231,7 +229,7 @@ sizes = window_sizes(sides=(16, 21, 28, 37, 48), ratios=(0.8, 1.25, 1.9))
 examples = [sizes[3], sizes[10], sizes[14]]
 show_images(
     [resize_for(image[None], size, 24)[0] for size in examples],
-    titles=[f"{h:.0f} x {w:.0f} becomes 24 x 24" for h, w in examples],
+    titles=[f"{h:.0f} high, {w:.0f} wide" for h, w in examples],
     alt="The scene resized three times: nearly as it was, then smaller and flattened, "
     "then much smaller and flattened further.",
     width=5,
@@ -779,19 +777,19 @@ figures = evaluate_detections(predictions, targets, class_names=CLASS_NAMES)
 print(f"random crops:    AP {first['AP']:.3f}, AP50 {first['AP50']:.3f}")
 print(f"hardest windows: AP {figures['AP']:.3f}, AP50 {figures['AP50']:.3f}")
 if budget != "smoke":
-    assert figures["AP50"] > 0.3, figures["AP50"]
+    assert figures["AP50"] > 0.25, figures["AP50"]
 
 # %%
 print("  ".join(f"{name} {figures['AP/' + name]:.2f}" for name in CLASS_NAMES[1:]))
 shown = [
-    {name: values[each["scores"] > 0.4] for name, values in each.items()}
+    {name: values[each["scores"] > 0.3] for name, values in each.items()}
     for each in predictions[:2]
 ]
 show_images(
     images[:2],
     targets=shown,
     class_names=CLASS_NAMES,
-    alt="Two test scenes with the detections that score above 0.4. Most things have a "
+    alt="Two test scenes with the detections that score above 0.3. Most things have a "
     "box with the right name; some boxes are loose, some things are missed.",
     width=6.4,
 )
