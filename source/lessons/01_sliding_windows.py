@@ -789,8 +789,8 @@ show_images(
     images[:2],
     targets=shown,
     class_names=CLASS_NAMES,
-    alt="Two test scenes with the detections that score above 0.3. Most things have a "
-    "box with the right name; some boxes are loose, some things are missed.",
+    alt="Two test scenes with the detections that score above 0.3. Some things have "
+    "a box with the right name, often a loose one; others are missed.",
     width=6.4,
 )
 
