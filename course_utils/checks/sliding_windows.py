@@ -1,6 +1,7 @@
 """The checks of assignment 01: windows, overlaps, soft-NMS, precision and recall."""
 
 import torch
+from torch import Tensor
 
 from course_utils.checks.check import Ask, check, random_boxes
 from course_utils.checks.sliding_windows_cases import (
@@ -21,10 +22,12 @@ from course_utils.checks.sliding_windows_cases import (
 from course_utils.checks.sliding_windows_oracles import (
     slow_covering_windows,
     slow_distance_iou,
+    slow_half_sums,
     slow_operating_points,
     slow_soft_nms,
     slow_window_sums,
 )
+from course_utils.ops.boxes import xyxy_to_xywh
 
 
 @check("covering_windows")
@@ -62,6 +65,9 @@ def check_covering_windows(ask: Ask) -> None:
             "a window ends at start + size: the end is outside": (
                 slow_covering_windows(*image) - torch.tensor([0.0, 0, 1, 1])
             ),
+            "a window is two corners, not a corner and a size": xyxy_to_xywh(
+                slow_covering_windows(*image)
+            ),
         }
         received = ask(case, height, width, sizes, stride=stride)
         ask.expect(case, received, slow_covering_windows(*image), mistakes=mistakes)
@@ -80,20 +86,8 @@ def check_window_sums(ask: Ask) -> None:
         windows = integer_windows(7, height, width, draw)
         cases[f"random {i}"] = (integer_image(height, width, draw), windows)
     for case, (pixels, windows) in cases.items():
-        areas = (windows[:, 2:] - windows[:, :2]).prod(dim=1)
         right = slow_window_sums(pixels, windows)
-        mistakes = {
-            "x2 and y2 are outside the window, their pixels do not count": (
-                slow_window_sums(pixels, windows, inclusive=True)
-            ),
-            "the first row and column are lost: the table starts with zeros": (
-                slow_window_sums(pixels, windows, first=1)
-            ),
-            "x and y are swapped: the image is indexed [y, x]": slow_window_sums(
-                pixels.T, windows
-            ),
-            "this is the mean, the sum was asked for": right / areas,
-        }
+        mistakes = mistaken_sums(pixels, windows)
         ask.call_and_expect(case, (pixels, windows), right, mistakes=mistakes)
     few, many = (integer_windows(count, 6, 9, draw) for count in (5, 85))
     ask.expect_no_loop("windows", (image, few), (image, many), 80)
@@ -101,6 +95,33 @@ def check_window_sums(ask: Ask) -> None:
     ask.expect_no_loop("rows", (image, few), tall, 80)
     wide = (integer_image(6, 89, draw), few)
     ask.expect_no_loop("columns", (image, few), wide, 80)
+
+
+def mistaken_sums(pixels: Tensor, windows: Tensor) -> dict[str, Tensor]:
+    """The sums that typical mistakes would give, by their description."""
+    right = slow_window_sums(pixels, windows)
+    above_left = windows.clone()
+    above_left[:, :2], above_left[:, 2:] = 0, windows[:, :2]
+    corner = slow_window_sums(pixels, above_left)
+    return {
+        "x2 and y2 are outside the window, their pixels do not count": (
+            slow_window_sums(pixels, windows, inclusive=True)
+        ),
+        "x and y are swapped: the image is indexed [y, x]": slow_window_sums(
+            pixels.T, windows
+        ),
+        "the table sums along columns alone; rows are missing": slow_half_sums(
+            pixels, windows
+        ),
+        "the table sums along rows alone; columns are missing": slow_half_sums(
+            pixels.T, windows[:, [1, 0, 3, 2]]
+        ),
+        "the first row and column are lost: the table starts with zeros": (
+            slow_window_sums(pixels, windows, first=1)
+        ),
+        "the part taken away twice has to be added once": right - corner,
+        "the entry at the first corner is added, not taken away": right - 2 * corner,
+    }
 
 
 @check("distance_iou")
@@ -186,13 +207,17 @@ def check_operating_points(ask: Ask) -> None:
     for case, given in cases.items():
         scores, is_hit, _ = given
         right = slow_operating_points(*given)
+        strict = slow_operating_points(*given, strict=True)
         hits = max(int(is_hit.sum()), 1)
         mistakes = {
             "equal scores make one point: no threshold parts them": (
                 slow_operating_points(*given, ties_apart=True)
             ),
-            "a score equal to the threshold is kept": slow_operating_points(
-                *given, strict=True
+            "a score equal to the threshold is kept": strict,
+            "a score equal to the threshold is kept; 0 / 0 gave nan": (
+                strict[0],
+                torch.cat([torch.full_like(strict[1][:1], torch.nan), strict[1][1:]]),
+                strict[2],
             ),
             "recall divides by all objects, also those never found": (
                 slow_operating_points(scores, is_hit, hits)

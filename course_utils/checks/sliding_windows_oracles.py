@@ -67,6 +67,20 @@ def slow_window_sums(
     return torch.tensor(sums, dtype=torch.float32)
 
 
+def slow_half_sums(image: Tensor, windows: Tensor) -> Tensor:
+    """(N,) sums by a mistaken table: each column is summed up, but no row is."""
+    columns = image.T.tolist()
+
+    def entry(y: int, x: int) -> float:
+        return sum(columns[x - 1][:y]) if x > 0 else 0.0
+
+    sums = [
+        entry(y2, x2) - entry(y1, x2) - entry(y2, x1) + entry(y1, x1)
+        for x1, y1, x2, y2 in windows.tolist()
+    ]
+    return torch.tensor(sums, dtype=torch.float32)
+
+
 def slow_distance_iou(
     a: Tensor, b: Tensor, *, clamped: bool = True, penalty: str = "squared"
 ) -> Tensor:

@@ -111,6 +111,11 @@ def inclusive_windows(height: int, width: int, sizes: Sizes, *, stride: int) -> 
     return windows - torch.tensor([0.0, 0, 1, 1])
 
 
+def corners_and_sizes(height: int, width: int, sizes: Sizes, *, stride: int) -> Tensor:
+    boxes = covering(height, width, sizes, stride, right_starts)
+    return torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], dim=1)
+
+
 def integer_windows(height: int, width: int, sizes: Sizes, *, stride: int) -> Tensor:
     return covering(height, width, sizes, stride, right_starts).long()
 

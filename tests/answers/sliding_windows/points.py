@@ -56,6 +56,12 @@ def strictly_above(scores: Tensor, is_hit: Tensor, num_objects: int) -> Any:
     return thresholds, precision, hits / max(num_objects, 1)
 
 
+def strictly_above_by_nan(scores: Tensor, is_hit: Tensor, num_objects: int) -> Any:
+    thresholds, precision, recall = strictly_above(scores, is_hit, num_objects)
+    precision = torch.cat([precision[:1] * torch.nan, precision[1:]])
+    return thresholds, precision, recall
+
+
 def rising(scores: Tensor, is_hit: Tensor, num_objects: int) -> Any:
     return tuple(part.flip(0) for part in points(scores, is_hit, num_objects))
 

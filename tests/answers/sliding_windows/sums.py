@@ -118,6 +118,22 @@ def sums_less_corner(image: Tensor, windows: Tensor) -> Tensor:
     return table[y2, x2] - table[y1, x2] - table[y2, x1] - table[y1, x1]
 
 
+def sums_down_columns(image: Tensor, windows: Tensor) -> Tensor:
+    table = F.pad(image.cumsum(0), (1, 0, 1, 0))
+    x1, y1, x2, y2 = windows.T
+    return table[y2, x2] - table[y1, x2] - table[y2, x1] + table[y1, x1]
+
+
+def sums_along_rows(image: Tensor, windows: Tensor) -> Tensor:
+    return sums_down_columns(image.T, windows[:, [1, 0, 3, 2]])
+
+
+def sums_without_fourth(image: Tensor, windows: Tensor) -> Tensor:
+    table = F.pad(image.cumsum(0).cumsum(1), (1, 0, 1, 0))
+    x1, y1, x2, y2 = windows.T
+    return table[y2, x2] - table[y1, x2] - table[y2, x1]
+
+
 def means(image: Tensor, windows: Tensor) -> Tensor:
     return sums(image, windows) / (windows[:, 2:] - windows[:, :2]).prod(1)
 
