@@ -72,7 +72,8 @@ def call(
         raise BadCallError(raised(error)) from error
     if not unchanged(given, (tuple(arguments), dict(settings))):
         raise BadCallError(
-            "your code changed its input in place; work on a copy (`.clone()`)"
+            "your code changed its input in place; work on a copy "
+            "(`.clone()` of a tensor, `list()` of a list)"
         )
     return Reply(value, steps.count if steps else 0)
 

@@ -202,7 +202,8 @@ def sequence_difference(
 def shown(value: Any, *, numbers: int = 1) -> str:
     """A value in a few words; a tensor in full where it holds few `numbers`."""
     if type(value) is Tensor:
-        if value.numel() <= numbers:
+        is_small = value.numel() <= numbers
+        if is_small and (value.numel() > 0 or value.dim() == 1):
             return f"tensor({rounded(value.tolist())})"
         return f"a tensor of shape {tuple(value.shape)} and {value.dtype}"
     if isinstance(value, np.ndarray):

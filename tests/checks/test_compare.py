@@ -206,3 +206,8 @@ def test_long_values_are_cut_short() -> None:
     assert len(shown(list(range(1000)))) <= 80
     assert shown(torch.zeros(3, 4)) == "a tensor of shape (3, 4) and torch.float32"
     assert shown(torch.tensor([0.1]), numbers=24) == "tensor([0.1])"
+
+
+def test_an_empty_tensor_shows_its_shape() -> None:
+    assert shown(torch.zeros(0)) == "tensor([])"
+    assert shown(torch.zeros(0, 4)) == "a tensor of shape (0, 4) and torch.float32"
