@@ -110,7 +110,7 @@ def judge_task(
         return "missing", answer.note
     if answer.is_stub or is_stub(written) or is_stub(checked):
         return "not answered", NOT_ANSWERED
-    return judge_failure(written, checked)
+    return judge_failure(task, written, checked)
 
 
 def is_stub(outcome: Outcome) -> bool:
@@ -118,7 +118,9 @@ def is_stub(outcome: Outcome) -> bool:
     return outcome.error == "NotImplementedError" and not outcome.message
 
 
-def judge_failure(written: Outcome, checked: Outcome) -> tuple[Verdict, str]:
+def judge_failure(
+    task: Task, written: Outcome, checked: Outcome
+) -> tuple[Verdict, str]:
     """What is wrong with an answer that was given."""
     if checked.error == "CheckFailed":
         is_empty = "is not answered yet" in checked.message
@@ -127,6 +129,8 @@ def judge_failure(written: Outcome, checked: Outcome) -> tuple[Verdict, str]:
         return "error", f"its cell raised {named(written)}"
     if checked.error == "AssertionError":
         return "wrong", checked.message or "the check's assertion does not hold"
+    if named(checked) == f"NameError: name '{task.name}' is not defined":
+        return "error", f"nothing is named {task.name}: does the answer define it?"
     return "error", f"the check raised {named(checked)}"
 
 
