@@ -506,6 +506,7 @@ def slider(label, start):
     return Slider(-20, 20, 1, start, label)
 
 
+# %%
 explore(
     draw_guess,
     right=slider("pixels to the right", 6),
