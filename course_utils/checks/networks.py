@@ -27,8 +27,8 @@ def linear(features: int) -> Layer:
 
 
 NETWORKS: dict[str, tuple[Shape, list[Layer]]] = {
-    "no layers": ((3, 20, 31), []),
     "a square kernel": ((3, 20, 31), [conv(8, (3, 3), padding=1)]),
+    "no layers": ((3, 20, 31), []),
     "a wide kernel": ((2, 17, 40), [conv(5, (3, 7), stride=2, padding=2)]),
     "a convolution without bias": ((4, 12, 19), [conv(6, (1, 1), bias=False)]),
     "dilation": ((1, 33, 26), [conv(4, (5, 3), dilation=3)]),

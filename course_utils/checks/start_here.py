@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from course_utils.checks.check import Ask, check, random_boxes
-from course_utils.checks.compare import difference
+from course_utils.checks.compare import difference, shown
 from course_utils.checks.networks import (
     NETWORKS,
     mistaken_traces,
@@ -41,7 +41,8 @@ def check_missing_dimensions(ask: Ask) -> None:
     """Look at each blank; say which is wrong and why, without its value."""
     received = ask.answer
     if not isinstance(received, Mapping) or received.keys() != BLANKS.keys():
-        ask.fail("the dict", f"expected a dict with the keys {list(BLANKS)}")
+        wanted = f"a dict with the keys {list(BLANKS)}"
+        ask.fail("the dict", f"expected {wanted}, received {shown(received)}")
     for name, (right, mistakes) in BLANKS.items():
         ask.cases.append(name)
         value = received[name]
@@ -60,7 +61,9 @@ def check_trace_network(ask: Ask) -> None:
         received = ask(case, shape, layers)
         right = run_by_torch(shape, layers)
         if not isinstance(received, (list, tuple)) or len(received) != len(right):
-            ask.fail(case, f"expected a list of {len(right)} pairs (shape, parameters)")
+            wanted = f"a list of {len(right)} pairs (shape, parameters)"
+            advice = ": is there a `return`?" if received is None else ""
+            ask.fail(case, f"expected {wanted}, received {shown(received)}{advice}")
         is_right = difference(received, right, 0.0) is None
         wrong = {} if is_right else mistaken_traces(shape, layers)
         for i, layer in enumerate(layers):
@@ -173,8 +176,8 @@ def check_tight_boxes(ask: Ask) -> None:
 def check_yolo_to_voc(ask: Ask) -> None:
     """Compare with plain arithmetic, box by box."""
     cases = {
-        "no boxes": (torch.zeros(0, 4), 30, 50),
         "the whole image": (torch.tensor([[0.5, 0.5, 1.0, 1.0]]), 30, 50),
+        "no boxes": (torch.zeros(0, 4), 30, 50),
         "one pixel": (torch.tensor([[0.05, 0.125, 0.1, 0.25]]), 4, 10),
     }
     sizes = {"landscape": (60, 100), "portrait": (128, 40), "one row": (1, 30)}

@@ -142,8 +142,8 @@ def mask_of(height: int, width: int, *boxes: tuple[int, int, int, int]) -> Tenso
 
 
 MASKS = {
-    "no masks": torch.zeros(0, 6, 9, dtype=torch.bool),
     "one object": mask_of(8, 11, (3, 2, 8, 5))[None],
+    "no masks": torch.zeros(0, 6, 9, dtype=torch.bool),
     "one pixel": mask_of(7, 9, (4, 1, 5, 2))[None],
     "the whole image": mask_of(5, 12, (0, 0, 12, 5))[None],
     "two parts of one object": mask_of(9, 14, (1, 6, 3, 8), (10, 0, 13, 2))[None],

@@ -34,7 +34,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (BLANKS | {"h": 1}, "write the formula"),
         (BLANKS | {"f": 5.0}, "expected a whole number"),
         (dict.fromkeys(BLANKS, 0), "(a)"),
-        ([3, 45, 30, 2, 3480, 5, 3744, 22470], "a dict with the keys"),
+        ([3, 45, 30, 2, 3480, 5, 3744, 22470], "received [3, 45, 30, 2,"),
     ],
     "trace_network": [
         (lambda s, ls: networks.trace(s, ls, sides=1), "on one side only"),
@@ -47,6 +47,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda s, ls: networks.trace(s, ls, count_bias=False), "bias is left out"),
         (lambda s, ls: networks.trace(s, ls, ceil=True), "its shape"),
         (lambda s, ls: [], "a list of 1 pairs"),
+        (lambda s, ls: None, "received None: is there a `return`?"),
         (lambda s, ls: [s] * len(ls), "expected a pair"),
         (networks.trace_with_torch, "is switched off"),
     ],
