@@ -83,7 +83,8 @@ check_missing_dimensions(missing_dimensions)
 #
 # - `{"kind": "conv", "channels": 8, "kernel": (3, 5), "stride": 2, "padding": 1,
 #   "dilation": 1, "bias": True}`: `channels` counts the outputs, and `kernel` is
-#   (height, width); the other settings hold for both axes. There may be no bias.
+#   (height, width); the other settings hold for both axes. With
+#   `"bias": False` it has no bias.
 # - `{"kind": "pool", "kernel": (2, 2), "stride": 2}`: no padding, no parameters.
 # - `{"kind": "linear", "features": 10}`: flattens what it gets; has a bias. Its output
 #   has the shape `(10,)`.
