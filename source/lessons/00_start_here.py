@@ -83,10 +83,10 @@ show_images(
 from course_utils.data.tabletop import CLASS_NAMES, SEMANTIC_NAMES, TRUTHS, Tabletop
 
 print("truths:", ", ".join(TRUTHS))
-tabletop = Tabletop(scenes, split="train", truth=TRUTHS)
-image, target = tabletop[6]
+tabletop = Tabletop(200, split="train", truth=TRUTHS)
+image, target = tabletop[107]
 print(tuple(image.shape), image.dtype, f"from {image.min():.2f} to {image.max():.2f}")
-print("a batch of two:", tuple(torch.stack([image, tabletop[5][0]]).shape))
+print("a batch of two:", tuple(torch.stack([image, tabletop[106][0]]).shape))
 print("red, green, blue of row 90, column 40:", image[:, 90, 40])
 
 # %% [markdown]
@@ -177,7 +177,7 @@ print(f"length of the normals: {length.min():.4f} to {length.max():.4f}")
 # %% [markdown]
 # Depth is measured along the line of sight of the camera's middle. A normal is an arrow
 # of length 1 that stands upright on the surface; its three numbers are shown as red,
-# green and blue. The top of the table has the colour of the floor: both look up.
+# green and blue. The top of the cube has the colour of the floor: both look up.
 #
 # ## How the world got into the picture
 #

@@ -86,7 +86,7 @@ def test_solids_too_hidden_to_label_stay_in_the_picture():
         for number in seen[seen >= 0]:
             mask = rendering.hits.index == number
             whole = rendering.hits.silhouettes[number].sum()
-            enough = mask.sum() >= 0.0012 * 128**2 and mask.sum() >= 0.2 * whole
+            enough = mask.sum() >= 0.002 * 128**2 and mask.sum() >= 0.3 * whole
             assert (number in rendering.labelled) == enough
             if not enough:
                 found += 1
@@ -151,7 +151,7 @@ def test_another_process_makes_the_same_bytes():
 
 def test_the_bytes_are_those_of_every_machine():
     # Changes only when the world itself is changed on purpose.
-    assert digest()[:16] == "788cd95a72b7f90c"
+    assert digest()[:16] == "1a8270dec31f7bd4"
 
 
 def test_splits_seeds_and_items_share_no_picture():

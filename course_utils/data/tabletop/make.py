@@ -76,8 +76,8 @@ def make_scene(
 
 
 def _camera(dice: Dice) -> Camera:
-    """A camera that looks at the middle of the floor from 4 to 5 metres."""
-    pitch, distance = dice.between(0.30, 0.68), dice.between(4.0, 5.0)
+    """A camera that looks at the middle of the floor from 4 to 4.8 metres."""
+    pitch, distance = dice.between(0.40, 0.75), dice.between(4.0, 4.8)
     back, up = round(math.cos(pitch), 9), round(math.sin(pitch), 9)
     position = (0.0, -distance * back, 0.25 + distance * up)
     return Camera(position, pitch, focal=dice.between(1.2, 1.4))
@@ -122,7 +122,7 @@ def _surface(dice: Dice, name: str) -> tuple[Surface, str]:
     """A shape of the class with drawn sizes, and whether that is small or large."""
     scale = dice.between(0.0, 1.0)
     word = "small" if scale < 0.5 else "large"
-    size, wide = 0.6 + 0.5 * scale, dice.between(0.8, 1.2)
+    size, wide = 0.8 + 0.5 * scale, dice.between(0.8, 1.2)
     surface: Surface
     if name == "sphere":
         surface = Sphere(0.36 * size)
@@ -148,7 +148,7 @@ def _place_solid(dice: Dice, scene: Scene, name: str) -> Solid | None:
     material, bands = dice.pick(MATERIALS), 2 * dice.count(2, 3)
     yaw = dice.between(0, 2 * math.pi)
     for _ in range(TRIES):
-        y = dice.between(-1.4, 1.9)
+        y = dice.between(-1.4, 1.6)
         # A point as far as this is seen up to half a picture over twice the focal.
         side = 0.5 * (y - scene.camera.position[1]) / scene.camera.focal
         x = dice.between(-0.8, 0.8) * side

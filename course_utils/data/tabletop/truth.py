@@ -11,8 +11,8 @@ from course_utils.data.tabletop.scene import Scene, rotate
 from course_utils.data.tabletop.shading import shade
 
 # A solid is labelled if it shows at least this share of the image and of itself.
-MIN_IMAGE_SHARE = 0.0012  # 20 pixels of 128 x 128
-MIN_VISIBLE_SHARE = 0.2
+MIN_IMAGE_SHARE = 0.002  # 33 pixels of 128 x 128
+MIN_VISIBLE_SHARE = 0.3
 
 
 @dataclass(frozen=True, eq=False)
