@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torchvision.ops import box_convert
 
 from course_utils.checks.check import Ask, check, random_boxes
 from course_utils.checks.sliding_windows_cases import (
@@ -27,7 +28,6 @@ from course_utils.checks.sliding_windows_oracles import (
     slow_soft_nms,
     slow_window_sums,
 )
-from course_utils.ops.boxes import xyxy_to_xywh
 
 
 @check("covering_windows")
@@ -65,8 +65,8 @@ def check_covering_windows(ask: Ask) -> None:
             "a window ends at start + size: the end is outside": (
                 slow_covering_windows(*image) - torch.tensor([0.0, 0, 1, 1])
             ),
-            "a window is two corners, not a corner and a size": xyxy_to_xywh(
-                slow_covering_windows(*image)
+            "a window is two corners, not a corner and a size": box_convert(
+                slow_covering_windows(*image), "xyxy", "xywh"
             ),
         }
         received = ask(case, height, width, sizes, stride=stride)
