@@ -21,7 +21,7 @@ help:
 setup: $(VENV)/.installed
 
 lab: $(VENV)/.installed
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(AS_ROOT) notebooks/00_start_here.ipynb
 
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
@@ -29,6 +29,9 @@ test: check
 
 lessons: $(VENV)/.installed-dev
 	COURSE_BUDGET=laptop $(BIN)/pytest $(NBVAL) notebooks
+
+# In a container one often is root, which JupyterLab wants to be told.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout 600 --override-ini filterwarnings=
 
