@@ -5,6 +5,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+import torch
+
 from benchmarks.measure import Row
 from course_utils.data.tabletop import TRUTHS, Tabletop
 
@@ -15,6 +17,7 @@ FLAT = ("masks", "semantic")
 
 def make_items(first: int, count: int, truth: tuple[str, ...] = FLAT) -> float:
     """Seconds for `count` items of 128 x 128, after one to warm up."""
+    torch.set_num_threads(1)  # as a worker of a DataLoader does
     dataset = Tabletop(first + count, truth=truth)
     dataset[first]
     start = time.perf_counter()
