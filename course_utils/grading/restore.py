@@ -48,15 +48,28 @@ def restore(assignment: Assignment, cells: Sequence[Cell]) -> Restored:
     own = own_cells(assignment, cells, answers, places)
     result = Restored(assignment, [], answers, changes(assignment, cells, places))
     result.cells += own[START]
+    checks = {task.check for task in assignment.tasks}
     for released in assignment.cells:
         if released.grade_id in answers:
             answer = answers[released.grade_id]
             result.cells += [named(i, cells[i].source) for i in answer.earlier]
             result.cells.append(Cell("code", answer.source, released.grade_id))
+        elif released.grade_id in checks:
+            result.cells.append(with_imports(released, assignment))
         else:
             result.cells.append(released)
         result.cells += own[released.grade_id]
     return result
+
+
+def with_imports(check: Cell, assignment: Assignment) -> Cell:
+    """A check that imports once more what the released cells import.
+
+    An answer may have given the name of a check, or of a module, to something else.
+    """
+    given = [c.source for c in assignment.cells if c.kind == "code" and c is not check]
+    imports = filter(str.strip, (added_imports(source, "") for source in given))
+    return Cell("code", "\n".join([*imports, check.source]), check.grade_id)
 
 
 def named(index: int, source: str) -> Cell:

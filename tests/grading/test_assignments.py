@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from course_utils.grading.assignment import (
@@ -44,3 +45,18 @@ def test_solved_it_earns_all_points(name: str):
     assert [r.message for r in grade.results if r.verdict != "right"] == []
     assert grade.notes == []
     assert grade.is_full
+
+
+def test_an_answer_that_renames_its_check_earns_nothing(tmp_path: Path):
+    notebook = nbformat.read(ROOT / "assignments" / "01_sliding_windows.ipynb", 4)
+    answer = next(
+        cell
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "window_sums"
+    )
+    answer.source = "check_window_sums = window_sums = print"
+    path = tmp_path / "01_sliding_windows.ipynb"
+    nbformat.write(notebook, path)
+    result = next(r for r in grade_file(path).results if r.name == "window_sums")
+    assert (result.score, result.verdict) == (0, "wrong")
+    assert "expected a tensor" in result.message
