@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SEGMENTS = 64
+SEGMENTS = 80
 
 
 class Mesh(NamedTuple):
