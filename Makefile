@@ -33,7 +33,7 @@ lessons: $(VENV)/.installed-dev
 # In a container one often is root, which JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout 600 --override-ini filterwarnings=
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout 600
 
 fix: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
