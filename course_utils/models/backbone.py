@@ -1,0 +1,62 @@
+"""The convolutions that turn an image into the feature map which detectors share."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+GROUP = 8  # channels that GroupNorm brings to one mean and variance
+
+
+def convolution(fine: int, coarse: int, *, stride: int = 1) -> nn.Sequential:
+    """A 3x3 convolution and its normalisation: (B, fine, H, W) -> (B, coarse, ...)."""
+    return nn.Sequential(
+        nn.Conv2d(fine, coarse, 3, stride=stride, padding=1, bias=False),
+        nn.GroupNorm(coarse // GROUP, coarse),
+    )
+
+
+class Residual(nn.Module):
+    """What two convolutions add to their input (He et al. 2016)."""
+
+    def __init__(self, width: int) -> None:
+        """Keeps `width` channels and the size of the map."""
+        super().__init__()
+        self.first, self.second = convolution(width, width), convolution(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, width, H, W) -> the same shape."""
+        change: Tensor = self.second(self.first(x).relu())
+        return (x + change).relu()
+
+
+class Backbone(nn.Module):
+    """A small residual network whose map is `stride` times smaller than the image.
+
+    It normalises groups of channels within an image (Wu and He 2018), so that what it
+    answers depends neither on the rest of the batch nor on train or eval mode.
+
+    Args:
+        widths: channels after each halving, multiples of 8; three of them make a
+            stride of 8.
+        depth: residual blocks after each halving but the first.
+    """
+
+    def __init__(self, widths: Sequence[int] = (32, 64, 96), *, depth: int = 1) -> None:
+        """Raises ValueError if there is no width, or one is no multiple of 8."""
+        super().__init__()
+        if not widths or any(width < GROUP or width % GROUP for width in widths):
+            raise ValueError(
+                f"widths is {tuple(widths)}, but multiples of {GROUP} were expected"
+            )
+        layers: list[nn.Module] = [convolution(3, widths[0], stride=2), nn.ReLU()]
+        for fine, coarse in pairwise(widths):
+            layers += [convolution(fine, coarse, stride=2), nn.ReLU()]
+            layers += [Residual(coarse) for _ in range(depth)]
+        self.layers = nn.Sequential(*layers)
+        self.stride, self.out_channels = 2 ** len(widths), widths[-1]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> (B, out_channels, H / stride, W / stride)."""
+        maps: Tensor = self.layers((images - 0.5) * 4)  # mean near 0, variance near 1
+        return maps
