@@ -1,0 +1,106 @@
+"""Which anchor or proposal is to find which object, and which of them a step uses."""
+
+import torch
+from torch import Tensor
+
+BELOW, BETWEEN = -1, -2  # no object, and too close to one to be called background
+
+
+def assign_truth(
+    iou: Tensor,
+    *,
+    positive_iou: float,
+    negative_iou: float,
+    promote_best: bool = False,
+) -> Tensor:
+    """The object that each anchor is to find, or why it is to find none.
+
+    Ren et al. 2015: an anchor belongs to the object that it overlaps most, if their IoU
+    is at least `positive_iou`. It is background if the IoU is below `negative_iou`, and
+    what lies between is not used.
+
+    Args:
+        iou: (N, A) overlap of each object with each anchor.
+        positive_iou: least IoU of a positive anchor.
+        negative_iou: from this IoU on, an anchor is no background.
+        promote_best: make the anchors that an object overlaps most positive, however
+            little that is, so that every object has one. An anchor so promoted still
+            belongs to the object that it overlaps most itself.
+
+    Returns (A,) int64: the index of an object, BELOW (-1) or BETWEEN (-2); all BELOW if
+    there is no object.
+    """
+    check_thresholds(iou, positive_iou, negative_iou)
+    if len(iou) == 0:
+        return torch.full_like(iou.sum(dim=0), BELOW, dtype=torch.int64)
+    highest, own = iou.max(dim=0)  # (A,) each
+    truth = own.where(highest >= positive_iou, BETWEEN)
+    truth = truth.where(highest >= negative_iou, BELOW)
+    if promote_best:
+        truth = own.where(is_best_anchor(iou), truth)
+    return truth
+
+
+def is_best_anchor(iou: Tensor) -> Tensor:
+    """Whether no anchor overlaps some object more: (N, A) IoU -> (A,) bool.
+
+    Anchors that tie are all best. An object that no anchor touches has none: without
+    this guard, its row of zeros would make every anchor positive.
+    """
+    if iou.shape[1] == 0:
+        return iou.new_zeros(0, dtype=torch.bool)
+    highest = iou.amax(dim=1, keepdim=True)  # (N, 1)
+    return ((iou == highest) & (highest > 0)).any(dim=0)
+
+
+def check_thresholds(iou: Tensor, positive_iou: float, negative_iou: float) -> None:
+    """Raises ValueError unless `iou` is a matrix and the thresholds are in order."""
+    if iou.ndim != 2:
+        raise ValueError(
+            f"iou has shape {tuple(iou.shape)}, but (objects, anchors) was expected: "
+            "compute it with box_iou(truth, anchors)"
+        )
+    if not 0 <= negative_iou <= positive_iou <= 1:
+        raise ValueError(
+            f"negative_iou is {negative_iou} and positive_iou {positive_iou}, but 0 <= "
+            "negative_iou <= positive_iou <= 1 was expected"
+        )
+
+
+def sample_balanced(
+    labels: Tensor,
+    *,
+    count: int,
+    positive_fraction: float,
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Indices of the positives and of the negatives that a step uses, each ascending.
+
+    Positives are drawn up to their fraction of `count`; negatives fill the rest, also
+    where there are fewer positives than that. Without a generator, torch's own draws.
+
+    Args:
+        labels: (A,) int64: above 0 positive, 0 negative, below 0 ignored.
+        count: indices in all, if there are as many.
+        positive_fraction: the highest share of positives, in [0, 1].
+        generator: draws in place of torch's own.
+    """
+    if count < 0 or not 0 <= positive_fraction <= 1:
+        raise ValueError(
+            f"count is {count} and positive_fraction {positive_fraction}, but 0 or "
+            "more and a value in [0, 1] were expected"
+        )
+    positive = (labels > 0).nonzero().squeeze(1)
+    negative = (labels == 0).nonzero().squeeze(1)
+    most = min(int(count * positive_fraction), len(positive))
+    positive = draw(positive, most, generator)
+    return positive, draw(negative, count - most, generator)
+
+
+def draw(
+    indices: Tensor, count: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """At most `count` of the indices, at random, ascending."""
+    device = indices.device if generator is None else generator.device
+    order = torch.randperm(len(indices), generator=generator, device=device)
+    return indices[order[:count].to(indices.device)].sort().values
