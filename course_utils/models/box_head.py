@@ -33,7 +33,7 @@ class BoxHead(nn.Module):
     def __init__(
         self, channels: int, *, pooled_size: int = 7, hidden: int, num_classes: int
     ) -> None:
-        """Small weights for the last two layers, so that nothing is certain at first."""
+        """The last two layers start small, so that nothing is certain at first."""
         super().__init__()
         self.fc6 = nn.Linear(channels * pooled_size**2, hidden)
         self.fc7 = nn.Linear(hidden, hidden)
@@ -146,8 +146,10 @@ def sample_rois(
     if add_truth:
         proposals = torch.cat([proposals, truth])
     proposals = with_area(proposals)
-    thresholds = {"positive_iou": positive_iou, "negative_iou": negative_iou}
-    labels, index = label_rois(proposals, target | {"boxes": truth}, **thresholds)
+    target = target | {"boxes": truth}
+    labels, index = label_rois(
+        proposals, target, positive_iou=positive_iou, negative_iou=negative_iou
+    )
     chosen = torch.cat(
         sample_balanced(
             labels,
