@@ -86,7 +86,7 @@ def first_maxima(cells: Tensor, rectangles: Tensor, *, row: int) -> Tensor:
     first, height, width = rectangles.unbind(dim=1)
     best = cells.index_select(0, first)  # (U, C)
     last_rise = torch.zeros_like(best, dtype=torch.int32)
-    places = []
+    places: list[Tensor] = []
     for y in range(int(height.max())):
         for x in range(int(width.max())):
             place = first + (height - 1).clamp(max=y) * row + (width - 1).clamp(max=x)
