@@ -27,19 +27,27 @@ from course_utils.draw.masks import (
     show_class_map,
     show_masks,
 )
+from course_utils.draw.parts import draw_parts, show_parts
 from course_utils.draw.style import LINE_STYLES, LOOK, OKABE_ITO, look, mark
+from course_utils.draw.systems import (
+    draw_accuracy_and_time,
+    show_accuracy_and_time,
+    show_systems,
+)
 
 __all__ = [
     "DPI",
     "LINE_STYLES",
     "LOOK",
     "OKABE_ITO",
+    "draw_accuracy_and_time",
     "draw_boxes",
     "draw_class_map",
     "draw_curves",
     "draw_heat_map",
     "draw_image",
     "draw_masks",
+    "draw_parts",
     "draw_precision_recall",
     "figure_bundle",
     "figure_html",
@@ -48,11 +56,14 @@ __all__ = [
     "mark",
     "new_figure",
     "show",
+    "show_accuracy_and_time",
     "show_boxes",
     "show_class_map",
     "show_curves",
     "show_heat_map",
     "show_images",
     "show_masks",
+    "show_parts",
     "show_precision_recall",
+    "show_systems",
 ]
