@@ -12,7 +12,7 @@ from torch import Tensor
 
 from course_utils.ops.boxes import as_boxes
 
-BLOCK = 1024  # rectangles to search at once: more of them no longer fit into a cache
+BLOCK = 512  # rectangles to search at once: more of them no longer fit into a cache
 
 
 def round_half_away(x: Tensor) -> Tensor:
@@ -131,7 +131,9 @@ def max_of_rectangles(features: Tensor, rectangles: Tensor) -> Tensor:
         blocks = torch.split(different, BLOCK)
         where = torch.cat([first_maxima(cells, block, row=row) for block in blocks])
     maxima = cells.gather(0, where)  # (U, C)
-    return maxima.where(code[:, None] > 0, 0).index_select(0, inverse)
+    if code[0] == 0:  # the empty ones: in their stead, some cell was looked up
+        maxima[0] = 0
+    return maxima.index_select(0, inverse)
 
 
 def grid_rectangles(
