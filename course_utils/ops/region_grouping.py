@@ -28,17 +28,20 @@ class Hierarchy(NamedTuple):
 
 def colour_similarity(regions: Regions, a: Array, b: Array) -> Array:
     """The share of colours that regions `a` and `b` have in common: (P,) in [0, 1]."""
-    return np.minimum(regions.colour[a], regions.colour[b]).sum(axis=-1)
+    common: Array = np.minimum(regions.colour[a], regions.colour[b]).sum(axis=-1)
+    return common
 
 
 def texture_similarity(regions: Regions, a: Array, b: Array) -> Array:
     """The share of slopes that regions `a` and `b` have in common: (P,) in [0, 1]."""
-    return np.minimum(regions.texture[a], regions.texture[b]).sum(axis=-1)
+    common: Array = np.minimum(regions.texture[a], regions.texture[b]).sum(axis=-1)
+    return common
 
 
 def size_similarity(regions: Regions, a: Array, b: Array, image_size: int) -> Array:
     """The share of the image outside of both: (P,) in [0, 1], near 1 for small ones."""
-    return 1 - (regions.size[a] + regions.size[b]) / image_size
+    outside: Array = 1 - (regions.size[a] + regions.size[b]) / image_size
+    return outside
 
 
 def fill_similarity(regions: Regions, a: Array, b: Array, image_size: int) -> Array:
@@ -75,7 +78,8 @@ def similarity(
 ) -> Array:
     """The sum of the chosen similarities of regions `a` and `b`: (P,)."""
     parts = similarity_parts(regions, a, b, image_size)
-    return np.sum([parts[name] for name in measures], axis=0)
+    total: Array = np.sum([parts[name] for name in measures], axis=0)
+    return total
 
 
 def with_room(regions: Regions, count: int) -> Regions:

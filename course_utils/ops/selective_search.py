@@ -1,4 +1,4 @@
-"""Selective search: boxes of all regions of several groupings (Uijlings et al., 2013)."""
+"""Selective search: boxes of the regions of several groupings (Uijlings, 2013)."""
 
 from dataclasses import dataclass
 from itertools import product
