@@ -6,11 +6,17 @@ them is no heavier than what each of them has already seen inside.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from course_utils.ops.graph_batches import (
+    join_similar_regions,
+    join_small_regions,
+    lightest_first,
+)
 from course_utils.ops.smoothing import gaussian_blur
 
 # Right, down, and both diagonals: with their opposites, all 8 neighbours.
@@ -43,25 +49,32 @@ class DisjointSets:
         return a
 
 
-def pixel_edges(image: Tensor) -> tuple[Tensor, Tensor]:
+class Graph(NamedTuple):
     """The edges between neighbouring pixels, from the lightest to the heaviest.
 
-    (C, H, W) float image -> pairs (E, 2) int64 of pixel numbers, row by row from 0, and
-    weights (E,): the Euclidean distance of the two colours. Ties keep a fixed order.
+    Pixels are numbered row by row from 0. Ties keep a fixed order.
     """
+
+    edges: Tensor  # (2, E) int64, the two pixels of each edge
+    weights: Tensor  # (E,) float32, the distance of their colours
+    height: int
+    width: int
+
+
+def pixel_graph(image: Tensor) -> Graph:
+    """The graph of a (C, H, W) float image; an edge weighs the colours' distance."""
     height, width = image.shape[-2:]
-    numbers = torch.arange(height * width, device=image.device).view(height, width)
-    pairs, weights = [], []
+    numbers = torch.arange(height * width).view(height, width)
+    ends, weights = [], []
     for down, right in STEPS:
         here = (slice(height - down), slice(max(-right, 0), width - max(right, 0)))
         there = (slice(down, None), slice(max(right, 0), width + min(right, 0)))
-        pairs.append(
-            torch.stack([numbers[here].flatten(), numbers[there].flatten()], 1)
-        )
+        ends.append(torch.stack([numbers[here].flatten(), numbers[there].flatten()]))
         change = image[:, *here] - image[:, *there]
         weights.append(change.square().sum(dim=0).sqrt().flatten())
-    weight, order = torch.cat(weights).sort(stable=True)
-    return torch.cat(pairs)[order], weight
+    weight = torch.cat(weights).float()
+    order = lightest_first(weight)
+    return Graph(torch.cat(ends, dim=1)[:, order], weight[order], height, width)
 
 
 def join_similar(sets: DisjointSets, edges: Iterable[Edge], *, k: float) -> None:
@@ -90,12 +103,12 @@ def join_small(sets: DisjointSets, edges: Iterable[Edge], *, min_size: int) -> N
 
 def number_regions(roots: Tensor) -> Tensor:
     """Any labels (H, W) as numbers from 0 in the order in which a reader meets them."""
-    names, first, labels = np.unique(
-        roots.cpu().numpy(), return_index=True, return_inverse=True
+    names, first, places = np.unique(
+        roots.numpy(), return_index=True, return_inverse=True
     )
     rank = np.empty(len(names), dtype=np.int64)
     rank[first.argsort()] = np.arange(len(names))
-    return torch.from_numpy(rank[labels]).view(roots.shape).to(roots.device)
+    return torch.from_numpy(rank[places]).view(roots.shape)
 
 
 def check_graph_settings(image: Tensor, k: float, sigma: float, min_size: int) -> None:
@@ -110,6 +123,18 @@ def check_graph_settings(image: Tensor, k: float, sigma: float, min_size: int) -
     for name, value in {"k": k, "sigma": sigma, "min_size": min_size}.items():
         if not value >= 0:
             raise ValueError(f"{name} is {value}, but at least 0 was expected")
+
+
+def cut_graph(graph: Graph, *, k: float, min_size: int) -> Tensor:
+    """The regions of an image's graph: (H, W) int64 from 0; see `segment_graph`.
+
+    The same as `join_similar` and then `join_small` over its edges, but faster.
+    """
+    edges = graph.edges.int().numpy()
+    weights = graph.weights.double().numpy()
+    roots = join_similar_regions(edges, weights, graph.height * graph.width, k=k)
+    roots = join_small_regions(edges, roots, min_size=min_size)
+    return number_regions(torch.from_numpy(roots).view(graph.height, graph.width))
 
 
 def segment_graph(
@@ -127,12 +152,5 @@ def segment_graph(
         min_size: fewest pixels of a region.
     """
     check_graph_settings(image, k, sigma, min_size)
-    pairs, weights = pixel_edges(gaussian_blur(image * 255, sigma=sigma))
-    edges = [
-        (a, b, w) for (a, b), w in zip(pairs.tolist(), weights.tolist(), strict=True)
-    ]
-    sets = DisjointSets(image[0].numel())
-    join_similar(sets, edges, k=k)
-    join_small(sets, edges, min_size=min_size)
-    roots = torch.tensor([sets.find(node) for node in range(len(sets.parent))])
-    return number_regions(roots.view(image.shape[-2:])).to(image.device)
+    graph = pixel_graph(gaussian_blur(image.cpu() * 255, sigma=sigma))
+    return cut_graph(graph, k=k, min_size=min_size).to(image.device)

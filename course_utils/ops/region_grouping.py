@@ -15,6 +15,7 @@ from course_utils.ops.regions import (
     neighbouring_regions,
 )
 
+Rows = Array | int  # which regions
 MEASURES = ("colour", "texture", "size", "fill")
 
 
@@ -26,29 +27,30 @@ class Hierarchy(NamedTuple):
     similarity: Array  # (R - 1,) how alike those two were
 
 
-def colour_similarity(regions: Regions, a: Array, b: Array) -> Array:
+def colour_similarity(regions: Regions, a: Rows, b: Rows) -> Array:
     """The share of colours that regions `a` and `b` have in common: (P,) in [0, 1]."""
     common: Array = np.minimum(regions.colour[a], regions.colour[b]).sum(axis=-1)
     return common
 
 
-def texture_similarity(regions: Regions, a: Array, b: Array) -> Array:
+def texture_similarity(regions: Regions, a: Rows, b: Rows) -> Array:
     """The share of slopes that regions `a` and `b` have in common: (P,) in [0, 1]."""
     common: Array = np.minimum(regions.texture[a], regions.texture[b]).sum(axis=-1)
     return common
 
 
-def size_similarity(regions: Regions, a: Array, b: Array, image_size: int) -> Array:
+def size_similarity(regions: Regions, a: Rows, b: Rows, image_size: int) -> Array:
     """The share of the image outside of both: (P,) in [0, 1], near 1 for small ones."""
     outside: Array = 1 - (regions.size[a] + regions.size[b]) / image_size
     return outside
 
 
-def fill_similarity(regions: Regions, a: Array, b: Array, image_size: int) -> Array:
+def fill_similarity(regions: Regions, a: Rows, b: Rows, image_size: int) -> Array:
     """How well two regions fill their common box: (P,) in [0, 1], 1 without a gap."""
     box = joint_box(regions.box[a], regions.box[b])
     area = (box[..., 2] - box[..., 0]) * (box[..., 3] - box[..., 1])
-    return 1 - (area - regions.size[a] - regions.size[b]) / image_size
+    gap: Array = (area - regions.size[a] - regions.size[b]) / image_size
+    return 1 - gap
 
 
 def joint_box(a: Array, b: Array) -> Array:
@@ -58,7 +60,7 @@ def joint_box(a: Array, b: Array) -> Array:
 
 
 def similarity_parts(
-    regions: Regions, a: Array, b: Array, image_size: int
+    regions: Regions, a: Rows, b: Rows, image_size: int
 ) -> dict[str, Array]:
     """The four similarities of regions `a` and `b` by name: (P,) each, in [0, 1]."""
     return {
@@ -71,8 +73,8 @@ def similarity_parts(
 
 def similarity(
     regions: Regions,
-    a: Array,
-    b: Array,
+    a: Rows,
+    b: Rows,
     image_size: int,
     measures: Sequence[str] = MEASURES,
 ) -> Array:

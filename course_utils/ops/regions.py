@@ -33,11 +33,19 @@ def describe_regions(labels: Tensor, image: Tensor) -> Regions:
 
     (H, W) int64 labels from 0 to R - 1 and a (C, H, W) float image in [0, 1] -> R rows.
     """
+    return count_regions(labels, colour_bins(image), texture_bins(image))
+
+
+def count_regions(labels: Tensor, colours: Tensor, slopes: Tensor) -> Regions:
+    """As `describe_regions`, from bins that several segmentations of an image share.
+
+    (H, W) labels, (C, H, W) colour bins and (C * 8, H, W) texture bins -> R rows.
+    """
     return Regions(
         region_sizes(labels),
         region_boxes(labels),
-        region_histograms(labels, colour_bins(image), COLOUR_BINS),
-        region_histograms(labels, texture_bins(image), TEXTURE_BINS),
+        region_histograms(labels, colours, COLOUR_BINS),
+        region_histograms(labels, slopes, TEXTURE_BINS),
     )
 
 
@@ -62,24 +70,25 @@ def region_boxes(labels: Tensor) -> Array:
 
 
 def colour_bins(image: Tensor) -> Tensor:
-    """The bin of each value: (C, H, W) in [0, 1] -> (C, H, W) int64 from 0 to 24."""
-    return (image * COLOUR_BINS).long().clamp(0, COLOUR_BINS - 1)
+    """The bin of each value: (C, H, W) in [0, 1] -> (C, H, W) int32 from 0 to 24."""
+    return (image * COLOUR_BINS).int().clamp_(0, COLOUR_BINS - 1)
 
 
 def texture_bins(image: Tensor) -> Tensor:
-    """The bin of each slope: (C, H, W) float -> (C * 8, H, W) int64 from 0 to 9.
+    """The bin of each slope: (C, H, W) float -> (C * 8, H, W) int32 from 0 to 9.
 
     A slope is that of the image smoothed with sigma 1, in one of 8 directions 45
     degrees apart; falling counts as 0. Bins go up to a channel's steepest slope.
     """
     right, down = gaussian_slopes(image, sigma=1.0)  # (C, H, W) each
-    turns = torch.arange(ORIENTATIONS) * (2 * math.pi / ORIENTATIONS)
+    turns = torch.arange(ORIENTATIONS // 2) * (2 * math.pi / ORIENTATIONS)
     cosines, sines = turns.cos()[:, None, None], turns.sin()[:, None, None]
-    slopes = cosines * right[:, None] + sines * down[:, None]  # (C, 8, H, W)
-    steepest = slopes.amax(dim=(1, 2, 3), keepdim=True)
-    scale = TEXTURE_BINS / steepest.where(steepest > 0, 1)
-    bins = (slopes * scale).long().clamp(0, TEXTURE_BINS - 1)
-    return bins.flatten(0, 1)
+    slopes = cosines * right[:, None] + sines * down[:, None]  # (C, 4, H, W)
+    steepest = slopes.abs().amax(dim=(1, 2, 3), keepdim=True)
+    # Towards 0, so that a slope and its opposite get the same bin, one of them 0.
+    bins = (slopes * (TEXTURE_BINS / steepest.where(steepest > 0, 1))).int()
+    both = torch.cat([bins, -bins], dim=1)  # (C, 8, H, W), half a turn further
+    return both.clamp_(0, TEXTURE_BINS - 1).flatten(0, 1)
 
 
 def region_histograms(labels: Tensor, bins: Tensor, count: int) -> Array:
@@ -88,14 +97,14 @@ def region_histograms(labels: Tensor, bins: Tensor, count: int) -> Array:
     (H, W) labels and (C, H, W) bins below `count` -> (R, C * count), rows of sum 1.
     """
     regions = int(labels.max()) + 1
-    places = labels * count + bins  # (C, H, W)
+    places = labels.int() * count + bins  # (C, H, W)
     channels = [
         torch.bincount(channel.flatten(), minlength=regions * count)
         for channel in places
     ]
-    counts = torch.stack(channels).view(-1, regions, count).movedim(0, 1).flatten(1)
-    counts = counts.float()
-    return (counts / counts.sum(dim=1, keepdim=True)).numpy()
+    counts = torch.stack(channels).view(-1, regions, count)  # (C, R, count)
+    shares = counts.movedim(0, 1).flatten(1).float()
+    return (shares / shares.sum(dim=1, keepdim=True)).numpy()
 
 
 def neighbouring_regions(labels: Tensor) -> Array:

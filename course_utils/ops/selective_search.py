@@ -1,7 +1,6 @@
 """Selective search: boxes of the regions of several groupings (Uijlings, 2013)."""
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import torch
@@ -9,12 +8,19 @@ from torch import Tensor
 
 from course_utils.ops.boxes import remove_small_boxes
 from course_utils.ops.colour_spaces import convert_colours
-from course_utils.ops.graph_segmentation import segment_graph
+from course_utils.ops.graph_segmentation import cut_graph, pixel_graph
 from course_utils.ops.region_grouping import Hierarchy, group_regions
-from course_utils.ops.regions import describe_regions, neighbouring_regions
+from course_utils.ops.regions import (
+    colour_bins,
+    count_regions,
+    neighbouring_regions,
+    texture_bins,
+)
+from course_utils.ops.smoothing import gaussian_blur
 
 CTSF = ("colour", "texture", "size", "fill")
 TSF = ("texture", "size", "fill")
+SIGMA = 0.8  # of the smoothing before segmentation
 
 
 @dataclass(frozen=True)
@@ -40,13 +46,18 @@ STRATEGIES = {
 def make_hierarchies(image: Tensor, strategy: Strategy) -> list[Hierarchy]:
     """The groupings of a (3, H, W) RGB image in [0, 1] that a strategy asks for."""
     hierarchies = []
-    for space, k in product(strategy.spaces, strategy.ks):
+    for space in strategy.spaces:
         colours = convert_colours(image, space)
-        size = k if strategy.min_size is None else strategy.min_size
-        labels = segment_graph(colours, k=k, min_size=size)
-        leaves, pairs = describe_regions(labels, colours), neighbouring_regions(labels)
-        for measures in strategy.measures:
-            hierarchies.append(group_regions(leaves, pairs, measures=measures))
+        graph = pixel_graph(gaussian_blur(colours * 255, sigma=SIGMA))
+        bins = colour_bins(colours), texture_bins(colours)
+        for k in strategy.ks:
+            labels = cut_graph(graph, k=k, min_size=strategy.min_size or k)
+            leaves = count_regions(labels, *bins)
+            pairs = neighbouring_regions(labels)
+            hierarchies += [
+                group_regions(leaves, pairs, measures=measures)
+                for measures in strategy.measures
+            ]
     return hierarchies
 
 
