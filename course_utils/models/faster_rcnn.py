@@ -133,15 +133,30 @@ class FasterRCNN(Model):
         return logits, deltas
 
     @torch.no_grad()
-    def propose(self, images: Tensor) -> list[Target]:
-        """The proposals of each image: `boxes` and `scores`, by falling score."""
-        check_batch(images)
-        size = image_size(images)
-        return self.proposals(self.backbone(images), size)
+    def propose(
+        self, images: Tensor, *, before: int | None = None, after: int | None = None
+    ) -> list[Target]:
+        """The proposals of each image: `boxes` and `scores`, by falling score.
 
-    def proposals(self, features: Tensor, size: tuple[int, int]) -> list[Target]:
-        """The proposals on features of images of (height, width), for predicting."""
-        before, after = self.test_proposals
+        Of all anchors the `before` best are decoded, and at most `after` boxes are
+        left; without these, as many as for predicting.
+        """
+        check_batch(images)
+        features = self.backbone(images)
+        return self.proposals(features, image_size(images), before=before, after=after)
+
+    @torch.no_grad()
+    def proposals(
+        self,
+        features: Tensor,
+        size: tuple[int, int],
+        *,
+        before: int | None = None,
+        after: int | None = None,
+    ) -> list[Target]:
+        """The same on features of images of (height, width)."""
+        default = self.test_proposals
+        before, after = before or default[0], after or default[1]
         answers = self.rpn(features, size)
         return self.rpn.propose(answers, size, before=before, after=after)
 
