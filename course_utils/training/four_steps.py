@@ -120,7 +120,7 @@ def train_four_steps(
         settings: of `train`: `batch_size`, `lr`, `device` and others.
     """
     first = copy.deepcopy(detector)
-    histories = {}
+    histories: dict[str, History] = {}
 
     def learn(stage: Stage) -> None:
         index = len(histories)
