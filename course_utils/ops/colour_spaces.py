@@ -85,13 +85,18 @@ COLOUR_SPACES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def check_space(space: str) -> None:
+    """Raises ValueError unless the space is in COLOUR_SPACES."""
+    if space not in COLOUR_SPACES:
+        raise ValueError(
+            f"there is no colour space {space!r}: choose from {tuple(COLOUR_SPACES)}"
+        )
+
+
 def convert_colours(image: Tensor, space: str) -> Tensor:
     """An image (3, H, W) RGB in [0, 1] in a space of COLOUR_SPACES: (C, H, W).
 
     Raises ValueError for a space that is not among them.
     """
-    if space not in COLOUR_SPACES:
-        raise ValueError(
-            f"there is no colour space {space!r}: choose from {tuple(COLOUR_SPACES)}"
-        )
+    check_space(space)
     return COLOUR_SPACES[space](image)

@@ -111,7 +111,7 @@ def number_regions(roots: Tensor) -> Tensor:
     return torch.from_numpy(rank[places]).view(roots.shape)
 
 
-def check_graph_settings(image: Tensor, k: float, sigma: float, min_size: int) -> None:
+def check_graph_settings(image: Tensor, **settings: float) -> None:
     """Raises ValueError for an image or a setting that no segmentation can have."""
     if image.ndim != 3 or not image.is_floating_point() or image.numel() == 0:
         raise ValueError(
@@ -120,7 +120,7 @@ def check_graph_settings(image: Tensor, k: float, sigma: float, min_size: int) -
         )
     if not image.isfinite().all():
         raise ValueError("the image has values that are not finite: clean it first")
-    for name, value in {"k": k, "sigma": sigma, "min_size": min_size}.items():
+    for name, value in settings.items():
         if not value >= 0:
             raise ValueError(f"{name} is {value}, but at least 0 was expected")
 
@@ -151,6 +151,6 @@ def segment_graph(
         sigma: standard deviation of the smoothing before, in pixels; 0 for none.
         min_size: fewest pixels of a region.
     """
-    check_graph_settings(image, k, sigma, min_size)
+    check_graph_settings(image, k=k, sigma=sigma, min_size=min_size)
     graph = pixel_graph(gaussian_blur(image.cpu() * 255, sigma=sigma))
     return cut_graph(graph, k=k, min_size=min_size).to(image.device)

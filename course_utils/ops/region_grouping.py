@@ -1,4 +1,4 @@
-"""Hierarchical grouping of regions by similarity (Uijlings et al., 2013)."""
+"""Hierarchical grouping of regions (Uijlings et al., 2013)."""
 
 import heapq
 from collections.abc import Sequence
@@ -8,91 +8,51 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.ops.regions import (
-    Array,
-    Regions,
-    describe_regions,
-    neighbouring_regions,
+from course_utils.ops.region_similarity import (
+    MEASURES,
+    check_measures,
+    joint_box,
+    similarity,
 )
+from course_utils.ops.regions import Array, Regions
 
-Rows = Array | int  # which regions
-MEASURES = ("colour", "texture", "size", "fill")
+
+class Merge(NamedTuple):
+    """One step of a grouping: the rows of two regions, and how alike they were."""
+
+    a: int
+    b: int
+    similarity: float
 
 
 class Hierarchy(NamedTuple):
     """All regions of a grouping: R at first, then one for each merge, 2R - 1 in all."""
 
     regions: Regions  # 2R - 1 rows; the last one is the whole image
-    pairs: Array  # (R - 1, 2) which two regions each merge took
-    similarity: Array  # (R - 1,) how alike those two were
+    merges: list[Merge]  # R - 1; number i makes row R + i
 
-
-def colour_similarity(regions: Regions, a: Rows, b: Rows) -> Array:
-    """The share of colours that regions `a` and `b` have in common: (P,) in [0, 1]."""
-    common: Array = np.minimum(regions.colour[a], regions.colour[b]).sum(axis=-1)
-    return common
-
-
-def texture_similarity(regions: Regions, a: Rows, b: Rows) -> Array:
-    """The share of slopes that regions `a` and `b` have in common: (P,) in [0, 1]."""
-    common: Array = np.minimum(regions.texture[a], regions.texture[b]).sum(axis=-1)
-    return common
-
-
-def size_similarity(regions: Regions, a: Rows, b: Rows, image_size: int) -> Array:
-    """The share of the image outside of both: (P,) in [0, 1], near 1 for small ones."""
-    outside: Array = 1 - (regions.size[a] + regions.size[b]) / image_size
-    return outside
-
-
-def fill_similarity(regions: Regions, a: Rows, b: Rows, image_size: int) -> Array:
-    """How well two regions fill their common box: (P,) in [0, 1], 1 without a gap."""
-    box = joint_box(regions.box[a], regions.box[b])
-    area = (box[..., 2] - box[..., 0]) * (box[..., 3] - box[..., 1])
-    gap: Array = (area - regions.size[a] - regions.size[b]) / image_size
-    return 1 - gap
-
-
-def joint_box(a: Array, b: Array) -> Array:
-    """The tight box around two boxes: (..., 4) and (..., 4) -> (..., 4) xyxy."""
-    low = np.minimum(a[..., :2], b[..., :2])
-    return np.concatenate([low, np.maximum(a[..., 2:], b[..., 2:])], axis=-1)
-
-
-def similarity_parts(
-    regions: Regions, a: Rows, b: Rows, image_size: int
-) -> dict[str, Array]:
-    """The four similarities of regions `a` and `b` by name: (P,) each, in [0, 1]."""
-    return {
-        "colour": colour_similarity(regions, a, b),
-        "texture": texture_similarity(regions, a, b),
-        "size": size_similarity(regions, a, b, image_size),
-        "fill": fill_similarity(regions, a, b, image_size),
-    }
-
-
-def similarity(
-    regions: Regions,
-    a: Rows,
-    b: Rows,
-    image_size: int,
-    measures: Sequence[str] = MEASURES,
-) -> Array:
-    """The sum of the chosen similarities of regions `a` and `b`: (P,)."""
-    parts = similarity_parts(regions, a, b, image_size)
-    total: Array = np.sum([parts[name] for name in measures], axis=0)
-    return total
+    def boxes(self) -> Tensor:
+        """The regions' boxes from the top: (2R - 1, 4) float xyxy, the image first."""
+        return torch.from_numpy(self.regions.box[::-1].copy()).float()
 
 
 def with_room(regions: Regions, count: int) -> Regions:
     """The same regions with empty rows after them, `count` rows in all."""
-    room = count - len(regions.size)
+
+    def longer(rows: Array) -> Array:
+        room = (count - len(rows), *rows.shape[1:])
+        return np.concatenate([rows, np.zeros(room, rows.dtype)])
+
     return Regions(
-        *(np.concatenate([x, np.zeros((room, *x.shape[1:]), x.dtype)]) for x in regions)
+        longer(regions.size),
+        longer(regions.box),
+        longer(regions.colour),
+        longer(regions.texture),
+        regions.image_size,
     )
 
 
-def merge_regions(regions: Regions, a: int, b: int, new: int) -> None:
+def merge_regions(regions: Regions, a: int, b: int, *, new: int) -> None:
     """Write what regions `a` and `b` are together into row `new`.
 
     Histograms are means weighted by size, so that no pixel is looked at again.
@@ -105,8 +65,58 @@ def merge_regions(regions: Regions, a: int, b: int, new: int) -> None:
         histogram[new] = share * histogram[a] + (1 - share) * histogram[b]
 
 
+class Grouping:
+    """Regions on their way to one: who is left, who touches whom, who is alike."""
+
+    def __init__(
+        self, leaves: Regions, pairs: Array, *, measures: Sequence[str]
+    ) -> None:
+        """Begin with the regions of a segmentation and the (P, 2) pairs that touch."""
+        check_measures(measures)
+        count = len(leaves.size)
+        self.regions, self.measures = with_room(leaves, 2 * count - 1), measures
+        self.merges: list[Merge] = []
+        self.neighbours: dict[int, set[int]] = {row: set() for row in range(count)}
+        for a, b in pairs.tolist():
+            self.neighbours[a].add(b)
+            self.neighbours[b].add(a)
+        self.heap: list[tuple[float, int, int]] = []  # the most alike come first
+        self.compare(pairs[:, 0], pairs[:, 1])
+
+    def compare(self, a: Array, b: Array) -> None:
+        """Put the similarities of regions `a` and `b` on the heap."""
+        values = similarity(self.regions, a, b, measures=self.measures)
+        for value, one, other in zip(
+            values.tolist(), a.tolist(), b.tolist(), strict=True
+        ):
+            heapq.heappush(self.heap, (-value, one, other))
+
+    def most_similar(self) -> Merge:
+        """Take the two most similar neighbours off the heap; ties by their rows."""
+        while True:
+            value, a, b = heapq.heappop(self.heap)
+            if a in self.neighbours and b in self.neighbours:  # neither is merged yet
+                return Merge(a, b, -value)
+
+    def step(self) -> Merge:
+        """Join the two most similar neighbours; returns which they were."""
+        merge = self.most_similar()
+        new = (len(self.regions.size) + 1) // 2 + len(self.merges)
+        gone = {merge.a, merge.b}
+        merge_regions(self.regions, merge.a, merge.b, new=new)
+        around = (self.neighbours.pop(merge.a) | self.neighbours.pop(merge.b)) - gone
+        for other in around:
+            self.neighbours[other] -= gone
+            self.neighbours[other].add(new)
+        self.neighbours[new] = around
+        rows = np.array(sorted(around), dtype=np.int64)
+        self.compare(rows, np.full_like(rows, new))
+        self.merges.append(merge)
+        return merge
+
+
 def group_regions(
-    leaves: Regions, pairs: Array, *, measures: Sequence[str] = MEASURES
+    leaves: Regions, pairs: Array, *, measures: Sequence[str] = tuple(MEASURES)
 ) -> Hierarchy:
     """Join the two most similar neighbours, again and again, until one region is left.
 
@@ -115,55 +125,19 @@ def group_regions(
         pairs: (P, 2) those that touch.
         measures: the similarities to add up, out of MEASURES.
     """
-    count, image_size = len(leaves.size), int(leaves.size.sum())
-    regions = with_room(leaves, 2 * count - 1)
-    neighbours: list[set[int]] = [set() for _ in range(2 * count - 1)]
-    for a, b in pairs.tolist():
-        neighbours[a].add(b)
-        neighbours[b].add(a)
-    values = similarity(regions, pairs[:, 0], pairs[:, 1], image_size, measures)
-    heap = [
-        (-s, a, b) for s, (a, b) in zip(values.tolist(), pairs.tolist(), strict=True)
-    ]
-    heapq.heapify(heap)
-    merges = []
-    is_gone = [False] * (2 * count - 1)
-    for new in range(count, 2 * count - 1):
-        score, a, b = heapq.heappop(heap)
-        while is_gone[a] or is_gone[b]:
-            score, a, b = heapq.heappop(heap)
-        merges.append((a, b, -score))
-        is_gone[a] = is_gone[b] = True
-        merge_regions(regions, a, b, new)
-        around = sorted((neighbours[a] | neighbours[b]) - {a, b})
-        for other in around:
-            neighbours[other] -= {a, b}
-            neighbours[other].add(new)
-        neighbours[new] = set(around)
-        values = similarity(regions, np.array(around, int), new, image_size, measures)
-        for s, other in zip(values.tolist(), around, strict=True):
-            heapq.heappush(heap, (-s, other, new))
-    table = np.array(merges, dtype=np.float64).reshape(-1, 3)
-    return Hierarchy(regions, table[:, :2].astype(np.int64), table[:, 2])
+    grouping = Grouping(leaves, pairs, measures=measures)
+    while len(grouping.neighbours) > 1:
+        grouping.step()
+    return Hierarchy(grouping.regions, grouping.merges)
 
 
-def build_hierarchy(
-    labels: Tensor, image: Tensor, *, measures: Sequence[str] = MEASURES
-) -> Hierarchy:
-    """Group the regions of a segmentation.
+def labels_after(labels: Tensor, merges: Sequence[Merge]) -> Tensor:
+    """The segmentation once these merges are done: (H, W) labels -> (H, W) rows.
 
-    (H, W) int64 labels from 0, (C, H, W) float image in [0, 1].
+    `labels` are those that the grouping began with, `merges` the first of its steps.
     """
-    leaves = describe_regions(labels, image)
-    return group_regions(leaves, neighbouring_regions(labels), measures=measures)
-
-
-def labels_after(labels: Tensor, hierarchy: Hierarchy, merges: int) -> Tensor:
-    """The regions once the first `merges` merges are done: (H, W) of row numbers."""
-    count = len(hierarchy.regions.size)
-    names = torch.arange(count)
-    leaves = (count + 1) // 2
-    for step, (a, b) in enumerate(hierarchy.pairs[:merges].tolist()):
-        names[names == a] = leaves + step
-        names[names == b] = leaves + step
-    return names[labels]
+    count = int(labels.max()) + 1
+    row = torch.arange(count)
+    for step, merge in enumerate(merges):
+        row[(row == merge.a) | (row == merge.b)] = count + step
+    return row[labels]

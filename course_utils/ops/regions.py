@@ -26,6 +26,7 @@ class Regions(NamedTuple):
     box: Array  # (R, 4) xyxy, half-open
     colour: Array  # (R, C * 25)
     texture: Array  # (R, C * 80)
+    image_size: int  # pixels of the image
 
 
 def describe_regions(labels: Tensor, image: Tensor) -> Regions:
@@ -46,6 +47,7 @@ def count_regions(labels: Tensor, colours: Tensor, slopes: Tensor) -> Regions:
         region_boxes(labels),
         region_histograms(labels, colours, COLOUR_BINS),
         region_histograms(labels, slopes, TEXTURE_BINS),
+        labels.numel(),
     )
 
 
