@@ -55,8 +55,8 @@ from course_utils.checks.fast_rcnn import (
 #    `first + ceil((i + 1) * size / columns)`.
 # 4. Starts and ends are clipped to the map: to 0 from below, to its width from above.
 #
-# Return (rows, columns, 4) float32: the box of each bin, in pixels of the image. A bin
-# outside the map becomes a box without area.
+# Return (rows, columns, 4) float32: the box of each bin, in pixels of the image. By
+# step 4, a bin outside the map is a box without area on the border.
 #
 # Example: RoI (10, 9, 30, 40), strides (8, 4), 2 rows and 3 columns of bins, a map 6
 # high and 8 wide. Along x, the ends 2.5 and 7.5 are rounded to 3 and 8. So there are 6
@@ -73,8 +73,8 @@ from course_utils.checks.fast_rcnn import (
 #
 # Write a function for one side that returns a list of pairs, and call it twice.
 # Python's `round` and `torch.round` round a half to the even neighbour: 2.5 to 2. Round
-# `abs(value)` with `math.floor(abs(value) + 0.5)`, then put the sign back. In Python,
-# `a // b` is a floor also for whole numbers, and `-(-a // b)` is a ceiling.
+# `abs(value)` with `math.floor(abs(value) + 0.5)`, then put the sign back. Of whole
+# numbers, `a // b` is the floor of the quotient, and `-(-a // b)` its ceiling.
 #
 # </details>
 
@@ -255,9 +255,9 @@ check_roi_pool_gradient(roi_pool_gradient)
 # *About 14 lines, 25 minutes.*
 #
 # Fast R-CNN draws its RoIs at random. Most of what it draws is easy: a plain piece of
-# wall is no cup. One year later, the same group took the RoIs on which the network errs
-# most (Shrivastava et al., 2016). Here you do so, and keep Fast R-CNN's labels and its
-# share of objects.
+# wall is no cup. A year later, Shrivastava et al. (2016) took those on which the
+# network errs most. Here you do so, and keep Fast R-CNN's labels and its share of
+# objects.
 #
 # Write `hard_rois(overlaps, object_labels, losses, *, count, positive_fraction)`.
 #
@@ -295,8 +295,9 @@ check_roi_pool_gradient(roi_pool_gradient)
 # | 5 | object 0 itself | 4 | 0.1 |
 # | 6 | object 1 itself | 2 | 2 |
 #
-# Two of the four objects have to do: 6 and 1. The indices are 6, 1, 4, 3, and the
-# labels 2, 2, 0, 0.
+# Of the four objects only two may be chosen: 6 and 1, with the highest losses. RoI 2
+# has a higher loss, but is not used. The indices are 6, 1, 4, 3, and the labels 2, 2,
+# 0, 0.
 #
 # <details><summary>Hint</summary>
 #
@@ -344,11 +345,11 @@ check_hard_rois(hard_rois)
 #
 # With an error $e$ = delta - target, smooth L1 is a parabola near 0 and a line beyond:
 #
-# $$\ell(e) = \begin{cases} e^2 / (2\beta) & \text{if } |e| < \beta \\
-# |e| - \beta / 2 & \text{otherwise} \end{cases}$$
+# $$\ell(e) = \begin{cases} e^2 / (2\beta) & \text{if } \lvert e \rvert < \beta \\
+# \lvert e \rvert - \beta / 2 & \text{otherwise} \end{cases}$$
 #
-# With $\beta = 0$ the parabola is gone: the loss is $|e|$, and its slope is 1, -1, or 0
-# where $e = 0$.
+# With $\beta = 0$ the parabola is gone: the loss is $\lvert e \rvert$, and its slope is
+# 1, -1, or 0 where $e = 0$.
 #
 # Write `box_loss_and_slope(deltas, labels, targets, *, beta)` for R RoIs and K classes,
 # background included.
@@ -419,12 +420,13 @@ check_box_loss_and_slope(box_loss_and_slope)
 # Write `two_thin_layers(weight, *, most_error)`. `weight` is (v, u), as in
 # `nn.Linear(u, v)`. Find the **smallest** rank t, at least 1, that loses little:
 #
-# $$\lVert W - W_t \rVert \le \text{most\_error} \cdot \lVert W \rVert$$
+# $$\lVert W - W_t \rVert \le \varepsilon \, \lVert W \rVert$$
 #
-# Here $\lVert W \rVert$ is the root of the sum of all squared entries. It is also the
-# root of the sum of all squared singular values, and what $W_t$ loses are those after
-# the first t. Return `(first, second)`, the weights of the two layers: `first` is (t,
-# u) and runs first, `second` is (v, t), and `second @ first` is $W_t$.
+# Here $\varepsilon$ is `most_error`, and $\lVert W \rVert$ is the root of the sum of
+# all squared entries. It is also the root of the sum of all squared singular values,
+# and what $W_t$ loses are those after the first t. Return `(first, second)`, the
+# weights of the two layers: `first` is (t, u) and runs first, `second` is (v, t), and
+# `second @ first` is $W_t$.
 #
 # Example: the weight is `[[0, 4, 0], [2, 0, 0]]` and `most_error` is 0.5. The singular
 # values are 4 and 2. Rank 1 loses 2 of √20, which is 0.447 of the norm and little
