@@ -28,6 +28,6 @@ def flatten_map(maps: Tensor, num_anchors: int) -> Tensor:
     (B, A * K, H, W) with the K values of anchor a in channels aK to aK + K - 1 ->
     (B, H * W * A, K). A plain `view` would hand out values to the wrong anchors.
     """
-    batch, _, height, width = maps.shape
-    by_anchor = maps.view(batch, num_anchors, -1, height, width)
+    batch, channels, height, width = maps.shape
+    by_anchor = maps.reshape(batch, num_anchors, channels // num_anchors, height, width)
     return by_anchor.permute(0, 3, 4, 1, 2).flatten(1, 3)
