@@ -51,23 +51,14 @@ def side_bins(
     first, last = (rounded_cell(end / stride, rounding) for end in (low, high))
     extra = 0 if size == "without + 1" else 1
     smallest = -100 if size == "may be empty" else 1
-    cells = max(last - first + extra, smallest)
+    width = max(last - first + extra, smallest)
     limit = {"clipped": length, "last cell lost": length - 1}.get(clip, 10**6)
     lowest = 0 if clip != "none" else -limit
     found = []
     for i in range(bins):
-        start, end = i * cells // bins, math.ceil((i + 1) * cells / bins)
-        if edges == "apart":
-            end = (i + 1) * cells // bins
-        if edges == "one size":
-            start, end = i * (cells // bins), (i + 1) * (cells // bins)
-        offset = 0 if edges == "at the corner" else first
-        found.append(
-            (
-                min(max(start + offset, lowest), limit),
-                min(max(end + offset, lowest), limit),
-            )
-        )
+        cells = whole_bin(first, first + width, i, bins, edges)
+        start, end = (min(max(e, lowest), limit) for e in (cells.start, cells.stop))
+        found.append((start, end))
     return found
 
 

@@ -27,23 +27,19 @@ def slow_hard_rois(
 ) -> tuple[Tensor, Tensor]:
     """Chosen RoIs and their labels; `mistakes` as in `slow_roi_labels`."""
     labels = slow_roi_labels(overlaps, object_labels.tolist(), **mistakes)
-    ranked = list(range(len(labels)))
-    if order != "as they come":
-        sign = 1 if order == "easiest" else -1
-        ranked.sort(key=lambda i: (sign * float(losses[i]), -i * (order == "last tie")))
-    objects = [i for i in ranked if labels[i] > 0]
-    background = [i for i in ranked if labels[i] == 0]
+    ranked = ranking(losses.tolist(), order)
     most = most_objects(count, positive_fraction, share)
     if fills == "whole list":
-        ranked = [i for i in ranked if labels[i] >= 0][:count]
-        objects = [i for i in ranked if labels[i] > 0]
-        background = [i for i in ranked if labels[i] == 0]
-        most = len(objects)
-    kept = objects[:most]
-    room = count - (most if fills == "fixed share" else len(kept))
+        ranked = [i for i in ranked if labels[i] != UNUSED][:count]
+        most = count
+    objects = [i for i in ranked if labels[i] > 0]
+    background = [i for i in ranked if labels[i] == 0]
     if fills == "objects too":
-        kept = objects[: max(most, count - len(background))]
-    chosen = kept + background[:room]
+        most = max(most, count - len(background))
+    kept = objects[:most]
+    chosen = (
+        kept + background[: count - (most if fills == "fixed share" else len(kept))]
+    )
     if order == "by index":
         chosen.sort()
     if named == "index":
@@ -52,6 +48,15 @@ def slow_hard_rois(
         labels = [best[i] if label > 0 else label for i, label in enumerate(labels)]
     found = torch.tensor(chosen, dtype=torch.int64)
     return found, torch.tensor([labels[i] for i in chosen], dtype=torch.int64)
+
+
+def ranking(losses: list[float], order: str) -> list[int]:
+    """The RoIs by falling loss, or in the order of a mistake."""
+    ranked = list(range(len(losses)))
+    if order == "as they come":
+        return ranked
+    sign, tie = (1 if order == "easiest" else -1), (-1 if order == "last tie" else 1)
+    return sorted(ranked, key=lambda i: (sign * losses[i], tie * i))
 
 
 def most_objects(count: int, positive_fraction: float, share: str) -> int:
