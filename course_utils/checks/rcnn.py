@@ -33,7 +33,6 @@ from course_utils.checks.rcnn_oracles import (
 )
 from course_utils.checks.rcnn_training_cases import (
     MINING,
-    OPTIONS,
     PAIRS,
     REFINEMENTS,
     random_mining,
@@ -41,6 +40,7 @@ from course_utils.checks.rcnn_training_cases import (
     random_refinement,
 )
 from course_utils.checks.rcnn_training_mistakes import (
+    OPTIONS,
     mistaken_mining,
     mistaken_refinements,
     mistaken_targets,
@@ -105,7 +105,7 @@ def check_region_similarities(ask: Ask) -> None:
     for case, regions in cases.items():
         right = slow_similarities(*regions)
         received = ask(case, *regions)
-        if not isinstance(received, Tensor) or received.shape != right.shape:
+        if type(received) is not Tensor or received.shape != right.shape:
             last = {"the four numbers of a pair come last": right.movedim(-1, 0)}
             ask.expect(case, received, right, mistakes=last)
         mistakes = mistaken_similarities(regions)

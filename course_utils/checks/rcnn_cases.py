@@ -170,6 +170,7 @@ PROPOSALS: dict[str, Proposals] = {
     "many objects in one image, one in another": proposals_case(
         [([[0.9, 0.8, 0.6, 0.7]], [3, 3, 3, 3]), ([[0.1], [0.2]], [7])], 2, [0.5]
     ),
+    "a single object": proposals_case([([[0.75], [0.5]], [1])], 2, [0.5, 0.8]),
     "no thresholds": proposals_case(TWO_IMAGES, 2, []),
 }
 
@@ -189,12 +190,13 @@ def random_proposals(images: int, most: int, generator: torch.Generator) -> Prop
 
 CROPS: dict[str, Crops] = {
     "the example": (
-        rows_of([[10, 10, 50, 30], [1, 50, 41, 70]], 4),
+        rows_of([[1, 50, 41, 70]], 4),
         60,
         100,
         28,
         4,
     ),
+    "two boxes": (rows_of([[10, 10, 50, 30], [1, 50, 41, 70]], 4), 60, 100, 28, 4),
     "no boxes": (torch.zeros(0, 4), 60, 100, 28, 4),
     "a box far from the edges": (rows_of([[40, 20, 60, 40]], 4), 60, 100, 24, 2),
     "a box in the first corner": (rows_of([[0, 0, 20, 10]], 4), 60, 100, 32, 6),

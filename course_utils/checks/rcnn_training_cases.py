@@ -1,4 +1,4 @@
-"""The inputs of tasks 5 to 8 of assignment 02, by the names that a learner reads."""
+"""The inputs of tasks 5 to 7 of assignment 02, by the names that a learner reads."""
 
 import torch
 from torch import Tensor
@@ -56,6 +56,13 @@ PAIRS: dict[str, Pairs] = {
             ([5, 5, 25, 35], [2, 9, 31, 28], 4),
         ],
         5,
+    ),
+    "deviations just above and just below 0.001": pairs_case(
+        [
+            ([0, 0, 64, 32], [0, 0, 64, 32], 1),
+            ([0, 0, 64, 32], [0.25, 0.0625, 64.25, 32.0625], 1),
+        ],
+        2,
     ),
     "targets that differ by little": pairs_case(
         [
@@ -122,6 +129,12 @@ REFINEMENTS: dict[str, Refinement] = {
     ),
     "a box that leaves at the right and below": refine_case(
         [70.0, 40, 95, 58], [0.5, 0.75, 0.25, 0], ZEROS, ONES
+    ),
+    "a box that ends up left of the image and above it": refine_case(
+        [5.0, 2, 25, 42], [-2.0, -1.5, 0, 0], ZEROS, ONES
+    ),
+    "a box that ends up right of the image and below it": refine_case(
+        [80.0, 30, 95, 50], [2.0, 2.5, 0, 0], ZEROS, ONES
     ),
     "class 0": refine_case(
         [10.0, 20, 30, 40], [1.0, 0, 0.5, 0], [0.125, 0, 0, 0], [0.5] * 4, label=0
@@ -219,22 +232,3 @@ def random_mining(count: int, classes: int, generator: torch.Generator) -> Minin
     is_cached = (torch.rand(shape, generator=generator) < 0.5) & (overlaps < 0.3)
     most = int(torch.randint(1, 4, (), generator=generator))
     return scores, overlaps, is_cached, most, -1.5
-
-
-OPTIONS = {
-    "a": "Fine-tuning does call it background, because 0.45 is below 0.5. But the SVM "
-    "for cats takes as negatives only boxes with an IoU below 0.3. This one shows "
-    "almost half of a cat, and would teach the SVM to reject cats.",
-    "b": "The SVM for cats does leave it out. But the SVM for dogs asks for the "
-    "overlap with dogs. That is 0, so that the box is a good negative: a cat is no "
-    "dog.",
-    "c": "Fine-tuning calls a box cat from an IoU of 0.5 on. What is below is "
-    "background, and nothing is left out.",
-    "d": "Below 0.5 fine-tuning says background. The SVM for cats takes only the "
-    "objects themselves as positives, and leaves out what lies between. In the sweep "
-    "of the paper, a limit of 0.5 in place of 0.3 cost 5 points of mAP. To the SVM for "
-    "dogs, a cat is as good a negative as any.",
-    "e": "0.45 is below fine-tuning's threshold of 0.5, so the box is background "
-    "there. And the positives of an SVM are the objects themselves, not boxes near "
-    "them.",
-}

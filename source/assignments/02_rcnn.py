@@ -9,10 +9,10 @@
 # %% [markdown]
 # # Assignment 02. R-CNN
 #
-# Eight tasks, 10 points, about two and a half hours. They follow R-CNN from the regions
-# to the boxes that it reports. Each task stands alone: skip one and come back. Below
-# each answer is its check, with what it prints for a right answer. Run it as often as
-# you like. It says which case failed, what was expected, and often why.
+# Eight tasks, 10 points, about two and a half hours. They follow R-CNN from its regions
+# to its training. Each task stands alone: skip one and come back. Below each answer is
+# its check, with what it prints for a right answer. Run it as often as you like. It
+# says which case failed, what was expected, and often why.
 #
 # The conventions are those of the lesson. Boxes are `(x1, y1, x2, y2)` in pixels,
 # half-open: the width is `x2 - x1`. While a check runs, the functions of
@@ -260,13 +260,19 @@ check_proposal_quality(proposal_quality)
 # image, the rectangle has no area, and lies at the side of the crop that is nearest to
 # the image.
 #
-# Example: image 60 high and 100 wide, box (10, 10, 50, 30), `size=28`, `context=4`. The
+# Example: image 60 high and 100 wide, `size=28`, `context=4`, box (1, 50, 41, 70). The
 # box fills the crop from 4 to 24, which is 20 pixels. So a pixel of the image becomes
-# half a pixel of the crop in x (40 become 20), and a whole one in y (20 become 20). The
-# left edge of the image is 10 image pixels left of the box. In the crop it is at 4 - 10
-# · 0.5 = -1, so the crop shows the image from 0 on. The top edge is at 4 - 10 · 1 = -6.
-# The right edge is at 4 + 90 · 0.5 = 49, the bottom edge at 4 + 50 · 1 = 54. All of the
-# crop shows the image: (0, 0, 28, 28). The box (1, 50, 41, 70) gives (3.5, 0, 28, 14).
+# half a pixel of the crop in x (40 become 20), and a whole one in y (20 stay 20).
+#
+# | edge of the image | its place in the crop | cut off at 0 and 28 |
+# |---|---|---|
+# | left, x = 0 | 4 - 1 · 0.5 = 3.5 | 3.5 |
+# | top, y = 0 | 4 - 50 · 1 = -46 | 0 |
+# | right, x = 100 | 4 + 99 · 0.5 = 53.5 | 28 |
+# | bottom, y = 60 | 4 + 10 · 1 = 14 | 14 |
+#
+# So the rectangle is (3.5, 0, 28, 14). The rest shows the mean colour: a strip at the
+# left, and the lower half.
 #
 # <details><summary>Hint</summary>
 #
@@ -297,7 +303,7 @@ check_filled_parts(filled_parts)
 # %% [markdown]
 # ## Task 5: targets that one penalty suits (1 point)
 #
-# *About 16 lines, 20 minutes.*
+# *About 14 lines, 20 minutes.*
 #
 # A ridge regressor punishes large coefficients, and one penalty serves all four numbers
 # of a box. That is fair only if the four vary equally much. So R-CNN whitens its
@@ -460,8 +466,8 @@ check_refined_boxes(refined_boxes)
 #
 # First a (P, K) tensor that says who could be added. Give the others the score
 # `-torch.inf` and sort each column: `argsort(dim=0, descending=True, stable=True)`
-# keeps the order of equal scores. Whoever comes in one of the first `most` places, and
-# could be added, is added.
+# keeps the order of equal scores. What has one of the first `most` places, and could be
+# added, is added.
 #
 # </details>
 
