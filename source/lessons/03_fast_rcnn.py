@@ -222,8 +222,10 @@ def draw_bins(ax, values, rows, columns):
             cells = values[top:bottom, left:right]
             y, x = divmod(int(cells.argmax()), cells.shape[1])
             settings = {"ha": "center", "va": "center", "fontweight": "bold"}
+            settings |= {"color": OKABE_ITO[0], "fontsize": 9}
+            settings |= {"bbox": {"facecolor": "white", "linewidth": 0, "pad": 1}}
             place = (left + x + 0.5, top + y + 0.5)
-            ax.text(*place, f"{cells[y, x]:g}", **settings, color=OKABE_ITO[0])
+            ax.text(*place, f"{cells[y, x]:g}", **settings)
 
 
 # %%
@@ -231,7 +233,7 @@ generator = torch.Generator().manual_seed(4)
 small = torch.randperm(90, generator=generator)[:35].reshape(5, 7).float() + 10
 fig, axes = new_figure(1, 3, width=9, height=2.6)
 for ax, level in zip(axes, (1, 2, 3), strict=True):
-    draw_cells(ax, small, title=f"level {level}: {level * level} bins")
+    draw_cells(ax, small, title=f"{level} x {level} bins")
     rows, columns = (
         [edge.tolist() for edge in pyramid_bins(side, level, torch.device("cpu"))]
         for side in small.shape
@@ -332,6 +334,10 @@ show(
 )
 
 # %% [markdown]
+# The snapped region is not where the box was: it sits lower and further to the right,
+# by up to half a cell at its start and more at its end, since the end cell is added
+# whole.
+#
 # Now step 4, as a loop over the bins of one box. It is slow, and it is the definition:
 # whatever we write later has to agree with it.
 
@@ -504,12 +510,12 @@ show_curves(
     {name: (shifts, values) for name, values in change.items()},
     x_label="shift of the box in pixels, right and down",
     y_label="mean change of a feature",
-    alt="Two curves over the shift. RoI pooling stands still and jumps every 8 pixels; "
-    "RoIAlign rises smoothly from the first pixel.",
+    alt="Two curves over the shift. RoI pooling stands still, then jumps, stands still "
+    "and jumps again; RoIAlign rises smoothly from the first pixel.",
 )
 
 # %% [markdown]
-# Nothing happens at all, until the box crosses half a cell. Then everything changes at
+# Nothing happens, until an edge of the box crosses half a cell. Then much changes at
 # once. The dashed curve is RoIAlign, which interpolates between cells instead of
 # rounding. Lesson 09 builds it for masks, where a shift by half a cell is plain to see.
 #
@@ -809,10 +815,10 @@ for name, count, drawn in [
     print(f"{name:>10}: {count} of {len(proposals)} proposals, {drawn} drawn")
 show_boxes(
     image,
-    {"background": chosen[labels == 0][:20], "objects": chosen[labels > 0]},
+    {"background": chosen[labels == 0][:8], "objects": chosen[labels > 0][::2]},
     alt="The scene with boxes of two kinds: some that fit the things well, and many "
     "that cover a part of one or several of them.",
-    caption="The sampled RoIs; of the background only 20, to keep things visible.",
+    caption="Some of the sampled RoIs: half of the objects, few of the background.",
     size=4.5,
 )
 
@@ -1036,8 +1042,8 @@ for side, count, *both in zip(sides, found_there, *by_side.values(), strict=True
 # More proposals, more gain: each costs R-CNN a pass, and Fast R-CNN a few lookups and
 # two layers. A larger image alone gains nothing: R-CNN warps every crop to the same
 # size and hardly notices, while the one pass of Fast R-CNN grows with the pixels. But
-# in a larger image, more proposals are found. The paper's 2,000 proposals, and a
-# network for which a crop is as large as many images, give the rest of its 146 times.
+# in a larger image, more proposals are found. The paper had 2,000 of them, and each
+# crop was 224 x 224 pixels for the network.
 #
 # Now the same for the work: what share has the backbone, in ours?
 
@@ -1084,7 +1090,8 @@ show_parts(
         "Fast R-CNN": {
             "proposals": ms_proposals,
             "backbone": ms_backbone,
-            "pooling, head, suppression": max(ms_fast - ms_backbone, 0),
+            "RoI pooling": ms_pooling,
+            "head, suppression": max(ms_fast - ms_backbone - ms_pooling, 0),
         },
     },
     unit="ms for one image",
