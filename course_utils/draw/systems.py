@@ -145,6 +145,7 @@ def draw_accuracy_and_time(
         color, marker = OKABE_ITO[index % 8], MARKERS[index % len(MARKERS)]
         ax.plot(*at, marker=marker, color=color, linestyle="")
         ax.annotate(row["system"], at, (0, 8), textcoords="offset points", ha="center")
+    ax.set_ylim(bottom=0)
 
 
 def show_accuracy_and_time(

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from course_utils.data.tabletop import CLASS_NAMES, Tabletop
 from course_utils.draw import draw_boxes, draw_curves, draw_heat_map, draw_image
 from course_utils.draw import new_figure, show, show_boxes, show_curves, show_images
-from course_utils.draw import show_parts, show_systems
+from course_utils.draw import mark, show_parts, show_systems
 from course_utils.ops.boxes import box_iou
 
 # %% [markdown]
@@ -228,14 +228,19 @@ backbone = Backbone()
 stride, rows = backbone.stride, 128 // backbone.stride
 print(f"the map of a scene: {rows} x {rows} positions, {stride} pixels apart")
 
+
 # %%
-learn = [
-    (
-        image.as_subclass(Tensor),
-        {name: target[name].as_subclass(Tensor) for name in ("boxes", "labels")},
-    )
-    for image, target in Tabletop(scenes, split="train", truth=())
-]
+def load(count, split):
+    return [
+        (
+            image.as_subclass(Tensor),
+            {k: target[k].as_subclass(Tensor) for k in ("boxes", "labels")},
+        )
+        for image, target in Tabletop(count, split=split, truth=())
+    ]
+
+
+learn, test = load(scenes, "train"), load(test_scenes, "test")
 things = torch.cat([target["boxes"] for _, target in learn])
 w, h = (things[:, 2:] - things[:, :2]).unbind(1)
 shares = torch.tensor([0.05, 0.5, 0.95])
@@ -254,13 +259,6 @@ print("  ratio:", [f"{value:.2f}" for value in (h / w).quantile(shares)])
 # shapes. For what share of the things does the best anchor reach an IoU of 0.7?
 
 # %%
-test = [
-    (
-        image.as_subclass(Tensor),
-        {name: target[name].as_subclass(Tensor) for name in ("boxes", "labels")},
-    )
-    for image, target in Tabletop(test_scenes, split="test", truth=())
-]
 sizes, ratios = (16, 28, 48), (0.5, 1, 2)
 choices = {"1 anchor": ((28,), (1,)), "3 shapes": ((28,), ratios)}
 choices |= {"3 sizes": (sizes, (1,)), "3 x 3": (sizes, ratios)}
@@ -311,7 +309,7 @@ def draw_anchors(row, column):
     here = by_place[row, column]
     iou = box_iou(truth, here)  # (things, 9)
     best = iou.amax(dim=0).argmax().item()
-    fig, (ax,) = new_figure(width=5.2, height=5.4)
+    fig, (ax,) = new_figure(width=4.4, height=4.6)
     title = f"anchors at row {row}, column {column}: the best has IoU {iou.max():.2f}"
     draw_image(ax, image, title=title)
     draw_boxes(ax, truth, index=3, linewidth=1.5)
@@ -430,7 +428,7 @@ print(
 print(f"objects without the last rule: {(strict >= 0).sum()}")
 
 # %%
-fig, axes = new_figure(1, 3, width=9, height=3.4)
+fig, axes = new_figure(1, 3, width=7, height=2.7)
 for ax, (label, name) in zip(axes, names.items(), strict=True):
     draw_image(ax, image, title=f"{name}: {(labels == label).sum()}", ticks=False)
     some = (labels == label).nonzero().flatten()
@@ -742,7 +740,7 @@ def follow_proposals(rpn, features, before, after):
     boxes = decode_boxes(answers.deltas[0, index], answers.anchors[index])
     stages["decoded"], boxes = boxes, clip_boxes(boxes, 128, 128)
     solid = remove_small_boxes(boxes, rpn.min_side)
-    stages["clipped, large enough"] = boxes = boxes[solid]
+    stages["clipped, solid"] = boxes = boxes[solid]
     kept = nms(boxes, scores[solid], rpn.iou_threshold)
     stages["suppressed"], stages["proposals"] = boxes[kept], boxes[kept[:after]]
     settings = {"iou_threshold": rpn.iou_threshold, "most": after}
@@ -755,24 +753,22 @@ def print_stages(stages):
     for name, boxes in stages.items():
         outside = (clip_boxes(boxes, 128, 128) != boxes).any(dim=1).sum()
         best = box_iou(truth, boxes).amax(dim=1)
-        print(
-            f"{name:>21}: {len(boxes):>5,} boxes, {outside:>4} cross the border,",
-            end="",
-        )
-        print(f" {(best >= 0.5).sum()} of {len(truth)} things covered")
+        covered = f"{(best >= 0.5).sum()} of {len(truth)} things covered"
+        print(f"{name:>14}: {len(boxes):>5,} boxes, {outside:>4} outside, {covered}")
 
 
 # %%
 def show_stages(stages, alt):
-    fig, axes = new_figure(1, 5, width=10, height=2.3)
+    fig, axes = new_figure(1, 5, width=8.6, height=1.95)
     for ax, (name, boxes) in zip(axes, list(stages.items())[1:], strict=True):
-        draw_image(ax, image, title=f"{name}: {len(boxes)}", ticks=False)
-        draw_boxes(ax, boxes[:60], index=1, linewidth=0.8)
+        title = f"{name}:\n{len(boxes)}"
+        draw_image(ax, image, title=title, ticks=False)
+        draw_boxes(ax, boxes[:40], index=1, linewidth=0.7)
         draw_boxes(ax, truth, index=3, linewidth=1)
     show(
         fig,
         alt=alt,
-        caption="At most 60 boxes a picture. Green and dotted: the things.",
+        caption="At most 40 boxes a picture. Green and dotted: the things.",
     )
 
 
@@ -914,15 +910,14 @@ if budget != "smoke":
 
 # %%
 show_images(
-    [each for each, _ in test[:4]],
+    [each for each, _ in test[:2]],
     targets=[
         {name: values[each["scores"] > 0.5] for name, values in each.items()}
-        for each in found[:4]
+        for each in found[:2]
     ],
     class_names=CLASS_NAMES,
-    columns=2,
-    width=6.4,
-    alt="Four test scenes with the detections that score above 0.5: nearly every thing "
+    width=6,
+    alt="Two test scenes with the detections that score above 0.5: nearly every thing "
     "has one box that fits, with the right name.",
 )
 
@@ -947,7 +942,8 @@ show_stages(
 
 # %% [markdown]
 # Compare with the picture above. The best anchors lie on things now, and *decoded*
-# they gather into tight bundles: many anchors find the same thing and agree where it ends.
+# they gather into tight bundles: many anchors find the same thing, and agree where it
+# ends.
 # Suppression leaves one or a few of each bundle, and fills up with weak guesses.
 #
 # The score of every anchor, as a map for each shape:
@@ -956,7 +952,7 @@ show_stages(
 with torch.no_grad():
     answers = model.rpn(features, (128, 128))
 objectness = answers.objectness[0].sigmoid().view(rows, rows, -1).cpu()
-fig, axes = new_figure(3, 3, width=7, height=6.6)
+fig, axes = new_figure(3, 3, width=5.6, height=5.2)
 for shape, ax in enumerate(axes):
     w, h = (cell[shape, 2:] - cell[shape, :2]).tolist()
     title = f"{w:.0f} wide, {h:.0f} high"
@@ -1251,7 +1247,8 @@ fig, (ax,) = new_figure(width=5, height=2.8)
 for index, key in enumerate(("AP", "AP50")):
     heights = [result[key] for _, _, result in trials.values()]
     at = [place + 0.4 * index for place in range(len(trials))]
-    ax.bar(at, heights, width=0.38, label=key, hatch=("", "//")[index])
+    color, hatch = mark(index)[0], ("", "//")[index]
+    ax.bar(at, heights, width=0.38, label=key, color=color, hatch=hatch)
 ax.set_xticks([place + 0.2 for place in range(len(trials))], list(trials))
 ax.legend(loc="lower right")
 show(fig, alt="Bars of AP and AP50 for one, three and nine anchors a position.")
@@ -1309,7 +1306,7 @@ patients = {"healthy": trials["3 x 3"]}
 patients |= {name: try_rpn(make_rpn=fault) for name, fault in faults.items()}
 
 # %%
-fig, axes = new_figure(2, 2, width=9, height=6)
+fig, axes = new_figure(2, 2, width=8, height=5)
 for ax, loss in zip(axes, losses, strict=True):
     lines = {
         name: run.curves(smooth=10)[loss] for name, (_, run, _) in patients.items()
@@ -1330,17 +1327,17 @@ for name, (patient, _, result) in patients.items():
     print(f"{name:>14}: AP50 {result['AP50']:.3f}, recall of 30 proposals {recall:.2f}")
 
 # %%
-fig, axes = new_figure(1, 4, width=10, height=2.8)
+fig, axes = new_figure(1, 4, width=8, height=2.3)
 for ax, (name, (patient, *_)) in zip(axes, patients.items(), strict=True):
     proposals = patient.propose(image[None].to(device))[0]["boxes"].cpu()
     draw_image(ax, image, title=name, ticks=False)
-    draw_boxes(ax, proposals[:20], index=1, linewidth=0.8)
+    draw_boxes(ax, proposals[:12], index=1, linewidth=0.8)
     draw_boxes(ax, truth, index=3, linewidth=1)
 show(
     fig,
-    alt="The scene with twenty proposals of each network. The healthy one's lie on the "
+    alt="The scene with twelve proposals of each network. The healthy one's lie on the "
     "things, the broken ones' elsewhere.",
-    caption="The best 20 proposals of each. Green and dotted: the things.",
+    caption="The best 12 proposals of each. Green and dotted: the things.",
 )
 
 # %% [markdown]
@@ -1388,7 +1385,8 @@ for name, (patient, *_) in patients.items():
     print(f"{'':>16}the worst thing has an IoU of {aid['worst IoU']:.2f}")
 
 # %% [markdown]
-# The count finds the second fault, the loop the third. The first passes both: anchors,
+# The count finds the second fault, the loop the second and the third. The first passes
+# both: anchors,
 # labels and boxes are wrong in the same way, and agree with each other. So ask where an
 # anchor *stands*, as the widget above does.
 
