@@ -3,16 +3,40 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-GROUP = 8  # channels that GroupNorm brings to one mean and variance
+MULTIPLE = 8  # of channels; convolutions are fastest in whole vectors of a processor
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation (Ioffe and Szegedy 2015) that changes only while learning.
+
+    It uses the statistics of the batch in train mode where gradients are recorded.
+    Without gradients it uses those that it has learned, in either mode, so that a
+    prediction depends neither on the mode nor on the other images.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
+        return F.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            training=self.training and torch.is_grad_enabled(),
+            momentum=self.momentum or 0.0,
+            eps=self.eps,
+        )
 
 
 def convolution(fine: int, coarse: int, *, stride: int = 1) -> nn.Sequential:
     """A 3x3 convolution and its normalisation: (B, fine, H, W) -> (B, coarse, ...)."""
     return nn.Sequential(
         nn.Conv2d(fine, coarse, 3, stride=stride, padding=1, bias=False),
-        nn.GroupNorm(coarse // GROUP, coarse),
+        BatchNorm(coarse),
     )
 
 
@@ -33,9 +57,6 @@ class Residual(nn.Module):
 class Backbone(nn.Module):
     """A small residual network whose map is `stride` times smaller than the image.
 
-    It normalises groups of channels within an image (Wu and He 2018), so that what it
-    answers depends neither on the rest of the batch nor on train or eval mode.
-
     Args:
         widths: channels after each halving, multiples of 8; three of them make a
             stride of 8.
@@ -45,9 +66,9 @@ class Backbone(nn.Module):
     def __init__(self, widths: Sequence[int] = (32, 64, 96), *, depth: int = 1) -> None:
         """Raises ValueError if there is no width, or one is no multiple of 8."""
         super().__init__()
-        if not widths or any(width < GROUP or width % GROUP for width in widths):
+        if not widths or any(width < MULTIPLE or width % MULTIPLE for width in widths):
             raise ValueError(
-                f"widths is {tuple(widths)}, but multiples of {GROUP} were expected"
+                f"widths is {tuple(widths)}, but multiples of {MULTIPLE} were expected"
             )
         layers: list[nn.Module] = [convolution(3, widths[0], stride=2), nn.ReLU()]
         for fine, coarse in pairwise(widths):
@@ -55,8 +76,11 @@ class Backbone(nn.Module):
             layers += [Residual(coarse) for _ in range(depth)]
         self.layers = nn.Sequential(*layers)
         self.stride, self.out_channels = 2 ** len(widths), widths[-1]
+        # Channels of a pixel side by side: on a CPU, a tenth less time a step.
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> (B, out_channels, H / stride, W / stride)."""
+        images = images.contiguous(memory_format=torch.channels_last)
         maps: Tensor = self.layers((images - 0.5) * 4)  # mean near 0, variance near 1
         return maps

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils.models.backbone import Backbone
+from course_utils.models.backbone import Backbone, BatchNorm
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,40 @@ def test_every_parameter_gets_a_gradient():
 def test_widths_are_multiples_of_eight(widths):
     with pytest.raises(ValueError, match="multiples of 8 were expected"):
         Backbone(widths)
+
+
+def test_predictions_depend_neither_on_the_mode_nor_on_other_images():
+    backbone = Backbone((8, 16))
+    images = torch.rand(4, 3, 16, 16)
+    for _ in range(3):
+        backbone(images * 0.5)  # learn some statistics
+    with torch.no_grad():
+        first = backbone.train()(images)
+        assert torch.equal(backbone.eval()(images), first)
+        torch.testing.assert_close(backbone(images[:1]), first[:1])
+
+
+def test_statistics_change_only_while_learning():
+    backbone = Backbone((8,))
+    norm = backbone.layers[0][1]
+    images = torch.rand(2, 3, 16, 16)
+    for mode, gradients, changes in [
+        (True, True, True),
+        (True, False, False),
+        (False, True, False),
+    ]:
+        before = norm.running_mean.clone()
+        with torch.set_grad_enabled(gradients):
+            backbone.train(mode)(images)
+        assert torch.equal(norm.running_mean, before) is not changes
+
+
+def test_learning_equals_torchs_batch_norm():
+    ours = BatchNorm(5)
+    theirs = torch.nn.BatchNorm2d(5)
+    x = torch.rand(3, 5, 4, 4, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(ours(x), theirs(x))
+    for name, value in theirs.state_dict().items():
+        if name != "num_batches_tracked":
+            torch.testing.assert_close(ours.state_dict()[name], value)
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))

@@ -76,7 +76,7 @@ def test_it_overfits_one_batch():
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        for _ in range(200):
+        for _ in range(300):
             losses = model.losses(images, targets)
             total = torch.stack(list(losses.values())).sum()
             optimizer.zero_grad()
