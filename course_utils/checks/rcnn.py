@@ -8,13 +8,9 @@ from torch import Tensor
 from course_utils.checks.check import Ask, check
 from course_utils.checks.compare import shown
 from course_utils.checks.rcnn_cases import (
-    CROPS,
     MERGES,
-    PROPOSALS,
     REGIONS,
-    random_crops,
     random_merge,
-    random_proposals,
     random_regions,
 )
 from course_utils.checks.rcnn_mistakes import (
@@ -30,6 +26,12 @@ from course_utils.checks.rcnn_oracles import (
     slow_merged,
     slow_recall,
     slow_similarities,
+)
+from course_utils.checks.rcnn_proposal_cases import (
+    CROPS,
+    PROPOSALS,
+    random_crops,
+    random_proposals,
 )
 from course_utils.checks.rcnn_training_cases import (
     MINING,
@@ -96,28 +98,29 @@ def expect_parts(
         )
 
 
-@check("region_similarities")
-def check_region_similarities(ask: Ask) -> None:
-    """Compare with the formulas pair by pair, then count the steps."""
+@check("group_similarities")
+def check_group_similarities(ask: Ask) -> None:
+    """Compare with the formulas group by group, then count the steps."""
     cases = dict(REGIONS)
     for i in range(4):
-        cases[f"random {i}"] = random_regions(3 + i, 9 + i, 14 - 2 * i, ask.generator)
-    for case, regions in cases.items():
-        right = slow_similarities(*regions)
-        received = ask(case, *regions)
+        cases[f"random {i}"] = random_regions(6 + i, 7 - i, 2 + i % 3, ask.generator)
+    for case, given in cases.items():
+        right = slow_similarities(*given)
+        received = ask(case, *given)
         if type(received) is not Tensor or received.shape != right.shape:
-            last = {"the four numbers of a pair come last": right.movedim(-1, 0)}
+            last = {"a group is a row, with four numbers": right.T}
             ask.expect(case, received, right, mistakes=last)
-        mistakes = mistaken_similarities(regions)
+        mistakes = mistaken_similarities(given)
         for place, name in enumerate(("colour", "texture", "size", "fill")):
             ask.expect(
                 f"{case}: {name}",
-                received[..., place],
-                right[..., place],
+                received[:, place],
+                right[:, place],
                 mistakes=mistakes[name],
             )
-    few, many = (random_regions(n, 30, 40, ask.generator) for n in (5, 85))
-    ask.expect_no_loop("regions", few, many, len(many[2]) - len(few[2]))
+    regions, groups, image_size = random_regions(12, 95, 3, ask.generator)
+    few, many = ((regions, groups[:n], image_size) for n in (5, 95))
+    ask.expect_no_loop("groups", few, many, 90)
 
 
 @check("merged_regions")
@@ -139,11 +142,11 @@ def check_proposal_quality(ask: Ask) -> None:
     """Compare with a count over all objects, one by one."""
     cases = dict(PROPOSALS)
     for i in range(6):
-        cases[f"random {i}"] = random_proposals(3 + i, 1 + i % 3, ask.generator)
+        cases[f"random {i}"] = random_proposals(3 + i, 5 + 2 * i, ask.generator)
     for case, given in cases.items():
-        overlaps, labels, most, thresholds = given
-        received = ask(case, overlaps, labels, most=most, thresholds=thresholds)
-        images = slow_best(overlaps, labels, most)
+        *lists, budget, thresholds = given
+        received = ask(case, *lists, budget=budget, thresholds=thresholds)
+        images = slow_best(given)
         right = {"recall": slow_recall(images, thresholds), "MABO": slow_mabo(images)}
         expect_parts(ask, case, received, right, mistaken_quality(given))
 

@@ -1,10 +1,14 @@
 """What typical mistakes in tasks 1 to 4 of assignment 02 would answer, in words."""
 
+import itertools
+import math
+
 import torch
 from torch import Tensor
 
-from course_utils.checks.rcnn_cases import Crops, Merge, Proposals, Regions
+from course_utils.checks.rcnn_cases import Merge, Regions
 from course_utils.checks.rcnn_oracles import (
+    Proposals,
     slow_best,
     slow_filled,
     slow_mabo,
@@ -12,6 +16,7 @@ from course_utils.checks.rcnn_oracles import (
     slow_recall,
     slow_similarities,
 )
+from course_utils.checks.rcnn_proposal_cases import Crops
 
 Named = dict[str, Tensor]
 
@@ -28,53 +33,67 @@ CROP = {
 }
 
 
-def mistaken_similarities(regions: Regions) -> dict[str, Named]:
+def mistaken_similarities(given: Regions) -> dict[str, Named]:
     """For each of the four similarities, what typical mistakes would answer."""
-
-    def part(place: int, **mistake: str) -> Tensor:
-        return slow_similarities(*regions, **mistake)[..., place]  # type: ignore[arg-type]
-
-    right = slow_similarities(*regions)
-    greater = slow_similarities(*regions, shared=max)
-    product = slow_similarities(*regions, shared=lambda a, b: a * b)
-    apart = slow_similarities(*regions, shared=lambda a, b: abs(a - b))
+    regions, groups, image_size = given
+    right = slow_similarities(*given)
+    greater = slow_similarities(*given, shared=max)
+    product = slow_similarities(*given, shared=math.prod)
+    spread = slow_similarities(*given, shared=lambda bins: max(bins) - min(bins))
+    mean = slow_similarities(*given, shared=lambda bins: sum(bins) / len(bins))
+    pairs = mean_of_pairs(given)
+    first_two = slow_similarities(regions, groups[:, :2], image_size)
     named: dict[str, Named] = {
         "colour": {"colour comes first, texture second": right[..., 1]},
         "texture": {"colour comes first, texture second": right[..., 0]},
     }
-    for place, (name, histograms) in enumerate(zip(named, regions[:2], strict=True)):
-        bins = max(histograms.shape[1], 1)
+    for place, (name, key) in enumerate(zip(named, regions, strict=False)):
+        bins = regions[key].shape[1]
         named[name] |= {
-            "the smaller of both counts in each bin, not the larger": greater[
-                ..., place
-            ],
-            "take the smaller of both in each bin, not their product": (
-                product[..., place]
-            ),
-            "this is how much the histograms differ": apart[..., place],
-            "add the bins up; this is their mean": right[..., place] / bins,
+            "all members count, not the first two": first_two[:, place],
+            "the smallest counts in each bin, not the largest": greater[:, place],
+            "the smallest counts in each bin, not the product": product[:, place],
+            "the smallest counts in each bin, not the mean": mean[:, place],
+            "this is how much the histograms differ": spread[:, place],
+            "add the bins up; this is their mean": right[:, place] / bins,
         }
+    sizes = {
+        "small regions are similar: 1 - the share of the image": "share",
+        "the pixels of all members count, not those of the first": "first",
+        "add the sizes up; this is their mean": "mean",
+        "all members count, not the first two": "two",
+    }
+    fills = {
+        "the box around the regions, not what their boxes share": "overlap",
+        "take away the pixels of the regions, not the areas of their boxes": (
+            "areas of boxes"
+        ),
+        "the pixels of the regions are taken away from the box": "pixels kept",
+        "divide by the image, not by the box": "of the box",
+        "well filled is similar: 1 - the empty share": "share",
+    }
     named["size"] = {
-        "small regions are similar: 1 - the share of the image": part(2, size="share"),
-        "both regions count": part(2, size="one region"),
-        "add both sizes; this is their difference": part(2, size="difference"),
-        "size is the third, fill the fourth": right[..., 3],
+        text: slow_similarities(*given, size=key)[:, 2] for text, key in sizes.items()
     }
     named["fill"] = {
-        "the box around both regions, not what their boxes share": (
-            part(3, fill="overlap")
-        ),
-        "take away the pixels of the regions, not the areas of their boxes": (
-            part(3, fill="areas of boxes")
-        ),
-        "the pixels of both regions are taken away from the box": (
-            part(3, fill="pixels kept")
-        ),
-        "divide by the image, not by the box": part(3, fill="of the box"),
-        "well filled is similar: 1 - the empty share": part(3, fill="share"),
-        "size is the third, fill the fourth": right[..., 2],
+        text: slow_similarities(*given, fill=key)[:, 3] for text, key in fills.items()
     }
+    named["fill"]["all members count, not the first two"] = first_two[:, 3]
+    for name, place in (("size", 3), ("fill", 2)):
+        named[name]["size is the third, fill the fourth"] = right[:, place]
+    for place, name in enumerate(named):
+        named[name]["all members count at once; this is the mean over their pairs"] = (
+            pairs[:, place]
+        )
     return named
+
+
+def mean_of_pairs(given: Regions) -> Tensor:
+    """(G, 4) similarities of two members, in the mean over all pairs of a group."""
+    regions, groups, image_size = given
+    pairs = list(itertools.combinations(range(groups.shape[1]), 2)) or [(0, 0)]
+    values = [slow_similarities(regions, groups[:, p], image_size) for p in pairs]
+    return torch.stack(values).mean(dim=0)
 
 
 def mistaken_merges(merge: Merge) -> dict[str, Named]:
@@ -122,10 +141,23 @@ def mistaken_merges(merge: Merge) -> dict[str, Named]:
 
 def mistaken_quality(given: Proposals) -> dict[str, Named]:
     """For recall and MABO, what typical mistakes would answer."""
-    overlaps, labels, most, thresholds = given
-    images = slow_best(overlaps, labels, most)
-    unlimited = slow_best(overlaps, labels, None)
-    skipped = slow_best(overlaps, labels, most, skips_empty=True)
+    thresholds = given[-1]
+    images = slow_best(given)
+    kept = {
+        "the budget is for all images together, not for each": "best of an image",
+        "only the proposals with the highest scores count": "first of all",
+        "of equal scores, the earlier image and the earlier row go first": (
+            "last of equals"
+        ),
+        "only as many proposals as the budget allows count": "all",
+        "the highest scores count, not the lowest": "worst of all",
+    }
+    others = {text: slow_best(given, kept=key) for text, key in kept.items()}
+    others["objects in an image without proposals are missed, and count"] = slow_best(
+        given, skips_empty=True
+    )
+    recall = {text: slow_recall(other, thresholds) for text, other in others.items()}
+    mabo = {text: slow_mabo(other) for text, other in others.items()}
     return {
         "recall": {
             "an overlap equal to the threshold is enough": slow_recall(
@@ -134,20 +166,14 @@ def mistaken_quality(given: Proposals) -> dict[str, Named]:
             "all objects count alike, not all images": slow_recall(
                 images, thresholds, per_image=True
             ),
-            "only the first `most` proposals count": slow_recall(unlimited, thresholds),
-            "objects in an image without proposals are missed, and count": (
-                slow_recall(skipped, thresholds)
-            ),
-        },
+        }
+        | recall,
         "MABO": {
             "all classes count alike, not all objects": slow_mabo(images, per="object"),
             "all classes count alike, not all images": slow_mabo(images, per="image"),
-            "only the first `most` proposals count": slow_mabo(unlimited),
-            "objects in an image without proposals have the overlap 0": (
-                slow_mabo(skipped)
-            ),
             "only classes that have objects count": slow_mabo(images, per="largest"),
-        },
+        }
+        | mabo,
     }
 
 

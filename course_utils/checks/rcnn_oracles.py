@@ -4,57 +4,62 @@ Every function works on Python numbers, so that it shares no step with a good an
 Its keyword settings turn single mistakes on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 Box = list[float]
+# Scores, overlaps and labels of each image, the budget, and thresholds.
+Proposals = tuple[list[Tensor], list[Tensor], list[Tensor], int, list[float]]
 
 
 def slow_similarities(
-    colours: Tensor,
-    textures: Tensor,
-    sizes: Tensor,
-    boxes: Tensor,
+    regions: Mapping[str, Tensor],
+    groups: Tensor,
     image_size: tuple[int, int],
     *,
-    shared: Callable[[float, float], float] = min,
+    shared: Callable[[Sequence[float]], float] = min,
     size: str = "",
     fill: str = "",
 ) -> Tensor:
-    """(R, R, 4) similarities, pair by pair; `size` and `fill` name mistakes."""
-    rows: list[list[list[float]]] = []
+    """(G, 4) similarities, group by group; `size` and `fill` name mistakes."""
     image = image_size[0] * image_size[1]
-    histograms = [colours.tolist(), textures.tolist()]
-    for i, (n, box) in enumerate(zip(sizes.tolist(), boxes.tolist(), strict=True)):
-        rows.append([])
-        for j, (m, other) in enumerate(
-            zip(sizes.tolist(), boxes.tolist(), strict=True)
-        ):
-            both = [sum(map(shared, h[i], h[j])) for h in histograms]
-            both.append(size_similarity(n, m, image, size))
-            both.append(fill_similarity(n + m, box, other, image, fill))
-            rows[-1].append(both)
-    return torch.tensor(rows).reshape(len(sizes), len(sizes), 4)
+    rows = []
+    for group in groups.tolist():
+        histograms = [
+            [regions[name][r].tolist() for r in group]
+            for name in ("colours", "textures")
+        ]
+        row = [sum(map(shared, zip(*bins, strict=True))) for bins in histograms]
+        pixels = [int(regions["sizes"][r]) for r in group]
+        boxes = [regions["boxes"][r].tolist() for r in group]
+        row.append(size_similarity(pixels, image, size))
+        row.append(fill_similarity(sum(pixels), boxes, image, fill))
+        rows.append(row)
+    return torch.tensor(rows).reshape(-1, 4)
 
 
-def size_similarity(n: int, m: int, image: int, mistake: str) -> float:
-    """How small two regions are together, as a share of the image."""
+def size_similarity(pixels: Sequence[int], image: int, mistake: str) -> float:
+    """How small regions are together: what they leave of the image."""
     if mistake == "share":
-        return (n + m) / image
-    if mistake == "difference":
-        return 1 - abs(n - m) / image
-    return 1 - n / image if mistake == "one region" else 1 - (n + m) / image
+        return sum(pixels) / image
+    if mistake == "mean":
+        return 1 - sum(pixels) / len(pixels) / image
+    counted = {"first": 1, "two": 2}.get(mistake, len(pixels))
+    return 1 - sum(pixels[:counted]) / image
 
 
-def fill_similarity(both: int, a: Box, b: Box, image: int, mistake: str) -> float:
-    """How little of the box around two regions they leave empty."""
-    outer, inner = (min, max) if mistake != "overlap" else (max, min)
-    sides = [inner(a[2 + i], b[2 + i]) - outer(a[i], b[i]) for i in (0, 1)]
-    around = sides[0] * sides[1]
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-    empty = around - (areas if mistake == "areas of boxes" else both)
+def fill_similarity(
+    pixels: int, boxes: Sequence[Box], image: int, mistake: str
+) -> float:
+    """How little of the box around regions they leave empty."""
+    low: Callable[[Box], float] = max if mistake == "overlap" else min
+    high: Callable[[Box], float] = min if mistake == "overlap" else max
+    x1, y1, x2, y2 = ([box[i] for box in boxes] for i in range(4))
+    around = (high(x2) - low(x1)) * (high(y2) - low(y1))
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in boxes)
+    empty = around - (areas if mistake == "areas of boxes" else pixels)
     if mistake == "share":
         return empty / image
     if mistake == "pixels kept":
@@ -101,23 +106,40 @@ def slow_merged(
 
 
 def slow_best(
-    overlaps: Sequence[Tensor],
-    labels: Sequence[Tensor],
-    most: int | None,
-    *,
-    skips_empty: bool = False,
+    given: Proposals, *, kept: str = "best of all", skips_empty: bool = False
 ) -> list[list[tuple[int, float]]]:
-    """For each image, the class and best overlap of each of its objects."""
+    """For each image, the class and best overlap of each of its objects.
+
+    `kept` names mistakes in what the budget is spent on.
+    """
+    scores, overlaps, labels, budget, _ = given
+    places = [(i, p) for i, score in enumerate(scores) for p in range(len(score))]
+    ranked = sorted(places, key=lambda place: -float(scores[place[0]][place[1]]))
+
+    def last(place: tuple[int, int]) -> tuple[float, int, int]:
+        return -float(scores[place[0]][place[1]]), -place[0], -place[1]
+
+    keeps = {
+        "best of all": ranked[:budget],
+        "best of an image": ranked,
+        "first of all": places[:budget],
+        "last of equals": sorted(places, key=last)[:budget],
+        "worst of all": ranked[::-1][:budget],
+        "all": ranked,
+    }[kept]
     images = []
-    for overlap, label in zip(overlaps, labels, strict=True):
-        rows = overlap.tolist()[:most]
-        if not (skips_empty and not rows):
-            images.append(
-                [
-                    (int(c), max([row[g] for row in rows], default=0.0))
-                    for g, c in enumerate(label.tolist())
-                ]
-            )
+    for i, (overlap, label) in enumerate(zip(overlaps, labels, strict=True)):
+        mine = [p for image, p in keeps if image == i]
+        mine = mine[:budget] if kept == "best of an image" else mine
+        if skips_empty and not mine:
+            continue
+        columns = enumerate(label.tolist())
+        images.append(
+            [
+                (int(c), max((float(overlap[p, g]) for p in mine), default=0.0))
+                for g, c in columns
+            ]
+        )
     return images
 
 

@@ -24,87 +24,83 @@ from torch import Tensor
 
 from course_utils.checks.rcnn import (
     check_filled_parts,
+    check_group_similarities,
     check_merged_regions,
     check_mined_negatives,
     check_proposal_quality,
     check_refined_boxes,
-    check_region_similarities,
     check_three_trainings_answer,
     check_whitened_targets,
 )
 
 # %% [markdown]
-# ## Task 1: how similar are all the regions? (2 points)
+# ## Task 1: how similar are three regions, or more? (2 points)
 #
-# *About 12 lines, 25 minutes.*
+# *About 10 lines, 25 minutes.*
 #
-# Selective search starts by comparing regions. An image has hundreds of them, so a loop
-# over all pairs is slow. Compare them all at once.
+# Selective search compares two regions at a time. A table, though, may fall into three
+# regions or four. Nothing in the four similarities asks for exactly two: each has a
+# natural form for a group.
 #
-# Write `region_similarities(colours, textures, sizes, boxes, image_size)` for R regions
-# of an image. `image_size` is the pair (height, width).
+# Write `group_similarities(regions, groups, image_size)`.
 #
-# - `colours` is (R, C) float and `textures` is (R, T) float. Each row is a histogram
-#   with the sum 1.
-# - `sizes` is (R,) int64, the pixels of each region. `boxes` is (R, 4) float, the tight
-#   box of each region.
-# - Return (R, R, 4) float. Entry `[i, j]` holds four numbers for regions i and j:
-#   1. Colour: what the two colour histograms share. In each bin that is the smaller of
-#      both values; add the bins up.
+# - `regions` is a dict of four tensors about R regions. `"colours"` (R, C) and
+#   `"textures"` (R, T) are histograms; each row has the sum 1. `"sizes"` (R,) int64
+#   counts the pixels of each region. `"boxes"` (R, 4) float are the tight boxes.
+# - `groups` is (G, n) int64: the n different members of each of G groups, as indices of
+#   regions. A region may be in several groups.
+# - `image_size` is the pair (height, width) of the image.
+# - Return (G, 4) float, four numbers for each group:
+#   1. Colour: what **all** the colour histograms of the group share. In each bin that
+#      is the smallest of their values; add the bins up.
 #   2. Texture: the same for the texture histograms.
-#   3. Size: $1 - (|i| + |j|) / |I|$, where bars count pixels and $I$ is the image.
-#   4. Fill: $1 - (|B_{ij}| - |i| - |j|) / |I|$, where $B_{ij}$ is the smallest box
-#      around both regions.
+#   3. Size: $1 - s / |I|$. Here $s$ is the number of pixels of all members together,
+#      and $|I|$ that of the image.
+#   4. Fill: $1 - (|B| - s) / |I|$, where $B$ is the smallest box around all members.
 #
-# The diagonal follows the same formulas, though nobody reads it. Use no loop over
-# regions: the check counts the steps of your code while R grows.
+# Use no loop over groups: the check counts the steps of your code while G grows.
 #
-# Example: two regions of an image 4 high and 6 wide.
+# Example: one group of three regions, in an image 8 high and 12 wide.
 #
-# | region | colours | textures | pixels | box |
-# |---|---|---|---|---|
-# | 0 | 0.5, 0.5, 0 | 1, 0 | 8 | (0, 0, 2, 4) |
-# | 1 | 0.25, 0.25, 0.5 | 0.75, 0.25 | 6 | (2, 0, 4, 3) |
+# | colours | textures | pixels | box |
+# |---|---|---|---|
+# | 0.5, 0.5, 0 | 1, 0 | 8 | (0, 0, 2, 4) |
+# | 0.25, 0.25, 0.5 | 0.75, 0.25 | 6 | (2, 0, 4, 3) |
+# | 0.5, 0.1, 0.4 | 0.25, 0.75 | 30 | (1, 2, 9, 7) |
 #
-# Colour: 0.25 + 0.25 + 0 = 0.5. Texture: 0.75 + 0 = 0.75. Size: 1 - 14 / 24 = 0.417.
-# The box around both is (0, 0, 4, 4), with 16 pixels, of which the regions fill 14.
-# Fill: 1 - (16 - 14) / 24 = 0.917.
+# Colour: 0.25 + 0.1 + 0 = 0.35. Texture: 0.25 + 0 = 0.25. The three have 44 of the 96
+# pixels. Size: 1 - 44 / 96 = 0.542. The box around all is (0, 0, 9, 7), with 63 pixels,
+# of which 19 are empty. Fill: 1 - 19 / 96 = 0.802.
 #
 # <details><summary>Hint</summary>
 #
-# With `[:, None]` a tensor of regions gets a second axis: for an (R, C) tensor `a`,
-# `torch.minimum(a[:, None], a)` is (R, R, C). The box around two boxes has the smaller
-# first corner and the larger second corner. `torch.stack([...], dim=-1)` puts four
-# (R, R) tensors side by side.
+# Indexing with a whole tensor takes the members of all groups at once:
+# `regions["colours"][groups]` is (G, n, C). What becomes of the axis of members, in
+# each of the four? `torch.stack([...], dim=1)` puts four (G,) tensors side by side.
 #
 # </details>
 
 
 # %% tags=["task", "points:2"]
-def region_similarities(
-    colours: Tensor,
-    textures: Tensor,
-    sizes: Tensor,
-    boxes: Tensor,
-    image_size: tuple[int, int],
+def group_similarities(
+    regions: dict[str, Tensor], groups: Tensor, image_size: tuple[int, int]
 ) -> Tensor:
-    """(R, R, 4) similarity of all pairs in colour, texture, size and fill."""
+    """(G, 4) similarity of each group's members in colour, texture, size and fill."""
     # BEGIN SOLUTION
     image = image_size[0] * image_size[1]
-    colour = torch.minimum(colours[:, None], colours).sum(dim=-1)  # (R, R)
-    texture = torch.minimum(textures[:, None], textures).sum(dim=-1)
-    both = sizes[:, None] + sizes  # (R, R)
-    low = torch.minimum(boxes[:, None, :2], boxes[:, :2])  # (R, R, 2)
-    high = torch.maximum(boxes[:, None, 2:], boxes[:, 2:])
-    around = (high - low).prod(dim=-1)
-    size = 1 - both / image
-    fill = 1 - (around - both) / image
-    return torch.stack([colour, texture, size, fill], dim=-1)
+    colour = regions["colours"][groups].amin(dim=1).sum(dim=1)  # (G, n, C) -> (G,)
+    texture = regions["textures"][groups].amin(dim=1).sum(dim=1)
+    pixels = regions["sizes"][groups].sum(dim=1)
+    boxes = regions["boxes"][groups]  # (G, n, 4)
+    sides = boxes[..., 2:].amax(dim=1) - boxes[..., :2].amin(dim=1)  # (G, 2)
+    size = 1 - pixels / image
+    fill = 1 - (sides.prod(dim=1) - pixels) / image
+    return torch.stack([colour, texture, size, fill], dim=1)
     # END SOLUTION
 
 
 # %% tags=["check"]
-check_region_similarities(region_similarities)
+check_group_similarities(group_similarities)
 
 # %% [markdown]
 # ## Task 2: merge many regions at once (1 point)
@@ -117,7 +113,8 @@ check_region_similarities(region_similarities)
 #
 # Write `merged_regions(histograms, sizes, boxes, groups, *, num_groups)`.
 #
-# - `histograms` (R, C), `sizes` (R,) int64 and `boxes` (R, 4) are as in task 1.
+# - `histograms` is (R, C), each row with the sum 1. `sizes` is (R,) int64, the pixels
+#   of each region, and `boxes` is (R, 4), their tight boxes.
 # - `groups` is (R,) int64, from 0 to `num_groups - 1`: regions of the same group become
 #   one region. Every group has at least one region.
 # - Return three tensors, for G = `num_groups`: the (G, C) histograms, the (G,) int64
@@ -126,7 +123,8 @@ check_region_similarities(region_similarities)
 # Example: regions of 30, 10 and 60 pixels, with the histograms (1, 0), (0.2, 0.8) and
 # (0.5, 0.5), in the groups 0, 0 and 1. The first two become a region of 40 pixels. In
 # its first bin are all of the 30 pixels and 2 of the 10, which is 32 of 40. So its
-# histogram is (0.8, 0.2). The third region stays as it is.
+# histogram is (0.8, 0.2). The third region stays as it is. If the first two boxes are
+# (0, 2, 9, 8) and (7, 0, 12, 3), the box of the group is (0, 0, 12, 8).
 #
 # <details><summary>Hint</summary>
 #
@@ -167,76 +165,91 @@ def merged_regions(
 check_merged_regions(merged_regions)
 
 # %% [markdown]
-# ## Task 3: are the proposals good? (2 points)
+# ## Task 3: what is a budget of proposals worth? (2 points)
 #
-# *About 15 lines, 25 minutes.*
+# *About 18 lines, 30 minutes.*
 #
-# No detector finds an object that the proposals miss. Two measures say how many they
-# miss. Recall counts the objects that some proposal covers well enough. But how well is
-# enough? So recall is measured at several thresholds. MABO (mean average best overlap)
-# needs no threshold, and counts rare classes as much as frequent ones.
+# Every proposal costs R-CNN a forward pass. You can afford a number of passes for a
+# whole set of images. A crowded picture may take more of them than an empty one, so you
+# spend them on the proposals with the highest scores, in whatever image they are. How
+# well do these cover the objects?
 #
-# Write `proposal_quality(overlaps, labels, *, most, thresholds)`.
+# Write `proposal_quality(scores, overlaps, labels, *, budget, thresholds)`.
 #
-# - `overlaps` is a list with one tensor (P, G) an image: the IoU of its P proposals,
-#   best first, with its G objects. P and G differ from image to image, and may be 0.
-# - `labels` is a list with one tensor (G,) int64 an image: the classes of its objects.
-# - Only the first `most` proposals of an image count, or all, if it has fewer.
-# - The best overlap of an object is its largest IoU with these proposals, and 0 if
-#   there are none.
+# - `scores` is a list with one tensor (P,) an image: the scores of its P proposals, in
+#   no order. `overlaps` is a list with one tensor (P, M) an image: the IoU of these
+#   proposals with its M objects. `labels` is a list with one tensor (M,) int64 an
+#   image: the classes of the objects. P and M differ from image to image, and may be 0.
+# - Of the proposals of **all images together**, the `budget` with the highest scores
+#   count, or all, if there are fewer. If scores are equal, the earlier image goes
+#   first, and in an image the earlier row.
+# - The best overlap of an object is its largest IoU with the proposals of its image
+#   that count, and 0 if there are none.
 #
 # Return two tensors.
 #
-# 1. (T,) float: for each of the T numbers in the list `thresholds`, the share of
-#    **all** objects whose best overlap is at least the threshold.
-# 2. MABO, a float tensor of shape (): in each class that has objects, the mean of their
-#    best overlaps; then the mean over these classes.
+# 1. Recall, (T,) float: for each of the T numbers in the list `thresholds`, the share
+#    of **all** objects whose best overlap is at least the threshold.
+# 2. MABO (mean average best overlap), a float tensor of shape (): in each class that
+#    has objects, the mean of their best overlaps; then the mean over these classes.
 #
 # Without any object in any image, everything is 0.
 #
-# Example with `most=2` and `thresholds=[0.5, 0.75]`:
+# Example with `budget=3` and `thresholds=[0.5, 0.75]`:
 #
 # ```
 # image 0, labels [1, 4]      image 1, labels [1]
-#   0.2  0.7                    0.4
-#   0.8  0.1
-#   0.9  0.3
+# score  overlaps             score  overlaps
+#  0.9    0.2  0.65            0.5    0.1
+#  0.3    0.9  0.3             0.7    0.6
+#  0.6    0.8  0.1
+#  0.1    0.3  0.9
 # ```
 #
-# The third row of image 0 does not count. The best overlaps are 0.8, 0.7 and 0.4. Two
-# of the three objects reach 0.5, and one reaches 0.75: recall is 2/3 and 1/3. In class
-# 1 the mean is (0.8 + 0.4) / 2 = 0.6; in class 4 it is 0.7. MABO is 0.65.
+# The scores 0.9, 0.7 and 0.6 count: two proposals of image 0, and one of image 1. The
+# best overlaps are 0.8, 0.65 and 0.6. All three objects reach 0.5, and one reaches
+# 0.75: recall is 1 and 1/3. In class 1 the mean is (0.8 + 0.6) / 2 = 0.7; in class 4 it
+# is 0.65. MABO is 0.675.
 #
 # <details><summary>Hint</summary>
 #
-# Begin with the best overlaps of all objects of all images in one tensor, and their
-# labels in another. `amax(dim=0)` refuses a tensor without rows; with one more row of
-# zeros there is always a row. `torch.cat` refuses an empty list.
+# Join all scores into one tensor, mark those that count there, and split the marks:
+# `marks.split([len(s) for s in scores])`. Then find the best overlaps of all objects.
+# `amax(dim=0)` refuses a tensor without rows; with one more row of zeros there is
+# always a row. `torch.cat` refuses an empty list.
 #
 # </details>
 
 
 # %% tags=["task", "points:2"]
 def proposal_quality(
+    scores: list[Tensor],
     overlaps: list[Tensor],
     labels: list[Tensor],
     *,
-    most: int,
+    budget: int,
     thresholds: list[float],
 ) -> tuple[Tensor, Tensor]:
     """(T,) recall at the thresholds, and MABO, a tensor of one number."""
     # BEGIN SOLUTION
-    best, classes = [torch.zeros(0)], [torch.zeros(0, dtype=torch.int64)]
-    for overlap, label in zip(overlaps, labels, strict=True):
+    everything = torch.cat([torch.zeros(0), *scores])
+    order = everything.argsort(descending=True, stable=True)
+    counts = torch.zeros(len(everything), dtype=torch.bool)
+    counts[order[:budget]] = True
+
+    best = [torch.zeros(0)]
+    for mark, overlap in zip(
+        counts.split([len(s) for s in scores]), overlaps, strict=True
+    ):
         no_proposal = torch.zeros(1, overlap.shape[1])
-        best.append(torch.cat([overlap[:most], no_proposal]).amax(dim=0))
-        classes.append(label)
-    all_best, all_classes = torch.cat(best), torch.cat(classes)
-    if len(all_best) == 0:
+        best.append(torch.cat([overlap[mark], no_proposal]).amax(dim=0))
+    found = torch.cat(best)
+    if len(found) == 0:
         return torch.zeros(len(thresholds)), torch.tensor(0.0)
-    reached = all_best >= torch.tensor(thresholds)[:, None]  # (T, objects)
-    means = [all_best[all_classes == c].mean() for c in all_classes.unique()]
-    return reached.float().mean(dim=1), torch.stack(means).mean()
+    recall = (found >= torch.tensor(thresholds)[:, None]).float().mean(dim=1)
+    classes = torch.cat(labels)
+    means = [found[classes == label].mean() for label in classes.unique()]
+    return recall, torch.stack(means).mean()
     # END SOLUTION
 
 

@@ -1,5 +1,7 @@
 """The slow answers of assignment 02 agree with public peers and with paper."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torchvision
@@ -9,13 +11,7 @@ from torch import Tensor
 from torchvision.models.detection._utils import BoxCoder
 
 from course_utils.checks.check import random_boxes
-from course_utils.checks.rcnn_cases import (
-    CROPS,
-    REGIONS,
-    random_merge,
-    random_proposals,
-    random_regions,
-)
+from course_utils.checks.rcnn_cases import REGIONS, random_merge, random_regions
 from course_utils.checks.rcnn_oracles import (
     slow_best,
     slow_filled,
@@ -24,6 +20,7 @@ from course_utils.checks.rcnn_oracles import (
     slow_recall,
     slow_similarities,
 )
+from course_utils.checks.rcnn_proposal_cases import CROPS, random_proposals
 from course_utils.checks.rcnn_training_cases import (
     MINING,
     REFINEMENTS,
@@ -37,6 +34,8 @@ from course_utils.checks.rcnn_training_oracles import (
     slow_targets,
     slow_whitened,
 )
+from course_utils.metrics.proposals import mean_average_best_overlap
+from course_utils.ops.region_similarity import MEASURES
 
 
 @pytest.fixture
@@ -45,20 +44,44 @@ def generator() -> torch.Generator:
 
 
 def test_similarities_agree_with_paper() -> None:
-    found = slow_similarities(*REGIONS["the example"])[0, 1]
-    right = torch.tensor([0.5, 0.75, 1 - 14 / 24, 1 - 2 / 24])
+    found = slow_similarities(*REGIONS["the example"])[0]
+    right = torch.tensor([0.35, 0.25, 1 - 44 / 96, 1 - 19 / 96])
     torch.testing.assert_close(found, right)
 
 
-def test_similarities_are_shares_and_symmetric(generator: torch.Generator) -> None:
-    regions = random_regions(9, 12, 17, generator)
-    assert int(regions[2].sum()) == 12 * 17
-    found = slow_similarities(*regions)
-    torch.testing.assert_close(found, found.transpose(0, 1))
-    apart = ~torch.eye(len(found), dtype=torch.bool)
-    assert found[apart].min() >= 0
-    assert found[apart].max() <= 1
-    torch.testing.assert_close(found[~apart][:, :2], torch.ones(len(found), 2))
+def test_similarities_are_shares_that_fall_as_a_group_grows(
+    generator: torch.Generator,
+) -> None:
+    regions, groups, image_size = random_regions(9, 20, 4, generator)
+    assert int(regions["sizes"].sum()) == image_size[0] * image_size[1]
+    before = torch.full((20, 3), 1.0)
+    for count in (1, 2, 3, 4):
+        found = slow_similarities(regions, groups[:, :count], image_size)
+        assert found.min() >= 0
+        assert found.max() <= 1 + 1e-6
+        assert (found[:, :3] <= before + 1e-6).all()
+        before = found[:, :3]
+    torch.testing.assert_close(
+        slow_similarities(regions, groups.flip(1), image_size), found
+    )
+
+
+def test_similarities_of_pairs_agree_with_those_of_the_lesson(
+    generator: torch.Generator,
+) -> None:
+    regions, groups, (height, width) = random_regions(9, 20, 2, generator)
+    numbers = {name: values.double().numpy() for name, values in regions.items()}
+    peer = SimpleNamespace(
+        colour=numbers["colours"],
+        texture=numbers["textures"],
+        size=numbers["sizes"],
+        box=numbers["boxes"],
+        image_size=height * width,
+    )
+    a, b = groups.T.numpy()
+    right = [measure(peer, a, b) for measure in MEASURES.values()]
+    found = slow_similarities(regions, groups, (height, width))
+    assert_allclose(found.T, right, atol=1e-6)
 
 
 def test_the_order_of_merges_does_not_matter(generator: torch.Generator) -> None:
@@ -87,17 +110,35 @@ def test_merged_histograms_are_those_of_the_merged_pixels(
     torch.testing.assert_close(found[0], colours.bincount(minlength=5) / 60)
 
 
-def test_best_overlaps_agree_with_tensors(generator: torch.Generator) -> None:
-    overlaps, labels, most, thresholds = random_proposals(9, 3, generator)
-    images = slow_best(overlaps, labels, most)
+def test_the_quality_of_all_proposals_agrees_with_that_of_the_lesson(
+    generator: torch.Generator,
+) -> None:
+    given = random_proposals(9, 1000, generator)
+    _, overlaps, labels, _, thresholds = given
+    images = slow_best(given)
     best = torch.cat(
-        [torch.cat([o[:most], torch.zeros(1, o.shape[1])]).amax(0) for o in overlaps]
+        [torch.cat([o, torch.zeros(1, o.shape[1])]).amax(0) for o in overlaps]
     )
     names = torch.cat(labels)
+    assert [label for image in images for label, _ in image] == names.tolist()
     right = torch.tensor([(best >= level).float().mean() for level in thresholds])
     torch.testing.assert_close(slow_recall(images, thresholds), right)
-    means = torch.stack([best[names == c].mean() for c in names.unique()])
-    torch.testing.assert_close(slow_mabo(images), means.mean())
+    right = mean_average_best_overlap(best, names)
+    torch.testing.assert_close(slow_mabo(images), right)
+
+
+def test_a_budget_is_spent_on_the_highest_scores(generator: torch.Generator) -> None:
+    scores, overlaps, labels, _, thresholds = random_proposals(9, 0, generator)
+    every = torch.cat(scores)
+    distinct = every + torch.arange(len(every), 0, -1) * 1e-4  # ties as they are broken
+    for budget in (0, 1, 5, 12):
+        least = distinct.sort(descending=True).values[:budget].min() if budget else 9
+        parts = distinct.split([len(score) for score in scores])
+        kept = [o[p >= least] for o, p in zip(overlaps, parts, strict=True)]
+        dropped = [p[p >= least] for p in parts]
+        one = slow_best((scores, overlaps, labels, budget, thresholds))
+        two = slow_best((dropped, kept, labels, 1000, thresholds))
+        assert one == two
 
 
 def paint(crop: tuple[Tensor, int, int, int, int], finer: int) -> Tensor:

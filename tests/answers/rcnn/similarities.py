@@ -1,4 +1,4 @@
-"""Answers to the task region_similarities, right ones first."""
+"""Answers to the task group_similarities, right ones first."""
 
 from typing import Any
 
@@ -6,221 +6,221 @@ import numpy as np
 import torch
 from torch import Tensor
 
+Regions = dict[str, Tensor]
 Size = tuple[int, int]
 
 
-def similarities_by_numpy(
-    colours: Tensor, textures: Tensor, sizes: Tensor, boxes: Tensor, image_size: Size
-) -> Tensor:
-    """In float64, with what histograms share as (sum - difference) / 2."""
+def similarities_by_numpy(regions: Regions, groups: Tensor, image_size: Size) -> Tensor:
+    """In float64, with the members side by side on the last axis."""
     area = float(np.prod(image_size))
-    c, t, b = (x.double().numpy() for x in (colours, textures, boxes))
-    n = sizes.numpy().astype(np.float64)
-    out = np.empty((len(n), len(n), 4))
-    for k, h in enumerate((c, t)):
-        total = h.sum(1)
-        apart = np.abs(h[:, None] - h[None]).sum(-1)
-        out[..., k] = (total[:, None] + total - apart) / 2
-    out[..., 2] = 1 - np.add.outer(n, n) / area
-    w = np.maximum.outer(b[:, 2], b[:, 2]) - np.minimum.outer(b[:, 0], b[:, 0])
-    h = np.maximum.outer(b[:, 3], b[:, 3]) - np.minimum.outer(b[:, 1], b[:, 1])
-    out[..., 3] = 1 - (w * h - np.add.outer(n, n)) / area
-    return torch.from_numpy(out)
-
-
-def similarities_of_pairs(
-    colours: Tensor, textures: Tensor, sizes: Tensor, boxes: Tensor, image_size: Size
-) -> Tensor:
-    """A list of all pairs, as long as R * R, folded at the end."""
-    count = len(sizes)
-    i = torch.arange(count).repeat_interleave(count)
-    j = torch.arange(count).repeat(count)
-    area = image_size[0] * image_size[1]
-    x1, y1, x2, y2 = boxes.T
-    hull = (torch.maximum(x2[i], x2[j]) - torch.minimum(x1[i], x1[j])) * (
-        torch.maximum(y2[i], y2[j]) - torch.minimum(y1[i], y1[j])
-    )
+    members = {
+        name: np.moveaxis(values.double().numpy()[groups.numpy()], 1, -1)
+        for name, values in regions.items()
+    }
+    x1, y1 = members["boxes"][:, :2].min(axis=-1).T
+    x2, y2 = members["boxes"][:, 2:].max(axis=-1).T
+    pixels = members["sizes"].sum(axis=-1)
     columns = [
-        torch.minimum(colours[i], colours[j]).sum(1),
-        torch.minimum(textures[i], textures[j]).sum(1),
-        (area - sizes[i] - sizes[j]) / area,
-        (area - hull + sizes[i] + sizes[j]) / area,
+        np.minimum.reduce(members["colours"], axis=-1).sum(axis=-1),
+        np.minimum.reduce(members["textures"], axis=-1).sum(axis=-1),
+        (area - pixels) / area,
+        (area - (x2 - x1) * (y2 - y1) + pixels) / area,
     ]
-    return torch.stack(columns, dim=1).reshape(count, count, 4)
+    return torch.from_numpy(np.stack(columns, axis=1))
 
 
-def similarities_by_vmap(
-    colours: Tensor, textures: Tensor, sizes: Tensor, boxes: Tensor, image_size: Size
+def similarities_member_by_member(
+    regions: Regions, groups: Tensor, image_size: Size
 ) -> Tensor:
+    """A loop over the members of a group, of which there are few."""
+    area = image_size[0] * image_size[1]
+    colours, textures, sizes, boxes = regions.values()
+    first, *others = groups.unbind(1)
+    c, t, n, b = colours[first], textures[first], sizes[first], boxes[first]
+    for member in others:
+        c, t = torch.minimum(c, colours[member]), torch.minimum(t, textures[member])
+        n = n + sizes[member]
+        low = torch.minimum(b, boxes[member])[:, :2]
+        b = torch.cat([low, torch.maximum(b, boxes[member])[:, 2:]], dim=1)
+    hull = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
+    fill = 1 - (hull - n) / area
+    return torch.stack([c.sum(1), t.sum(1), 1 - n / area, fill], dim=-1)
+
+
+def similarities_by_vmap(regions: Regions, groups: Tensor, image_size: Size) -> Tensor:
     image = image_size[0] * image_size[1]
-    if len(sizes) == 0:
-        return torch.zeros(0, 0, 4)
+    if len(groups) == 0:
+        return torch.zeros(0, 4)
 
-    def pair(*both: Any) -> Tensor:
-        c, t, n, b, d, u, m, e = both
-        sides = torch.maximum(b, e)[2:] - torch.minimum(b, e)[:2]
-        texture = torch.minimum(t, u).sum()
-        fill = 1 - (sides.prod() - n - m) / image
-        colour = torch.minimum(c, d).sum()
-        return torch.stack([colour, texture, 1 - (n + m) / image, fill])
+    def one(members: Tensor) -> Tensor:
+        boxes = regions["boxes"][members]
+        hull = (boxes[:, 2:].amax(0) - boxes[:, :2].amin(0)).prod()
+        share = regions["sizes"][members].sum() / image
+        shared = [regions[k][members].amin(0).sum() for k in ("colours", "textures")]
+        return torch.stack([*shared, 1 - share, 1 - hull / image + share])
 
-    regions = (colours, textures, sizes, boxes)
-    inner = torch.vmap(pair, in_dims=(None,) * 4 + (0,) * 4)
-    return torch.vmap(inner, in_dims=(0,) * 4 + (None,) * 4)(
-        *regions, colours, textures, sizes, boxes
-    )
+    return torch.vmap(one)(groups)
 
 
 def similarities(
-    colours: Tensor,
-    textures: Tensor,
-    sizes: Tensor,
-    boxes: Tensor,
+    regions: Regions,
+    groups: Tensor,
     image_size: Size,
     *,
-    shared: Any = torch.minimum,
-    inner: Any = torch.maximum,
-    outer: Any = torch.minimum,
+    shared: Any = lambda bins: bins.amin(1),
     reduce: str = "sum",
-    size: Any = lambda both, image: 1 - both / image,
-    fill: Any = lambda hull, both, image: 1 - (hull - both) / image,
+    low: str = "amin",
+    high: str = "amax",
+    size: Any = lambda pixels, image: 1 - pixels.sum(1) / image,
+    fill: Any = lambda hull, pixels, image: 1 - (hull - pixels.sum(1)) / image,
 ) -> Tensor:
     image = image_size[0] * image_size[1]
-    histograms = [
-        getattr(shared(h[:, None], h), reduce)(-1) for h in (colours, textures)
-    ]
-    low, high = outer(boxes[:, None], boxes), inner(boxes[:, None], boxes)
-    hull = (high[..., 2:] - low[..., :2]).prod(-1)
-    both = sizes[:, None] + sizes
-    return torch.stack([*histograms, size(both, image), fill(hull, both, image)], -1)
+    c, t, n, b = (values[groups] for values in regions.values())
+    histograms = [getattr(shared(bins), reduce)(1) for bins in (c, t)]
+    sides = getattr(b[..., 2:], high)(1) - getattr(b[..., :2], low)(1)
+    return torch.stack([*histograms, size(n, image), fill(sides.prod(1), n, image)], 1)
 
 
-def in_two_loops(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    out = torch.zeros(len(n), len(n), 4)
-    for i in range(len(n)):
-        for j in range(len(n)):
-            pair = torch.tensor([i, j])
-            out[i, j] = similarities(c[pair], t[pair], n[pair], b[pair], s)[0, 1]
-    return out
+def areas(regions: Regions) -> Tensor:
+    return (regions["boxes"][:, 2:] - regions["boxes"][:, :2]).prod(1)
 
 
-def row_by_row(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    rows = [
-        torch.stack([torch.minimum(c[i], c).sum(1), torch.minimum(t[i], t).sum(1)], -1)
-        for i in range(len(n))
-    ]
-    both = similarities(c, t, n, b, s)
-    return torch.cat([torch.stack(rows), both[..., 2:]], -1) if rows else both
+def in_a_loop(r: Regions, g: Tensor, s: Size) -> Tensor:
+    rows = [similarities(r, group[None], s)[0] for group in g]
+    return torch.stack(rows) if rows else torch.zeros(0, 4)
 
 
-def larger_of_both(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s, shared=torch.maximum)
+def colours_in_a_loop(r: Regions, g: Tensor, s: Size) -> Tensor:
+    right = similarities(r, g, s)
+    for i, group in enumerate(g.tolist()):
+        right[i, 0] = r["colours"][group].amin(0).sum()
+    return right
 
 
-def products(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s, shared=torch.mul)
+def of_pairs(r: Regions, g: Tensor, s: Size) -> Tensor:
+    """The mean over all pairs of members, as a lesson's function would give it."""
+    if g.shape[1] < 2:
+        return similarities(r, g, s)
+    i, j = torch.combinations(torch.arange(g.shape[1])).T
+    values = [similarities(r, g[:, p], s) for p in torch.stack([i, j], dim=1)]
+    return torch.stack(values).mean(0)
 
 
-def distances(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s, shared=lambda p, q: (p - q).abs())
+def of_first_two(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g[:, :2], s)
 
 
-def means_of_bins(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s, reduce="mean")
+def histograms_of_two(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return torch.cat(
+        [similarities(r, g[:, :2], s)[:, :2], similarities(r, g, s)[:, 2:]], 1
+    )
 
 
-def cosine(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c / c.norm(dim=1, keepdim=True), t, n, b, s, shared=torch.mul)
+def largest(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, shared=lambda bins: bins.amax(1))
 
 
-def texture_first(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(t, c, n, b, s)
+def products(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, shared=lambda bins: bins.prod(1))
 
 
-def colour_twice(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, c, n, b, s)
+def means(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, shared=lambda bins: bins.mean(1))
 
 
-def large_is_similar(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s, size=lambda both, image: both / image)
+def distances(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, shared=lambda bins: bins.amax(1) - bins.amin(1))
 
 
-def one_size(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    def size(both: Tensor, image: int) -> Tensor:
-        return (1 - n / image)[:, None].expand_as(both)
-
-    return similarities(c, t, n, b, s, size=size)
+def sums_first(r: Regions, g: Tensor, s: Size) -> Tensor:
+    """Adds the bins up before it takes the smallest, so that all is 1."""
+    return similarities(r, g, s, shared=lambda bins: bins.sum(-1).amin(1)[:, None])
 
 
-def difference_of_sizes(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    def size(both: Tensor, image: int) -> Tensor:
-        return 1 - (n[:, None] - n).abs() / image
-
-    return similarities(c, t, n, b, s, size=size)
+def means_of_bins(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, reduce="mean")
 
 
-def whole_division(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s, size=lambda both, image: 1 - both // image)
+def texture_first(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s)[:, [1, 0, 2, 3]]
 
 
-def sizes_by_boxes(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    area = (b[:, 2:] - b[:, :2]).prod(1)
-    return similarities(c, t, area, b, s)
+def colour_twice(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s)[:, [0, 0, 2, 3]]
 
 
-def fill_with_boxes(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    area = (b[:, 2:] - b[:, :2]).prod(1)
-
-    def fill(hull: Tensor, both: Tensor, image: int) -> Tensor:
-        return 1 - (hull - area[:, None] - area) / image
-
-    return similarities(c, t, n, b, s, fill=fill)
+def large_is_similar(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, size=lambda pixels, image: pixels.sum(1) / image)
 
 
-def fill_of_the_box(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s, fill=lambda h, both, i: 1 - (h - both) / h)
+def one_size(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, size=lambda pixels, image: 1 - pixels[:, 0] / image)
 
 
-def fill_not_scaled(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s, fill=lambda h, both, i: 1 - (h - both))
+def mean_size(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(
+        r, g, s, size=lambda pixels, image: 1 - pixels.double().mean(1) / image
+    )
 
 
-def fill_of_hull_alone(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s, fill=lambda h, both, i: 1 - h / i)
+def whole_division(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, size=lambda pixels, image: 1 - pixels.sum(1) // image)
 
 
-def empty_share(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s, fill=lambda h, both, i: (h - both) / i)
+def sizes_by_boxes(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r | {"sizes": areas(r)}, g, s)
 
 
-def fill_of_overlap(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s, inner=torch.minimum, outer=torch.maximum)
+def fill_with_boxes(r: Regions, g: Tensor, s: Size) -> Tensor:
+    boxes = areas(r)[g].sum(1)
+    return similarities(r, g, s, fill=lambda hull, n, image: 1 - (hull - boxes) / image)
 
 
-def fill_before_size(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s)[..., [0, 1, 3, 2]]
+def fill_of_the_box(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, fill=lambda hull, n, image: n.sum(1) / hull)
 
 
-def fill_clamped(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s).clamp(max=0.9)
+def fill_not_scaled(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, fill=lambda hull, n, image: 1 - (hull - n.sum(1)))
 
 
-def squared_height(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, (s[0], s[0]))
+def fill_of_hull_alone(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, fill=lambda hull, n, image: 1 - hull / image)
 
 
-def pixels_plus_one(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b + torch.tensor([0.0, 0, 1, 1]), s)
+def empty_share(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, fill=lambda hull, n, image: (hull - n.sum(1)) / image)
 
 
-def stacked_first(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s).movedim(-1, 0)
+def fill_of_overlap(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s, low="amax", high="amin")
 
 
-def summed(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    return similarities(c, t, n, b, s).sum(-1)
+def fill_before_size(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s)[:, [0, 1, 3, 2]]
 
 
-def normalises_in_place(c: Tensor, t: Tensor, n: Tensor, b: Tensor, s: Size) -> Tensor:
-    c /= 2
-    return similarities(2 * c, t, n, b, s)
+def squared_height(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, (s[0], s[0]))
+
+
+def pixels_plus_one(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r | {"boxes": r["boxes"] + torch.tensor([0, 0, 1, 1])}, g, s)
+
+
+def stacked_first(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s).T
+
+
+def summed(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, g, s).sum(-1)
+
+
+def of_all_regions(r: Regions, g: Tensor, s: Size) -> Tensor:
+    return similarities(r, torch.arange(len(r["sizes"])).expand(len(g), -1), s)
+
+
+def normalises_in_place(r: Regions, g: Tensor, s: Size) -> Tensor:
+    right = similarities(r, g, s)
+    r["colours"] /= 2
+    return right
