@@ -19,6 +19,7 @@ GRIDS: dict[str, Grid] = {
     "ratios in no order": ((48, 80), (3, 5), 20, [2, 0.5, 1], (16, 16)),
     "anchors larger than their cells": ((64, 104), (8, 13), 32, [1, 2], (8, 8)),
     "a map that reaches beyond the image": ((30, 45), (4, 6), 8, [1, 0.25], (8, 8)),
+    "a map that ends before the image does": ((35, 52), (2, 4), 8, [1, 4], (10, 10)),
     "a map of one position": ((16, 20), (1, 1), 12, [1, 0.5], (16, 20)),
     "a map of one column": ((50, 10), (5, 1), 8, [1, 0.5], (10, 10)),
     "every anchor crosses the border": ((20, 30), (2, 3), 64, [0.5, 1, 2], (10, 10)),

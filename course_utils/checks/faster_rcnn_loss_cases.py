@@ -39,6 +39,7 @@ LOSSES: dict[str, Loss] = {
     ),
     "only background": loss_case([[2, -1, 0.5]], [[0, 0, -1]], 6, 10),
     "only objects": loss_case([[2, -1], [0.5, 1]], [[1, 1], [1, 1]], 9, 4),
+    "a single labelled anchor": loss_case([[2, -1, 0.5]], [[-1, 1, -1]], 6, 10),
     "everything is ignored": loss_case([[2, -1, 0.5]], [[-1, -1, -1]], 6, 10),
     "no anchors": loss_case([[]], [[]], 3, 10),
     "no objects in one image": loss_case(

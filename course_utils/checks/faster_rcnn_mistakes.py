@@ -39,7 +39,6 @@ GRID_MISTAKES: Settings = {
         "border": "high side only"
     },
     "anchors cross the borders above and below, too": {"border": "x only"},
-    "an anchor stays only if all of it is inside": {"border": "any part"},
     "image_size is (height, width): x ends at the width": {"border": "image turned"},
     "the index counts all anchors, also those that go": {"index": "of the kept"},
     "anchors are not rounded here": {"rounded": "yes"},

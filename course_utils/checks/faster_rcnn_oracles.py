@@ -99,7 +99,6 @@ def is_inside(box: Sequence[float], image_size: Pair, border: str) -> bool:
         "low side only": x1 >= 0 and y1 >= 0,
         "high side only": x2 <= width and y2 <= height,
         "x only": x1 >= 0 and x2 <= width,
-        "any part": x2 > 0 and y2 > 0 and x1 < width and y1 < height,
     }
     inside = x1 >= 0 and y1 >= 0 and x2 <= width and y2 <= height
     return rules.get(border, inside)

@@ -208,8 +208,8 @@ check_anchor_labels(anchor_labels)
 # 3, 2, 2, so anchor 0 has the logits 1 and 2, anchor 1 has 3 and 2. The probabilities
 # are e² / (e¹ + e²) = 0.731 and e² / (e³ + e²) = 0.269.
 #
-# Logits may be large: `exp` of 100 is infinite in float32, and infinity by infinity is
-# not a number.
+# Logits may be large: `exp` of 100 is infinite in float32, and infinity divided by
+# infinity is not a number.
 #
 # <details><summary>Hint</summary>
 #
