@@ -35,11 +35,13 @@ def propose_all(
         images: (3, H, W) float RGB in [0, 1] each; sizes may differ.
         folder: where boxes are kept and looked for; None keeps nothing.
         most: how many boxes of an image to return at most.
-        workers: how many processes; None for one a core.
+        workers: how many processes; None for one a core. A few images need none.
         strategy: as in `selective_search`, like the settings after it.
         min_side: smallest side of a box.
         seed: of the random part of the order.
     """
+    check_at_least(0, most=most)
+    check_at_least(1, workers=workers)
     settings = {"strategy": strategy, "min_side": min_side, "seed": seed}
     images = [torch.as_tensor(image).detach().cpu().float() for image in images]
     paths = [cache_path(folder, image, settings) for image in images]
@@ -51,6 +53,13 @@ def propose_all(
         found[missing[place]] = boxes
         save_boxes(paths[missing[place]], boxes)
     return [boxes[:most] for boxes in found if boxes is not None]
+
+
+def check_at_least(least: int, **numbers: int | None) -> None:
+    """Raises ValueError, with the name and the value, for a number that is less."""
+    for name, number in numbers.items():
+        if number is not None and number < least:
+            raise ValueError(f"{name} is {number}, but at least {least} was expected")
 
 
 def cache_path(
@@ -72,7 +81,7 @@ def load_boxes(path: Path | None) -> Tensor | None:
         return None
     if boxes is None or boxes.dtype != np.float32 or boxes.shape[1:] != (4,):
         return None
-    return torch.from_numpy(boxes)
+    return torch.from_numpy(boxes) if np.isfinite(boxes).all() else None
 
 
 def save_boxes(path: Path | None, boxes: Tensor) -> None:
