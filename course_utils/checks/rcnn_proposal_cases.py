@@ -64,6 +64,14 @@ PROPOSALS: dict[str, Proposals] = {
         3,
         [0.75],
     ),
+    "many equal scores": proposals_case(
+        [
+            ([0.5, 0.25] * 12, [[row / 32] for row in range(24)], [label])
+            for label in (1, 2, 3)
+        ],
+        18,
+        [0.5],
+    ),
     "many objects in one image, one in another": proposals_case(
         [
             ([0.9], [[0.9, 0.8, 0.6, 0.7]], [3, 3, 3, 3]),

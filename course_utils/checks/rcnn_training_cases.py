@@ -209,6 +209,7 @@ MINING: dict[str, Mining] = {
         [[0.75, 0.5, 0], [0.5, 0.8, 0], [0.25, 0.0, 0], [0.0, 0.0, 0]], 2
     ),
     "equal scores": mining_case([[0.5, 0.0, 0]] * 4, 2),
+    "many equal scores": mining_case([[0.5, 0.0, 0], [0.25, 0.0, 0]] * 15, 8),
     "two classes, with places of their own": mining_case(
         [
             [0.9, 0.1, 0.0, 0.6, 0, 0],

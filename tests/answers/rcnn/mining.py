@@ -163,6 +163,12 @@ def last_of_equals(s: Tensor, o: Tensor, c: Tensor, *, most: int, easy: float) -
     return added.flip(0), c & (s < easy)
 
 
+def unstable(s: Tensor, o: Tensor, c: Tensor, *, most: int, easy: float) -> Any:
+    """As an unstable sort does: it keeps the order of equals in short lists alone."""
+    answer = last_of_equals if len(s) > 25 else mined_by_counting
+    return answer(s, o, c, most=most, easy=easy)
+
+
 def most_in_all(s: Tensor, o: Tensor, c: Tensor, *, most: int, easy: float) -> Any:
     """`most` for all classes together, flat and class by class in ties."""
     flat = [x.T.reshape(-1, 1) for x in (s, o, c)]

@@ -186,6 +186,14 @@ def all_of_equals(
     return quality([x >= least for x in s], o, y, thresholds)
 
 
+def unstable(
+    s: Images, o: Images, y: Images, *, budget: int, thresholds: list[float]
+) -> Any:
+    """As an unstable sort does: it keeps the order of equals in short lists alone."""
+    answer = last_of_equals if sum(map(len, s)) > 30 else quality_in_lists
+    return answer(s, o, y, budget=budget, thresholds=thresholds)
+
+
 def positive_scores(
     s: Images, o: Images, y: Images, *, budget: int, thresholds: list[float]
 ) -> Any:
