@@ -1,5 +1,6 @@
 """Regions, similarities and grouping against what pixels say and plain loops."""
 
+import heapq
 import itertools
 
 import numpy as np
@@ -231,19 +232,63 @@ def test_the_comparison_with_pixels_tells_mistakes(monkeypatch, wrong) -> None:
         test_merged_regions_are_what_their_pixels_say("photograph")
 
 
-def test_the_comparison_with_the_loop_tells_similarities_that_are_not_renewed(
-    monkeypatch,
-) -> None:
-    def stale(self, a, b):
-        if not self.merges:
-            return compare(self, a, b)
-        old = np.minimum(a, len(self.neighbours) - 1)  # of some other region
-        return compare(self, a, b) if (old == a).all() else None
+class KeepsOldSimilarities(ops.Grouping):
+    """Takes the similarity to half of a merged region for that to all of it."""
 
-    compare = ops.Grouping.compare
-    monkeypatch.setattr(ops.Grouping, "compare", stale)
-    with pytest.raises((AssertionError, IndexError)):
+    def most_similar(self) -> ops.Merge:
+        self.last = super().most_similar()
+        return self.last
+
+    def compare(self, a, b) -> None:
+        leaves = (len(self.regions.size) + 1) // 2
+        half = np.where(b >= leaves, getattr(self, "last", ops.Merge(0, 0, 0)).a, b)
+        values = alike.similarity(self.regions, a, half)
+        for value, one, other in zip(values, a.tolist(), b.tolist(), strict=True):
+            heapq.heappush(self.heap, (-value, one, other))
+
+
+def test_the_comparison_with_the_loop_tells_old_similarities(monkeypatch) -> None:
+    monkeypatch.setattr(ops, "Grouping", KeepsOldSimilarities)
+    with pytest.raises(AssertionError):
         test_each_step_joins_the_most_similar_neighbours("photograph")
+
+
+def fill_in_pixels(regions, a, b):
+    return alike.fill_similarity(regions._replace(image_size=1), a, b)
+
+
+def size_in_pixels(regions, a, b):
+    return regions.size[a] + regions.size[b]
+
+
+def colours_as_counts(regions, a, b):
+    counts = regions.colour * regions.size[:, None]
+    return np.minimum(counts[a], counts[b]).sum(axis=-1)
+
+
+@pytest.mark.parametrize("wrong", [fill_in_pixels, size_in_pixels, colours_as_counts])
+def test_the_limits_of_similarities_tell_mistakes(monkeypatch, wrong) -> None:
+    monkeypatch.setitem(alike.MEASURES, "colour", wrong)
+    with pytest.raises(AssertionError):
+        test_every_similarity_lies_within_0_and_1("photograph")
+
+
+def touching_boxes(boxes) -> list[list[int]]:
+    """Pairs of regions whose boxes touch: the mistaken neighbours."""
+    pairs = itertools.combinations(range(len(boxes)), 2)
+    return [
+        [a, b]
+        for a, b in pairs
+        if (boxes[a, :2] <= boxes[b, 2:]).all() and (boxes[b, :2] <= boxes[a, 2:]).all()
+    ]
+
+
+def test_neighbours_from_boxes_are_too_many() -> None:
+    image, labels = segmented("photograph")
+    boxes = describe.describe_regions(labels, image).box
+    pairs = describe.neighbouring_regions(labels).tolist()
+    assert len(touching_boxes(boxes)) > len(pairs)
+    assert all(pair in touching_boxes(boxes) for pair in pairs[:5])
 
 
 @pytest.mark.parametrize("measures", [(), ("colour", "shape"), "fill"])
