@@ -37,6 +37,7 @@ scenes, test_scenes, steps, rcnn_scenes, rcnn_steps = {
     "laptop": (300, 60, 900, 150, 150),
     "gpu": (3000, 300, 6000, 3000, 3000),
 }[budget]
+repeats = 1 if budget == "smoke" else 3  # of what is timed
 device = choose_device()
 watch = start_lesson("03_fast_rcnn", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
@@ -446,7 +447,7 @@ ways = {
     "ours": lambda: roi_pool(features, rois, **settings),
     "torchvision": lambda: torchvision.ops.roi_pool(features, rois, **settings),
 }
-pool_times = {name: median_ms(way, 3) for name, way in ways.items()}
+pool_times = {name: median_ms(way, repeats) for name, way in ways.items()}
 for name, milliseconds in pool_times.items():
     print(f"{name:>12}: {milliseconds:7.1f} ms for {len(rois)} RoIs")
 
@@ -455,11 +456,10 @@ for name, milliseconds in pool_times.items():
 #
 # ## The way back
 #
-# The network is to be trained *through* the pooling: this is what SPP-net could not do.
-# What is the gradient of a maximum? Raise the largest number a little, and the maximum
-# rises as much. Raise any other, and nothing happens. So a bin sends its gradient to
-# one cell, where its maximum stands. A cell that is the maximum of several bins gets
-# the sum.
+# The network is to be trained *through* the pooling: SPP-net did not do that. What is
+# the gradient of a maximum? Raise the largest number a little, and the maximum rises as
+# much. Raise any other, and nothing happens. So a bin sends its gradient to one cell,
+# where its maximum stands. A cell that is the maximum of several bins gets the sum.
 #
 # **On paper:** in the picture above, suppose each of the four bins sends back a 1.
 # Which cells get something?
@@ -966,7 +966,7 @@ if budget != "smoke":
 # %%
 def network_ms(model, picture, boxes):
     picture, boxes = picture[None].to(device), boxes.to(device)
-    return median_ms(lambda: model.predict(picture, [boxes]), 3)
+    return median_ms(lambda: model.predict(picture, [boxes]), repeats)
 
 
 some = test[: 8 if budget != "smoke" else 1]
@@ -1076,7 +1076,7 @@ for count in (50, len(proposals)):
 # %%
 from course_utils.draw import show_parts
 
-ms_proposals = median_ms(lambda: selective_search(image, min_side=12), 3)
+ms_proposals = median_ms(lambda: selective_search(image, min_side=12), repeats)
 ms_pooling = median_ms(
     lambda: roi_pool(features, rois, output_size=7, spatial_scale=1 / 8), 5
 )
@@ -1154,8 +1154,10 @@ published = {  # seconds an image: network alone, with proposals
 for name, (alone, whole) in published.items():
     print(f"{name:>10}: {alone:5.2f} s, with proposals {whole:4.1f} s, ", end="")
     print(f"{(whole - alone) / whole:.0%} of it not the network")
+for name, value in {"VGG-16": 47.0, "AlexNet": 9.8, "first paper": 13}.items():
+    print(f"R-CNN, {name}: {value} s")
 for name, value in {"Fast R-CNN": 66.9, "Faster R-CNN": 69.9, "on 07+12": 73.2}.items():
-    print(f"{name:>12}: {value} mAP")
+    print(f"{name}: {value} mAP")
 
 # %% [markdown]
 # ## A cheaper head: truncated SVD
@@ -1197,6 +1199,8 @@ left_out = [float(spectrum[t:].norm()) for t in ranks]
 assert left_out == sorted(left_out, reverse=True)
 assert errors[-1] < 1e-5
 fc6.to(device)
+for name, u, v, t in (("fc6", 25088, 4096, 1024), ("fc7", 4096, 4096, 256)):
+    print(f"{name} of VGG-16 with t = {t}: {t * (u + v) / (u * v):.0%} of the weights")
 
 # %% [markdown]
 # With all of them the layer is what it was. In the matrix itself, the error falls with
