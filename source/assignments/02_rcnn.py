@@ -214,7 +214,9 @@ check_merged_regions(merged_regions)
 # <details><summary>Hint</summary>
 #
 # Join all scores into one tensor, mark those that count there, and split the marks:
-# `marks.split([len(s) for s in scores])`. Then find the best overlaps of all objects.
+# `marks.split([len(s) for s in scores])`. To sort, `argsort(descending=True,
+# stable=True)` keeps the order of equal scores. Then find the best overlaps of all
+# objects.
 # `amax(dim=0)` refuses a tensor without rows; with one more row of zeros there is
 # always a row. `torch.cat` refuses an empty list.
 #
