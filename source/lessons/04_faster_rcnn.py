@@ -34,10 +34,10 @@ from course_utils.ops.boxes import box_iou
 from course_utils.training import choose_budget, choose_device, start_lesson
 
 budget = choose_budget()
-scenes, test_scenes, steps, short_steps = {
-    "smoke": (16, 4, 6, 2),
-    "laptop": (600, 60, 900, 150),
-    "gpu": (4000, 500, 8000, 800),
+scenes, test_scenes, side, widths, steps, short_steps = {
+    "smoke": (16, 4, 128, (32, 64), 6, 2),
+    "laptop": (1000, 60, 128, (32, 64), 1200, 60),
+    "gpu": (4000, 500, 256, (64, 128, 256), 10000, 800),
 }[budget]
 device = choose_device()
 watch = start_lesson("04_faster_rcnn", budget)
@@ -131,14 +131,14 @@ show(
 # %% [markdown]
 # Why do they stand at multiples of the stride, and not in the middle of a cell of 8 x 8
 # pixels? An anchor should stand where its position *looks*. Ask the derivative: which
-# pixels does one position read? Three convolutions of stride 2 with padding, as in our
-# backbone, against three convolutions of stride 1 followed by a pooling, as in VGG.
+# pixels does one position read? Two convolutions of stride 2 with padding, as in our
+# backbone, against two convolutions of stride 1, each followed by a pooling, as in VGG.
 #
-# **Guess:** position (8, 8) of a map of stride 8. Where is the middle of what it sees?
+# **Guess:** position (8, 8) of a map of stride 4. Where is the middle of what it sees?
 
 
 # %%
-def seen_by(layers, position=8, side=128):
+def seen_by(layers, position=8, side=64):
     image = torch.zeros(1, 1, side, side, requires_grad=True)
     for layer in layers:
         nn.init.ones_(layer.weight) if isinstance(layer, nn.Conv2d) else None
@@ -147,17 +147,17 @@ def seen_by(layers, position=8, side=128):
     return columns[0].item(), columns[-1].item() + 1  # half-open, like a box
 
 
-strided = [nn.Conv2d(1, 1, 3, stride=2, padding=1) for _ in range(3)]
+strided = [nn.Conv2d(1, 1, 3, stride=2, padding=1) for _ in range(2)]
 pooled = [
     f(1, 1, 3, padding=1) if f is nn.Conv2d else f(2)
-    for f in (nn.Conv2d, nn.AvgPool2d) * 3
+    for f in (nn.Conv2d, nn.AvgPool2d) * 2
 ]
 for name, layers in {"strided": strided, "pooled": pooled}.items():
     start, end = seen_by(layers)
     print(f"{name}: pixels {start} to {end}, the middle is {(start + end) / 2}")
 
 # %% [markdown]
-# With strided convolutions the middle is half a pixel from 8 times 8, so the corner is
+# With strided convolutions the middle is half a pixel from 8 times 4, so the corner is
 # the right place. With poolings it is half a stride further, and the first release of
 # Faster R-CNN did put its anchors there. torchvision always uses the corner. A constant
 # shift can be learned as a part of the answer, so both work.
@@ -217,16 +217,18 @@ print(f"600 x 1000 after four: {map_sides(600, 1000, poolings=4)}, or {up} round
 #
 # ## Anchors for the tabletop
 #
-# Our scenes have 128 x 128 pixels and small things, so smaller anchors are needed.
-# Which ones? Look at the things of the training scenes first.
+# Our scenes are much smaller than photographs, so smaller anchors are needed. Which
+# ones? Look at the things of the training scenes first.
 
 # %%
 from course_utils.models.backbone import Backbone
 
 torch.manual_seed(0)
-backbone = Backbone()
-stride, rows = backbone.stride, 128 // backbone.stride
-print(f"the map of a scene: {rows} x {rows} positions, {stride} pixels apart")
+backbone = Backbone(widths, depth=2)
+stride, rows = backbone.stride, side // backbone.stride
+print(
+    f"a scene: {side} x {side} pixels; its map: {rows} x {rows}, {stride} pixels apart"
+)
 
 
 # %%
@@ -236,7 +238,7 @@ def load(count, split):
             image.as_subclass(Tensor),
             {k: target[k].as_subclass(Tensor) for k in ("boxes", "labels")},
         )
-        for image, target in Tabletop(count, split=split, truth=())
+        for image, target in Tabletop(count, split=split, size=side, truth=())
     ]
 
 
@@ -259,8 +261,9 @@ print("  ratio:", [f"{value:.2f}" for value in (h / w).quantile(shares)])
 # shapes. For what share of the things does the best anchor reach an IoU of 0.7?
 
 # %%
-sizes, ratios = (16, 28, 48), (0.5, 1, 2)
-choices = {"1 anchor": ((28,), (1,)), "3 shapes": ((28,), ratios)}
+sizes = tuple(round(size * side / 128) for size in (16, 28, 48))
+ratios = (0.5, 1, 2)
+choices = {"1 anchor": (sizes[1:2], (1,)), "3 shapes": (sizes[1:2], ratios)}
 choices |= {"3 sizes": (sizes, (1,)), "3 x 3": (sizes, ratios)}
 coverage = {}
 for name, choice in choices.items():
@@ -316,7 +319,7 @@ def draw_anchors(row, column):
     draw_boxes(ax, here, index=1, linewidth=1)
     draw_boxes(ax, here[best : best + 1], index=0)
     ax.plot(stride * column, stride * row, "k+", markersize=10)
-    ax.set(xlim=(-12, 140), ylim=(140, -12))
+    ax.set(xlim=(-12, side + 12), ylim=(side + 12, -12))
     return fig
 
 
@@ -456,8 +459,8 @@ if budget != "smoke":
     assert 0.2 < alone < 0.9, alone
 
 # %% [markdown]
-# For about every second thing, the rule that the slides leave out is the only one that
-# makes an anchor responsible.
+# For many things, the rule that the slides leave out is the only one that makes an
+# anchor responsible.
 #
 # ### A label that is not what it seems
 #
@@ -617,12 +620,12 @@ show_curves(
     "wide parabola, with beta 1/9 a narrow one close to L1.",
 )
 for beta in (1.0, 1 / 9):
-    for side in (beta - 1e-4, beta + 1e-4):
-        e = torch.tensor(side, dtype=torch.float64, requires_grad=True)
+    for error in (beta - 1e-4, beta + 1e-4):
+        e = torch.tensor(error, dtype=torch.float64, requires_grad=True)
         F.smooth_l1_loss(e, e.new_zeros(()), beta=beta).backward()
-        formula = 0.5 * side**2 / beta if side < beta else side - 0.5 * beta
+        formula = 0.5 * error**2 / beta if error < beta else error - 0.5 * beta
         print(
-            f"beta {beta:.3f}, error {side:.4f}: loss {formula:.4f}, slope {e.grad:.4f}"
+            f"beta {beta:.3f}, error {error:.4f}: loss {formula:.4f}, slope {e.grad:.3f}"
         )
 
 # %% [markdown]
@@ -696,7 +699,7 @@ print(
 from course_utils.models.rpn import RPN, Answers
 
 rpn = RPN(backbone.out_channels, sizes=sizes, ratios=ratios)
-answers = rpn(backbone(image[None]), (128, 128))
+answers = rpn(backbone(image[None]), (side, side))
 leaves = [each.detach().requires_grad_() for each in answers[:2]]
 torch.stack(
     list(rpn.losses(Answers(*leaves, grid), [target]).values())
@@ -734,24 +737,24 @@ from course_utils.ops.nms import nms
 
 @torch.no_grad()
 def follow_proposals(rpn, features, before, after):
-    answers = rpn(features, (128, 128))
+    answers = rpn(features, (side, side))
     scores, index = (each[0] for each in best_anchors(answers.objectness, before))
     stages = {"all anchors": answers.anchors, "best": answers.anchors[index]}
     boxes = decode_boxes(answers.deltas[0, index], answers.anchors[index])
-    stages["decoded"], boxes = boxes, clip_boxes(boxes, 128, 128)
+    stages["decoded"], boxes = boxes, clip_boxes(boxes, side, side)
     solid = remove_small_boxes(boxes, rpn.min_side)
     stages["clipped, solid"] = boxes = boxes[solid]
     kept = nms(boxes, scores[solid], rpn.iou_threshold)
     stages["suppressed"], stages["proposals"] = boxes[kept], boxes[kept[:after]]
     settings = {"iou_threshold": rpn.iou_threshold, "most": after}
-    same = filter_proposals(stages["decoded"], scores, (128, 128), **settings)
+    same = filter_proposals(stages["decoded"], scores, (side, side), **settings)
     assert torch.equal(same["boxes"], stages["proposals"])
     return stages
 
 
 def print_stages(stages):
     for name, boxes in stages.items():
-        outside = (clip_boxes(boxes, 128, 128) != boxes).any(dim=1).sum()
+        outside = (clip_boxes(boxes, side, side) != boxes).any(dim=1).sum()
         best = box_iou(truth, boxes).amax(dim=1)
         covered = f"{(best >= 0.5).sum()} of {len(truth)} things covered"
         print(f"{name:>14}: {len(boxes):>5,} boxes, {outside:>4} outside, {covered}")
@@ -798,7 +801,7 @@ from course_utils.models.faster_rcnn import FasterRCNN
 
 def build(sizes=sizes, ratios=ratios, make_rpn=RPN):
     torch.manual_seed(0)  # so that all models of this lesson start alike
-    backbone = Backbone()
+    backbone = Backbone(widths, depth=2)
     width = backbone.out_channels
     rpn = make_rpn(width, sizes=sizes, ratios=ratios, count=128)
     head = BoxHead(width, hidden=256, num_classes=len(CLASS_NAMES))
@@ -950,7 +953,7 @@ show_stages(
 
 # %%
 with torch.no_grad():
-    answers = model.rpn(features, (128, 128))
+    answers = model.rpn(features, (side, side))
 objectness = answers.objectness[0].sigmoid().view(rows, rows, -1).cpu()
 fig, axes = new_figure(3, 3, width=5.6, height=5.2)
 for shape, ax in enumerate(axes):
@@ -1018,7 +1021,7 @@ if budget != "smoke":
 from course_utils.ops.selective_search import selective_search
 from course_utils.training import median_ms
 
-one, size = image[None].to(device), (128, 128)
+one, size = image[None].to(device), (side, side)
 times = {
     "selective search": median_ms(lambda: selective_search(image), 3),
     "RPN": median_ms(lambda: model.proposals(features, size), 10),
@@ -1026,12 +1029,16 @@ times = {
 }
 for name, milliseconds in times.items():
     print(f"{name:>19}: {milliseconds:7.1f} ms a scene")
+ratio = paper["Fast R-CNN"]["proposals"] / paper["Faster R-CNN"]["proposals"]
+print(f"in the paper, the RPN is {ratio:.0f} times as fast as the search")
+if budget != "smoke":
+    assert times["all of Faster R-CNN"] < times["selective search"]
 
 # %% [markdown]
 # Feature map included, everything together takes less than the search alone, and
 # proposing is a small part of it. (The search is Python, and the RPN mostly C++, so
-# take the ratio with care. In the paper, both are compiled, and the RPN is 150 times
-# faster.)
+# take the ratio with care. The paper's search is compiled, and its RPN runs on a
+# graphics card.)
 
 # %% [markdown]
 # ## Two ways to train
@@ -1226,14 +1233,20 @@ show(
 # **Guess:** how much worse is a single anchor at each position?
 
 # %%
-from course_utils.training.four_steps import frozen
+from course_utils.training.four_steps import Stage, frozen
+
+
+class AllButBackbone(Stage):
+    def losses(self, images, targets):
+        return self.detector.losses(images, targets)
 
 
 def try_rpn(**changes):
     trial = start(**changes)
     trial.box_head.load_state_dict(model.box_head.state_dict())
+    stage = AllButBackbone(trial, fixed=[trial.backbone])
     with frozen(trial.backbone):
-        run = train(trial, learn, steps=short_steps, seed=1, **short)
+        run = train(stage, learn, steps=short_steps, seed=1, **short)
     return trial, run, evaluate_detections(predict_all(trial), test_targets)
 
 
@@ -1370,11 +1383,11 @@ show(
 @torch.no_grad()
 def first_aid(rpn):
     nothing = torch.zeros(1, backbone.out_channels, rows, rows)
-    anchors = rpn(nothing, (128, 128)).anchors
+    anchors = rpn(nothing, (side, side)).anchors
     labels, goals = rpn.label(anchors, truth)
     objectness = torch.where(labels == 1, 10.0, -10.0)  # what a perfect head would say
     right = Answers(objectness[None], encode_boxes(goals, anchors)[None], anchors)
-    (proposals,) = rpn.propose(right, (128, 128), before=300, after=100)
+    (proposals,) = rpn.propose(right, (side, side), before=300, after=100)
     worst = box_iou(truth, proposals["boxes"]).amax(dim=1).min()
     return {"objects": (labels == 1).sum(), "worst IoU": worst}
 
@@ -1392,7 +1405,7 @@ for name, (patient, *_) in patients.items():
 
 # %%
 for name, (patient, *_) in patients.items():
-    here = patient.rpn.anchors((rows, rows), (128, 128)).cpu().view(rows, rows, -1, 4)
+    here = patient.rpn.anchors((rows, rows), (side, side)).cpu().view(rows, rows, -1, 4)
     x, y = here[1, rows - 2, 0].view(2, 2).mean(dim=0).tolist()
     print(f"{name:>14}: row 1, column {rows - 2} stands at x = {x:.0f}, y = {y:.0f}")
 
@@ -1449,6 +1462,7 @@ published = [
     {"system": "Faster R-CNN, unshared features", "AP50": 68.5},
     {"system": "Faster R-CNN", "AP50": 69.9, "ms_an_image": 198},
     {"system": "Faster R-CNN, with VOC 2012", "AP50": 73.2, "ms_an_image": 198},
+    {"system": "Faster R-CNN, with VOC 2012 and COCO", "AP50": 78.8},
     {"system": "Faster R-CNN, small network (ZF)", "ms_an_image": 59},
 ]
 show_systems(
