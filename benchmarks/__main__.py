@@ -1,6 +1,7 @@
 """Run the benchmarks: `python -m benchmarks [NAME ...] [--json FILE]`.
 
-Each module of this folder with a function `rows() -> list[Row]` is one benchmark.
+Each module of this folder with a function `rows() -> list[Row]` is one benchmark. Those
+of `SLOW` take minutes and run only when they are named.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import benchmarks
 from benchmarks.measure import Row, machine
 
 FRAME = {"__main__", "measure"}
+SLOW = {"faster_rcnn_race"}
 
 
 def names() -> list[str]:
@@ -67,7 +69,7 @@ def main() -> None:
         parser.error(f"no benchmark {sorted(unknown)}; there are {names()}")
     torch.set_num_threads(arguments.threads)
     rows: list[Row] = []
-    for name in arguments.name or names():
+    for name in arguments.name or sorted(set(names()) - SLOW):
         print(f"running {name} ...", file=sys.stderr)
         rows += importlib.import_module(f"benchmarks.{name}").rows()
     Console(width=140).print(table(rows))

@@ -17,7 +17,7 @@ from course_utils.training.batches import load_batch, move_batch
 from course_utils.training.run import take_step
 
 SIZES, RATIOS = (16.0, 28.0, 48.0), (0.5, 1.0, 2.0)
-BATCH = 8
+BATCH = 4
 WARM_UP = 30
 
 
@@ -25,13 +25,13 @@ def make_pair() -> tuple[FasterRCNN, TorchvisionFasterRCNN]:
     """The detector of lesson 04 and torchvision's with the same weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        backbone = Backbone()
+        backbone = Backbone((32, 64), depth=2)
         channels = backbone.out_channels
         ours = FasterRCNN(
             backbone,
             RPN(channels, sizes=SIZES, ratios=RATIOS, count=128),
             BoxHead(channels, hidden=256, num_classes=8),
-            train_proposals=(300, 150),
+            train_proposals=(200, 100),
             test_proposals=(300, 100),
             count=64,
         )

@@ -8,11 +8,13 @@ and more, on a GPU.
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
+from course_utils.models.backbone import BatchNorm
+
 GROUPS = 32
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """Normalisation that depends neither on the batch nor on train or eval mode."""
+    """Normalisation of the head: unlike that over a batch, it allows for no RoI."""
     return nn.GroupNorm(GROUPS, channels)
 
 
@@ -24,7 +26,7 @@ class ResNetC4(nn.Module):
     def __init__(self) -> None:
         """Takes the layers of torchvision's network."""
         super().__init__()
-        whole = resnet50(weights=None, norm_layer=group_norm)
+        whole = resnet50(weights=None, norm_layer=BatchNorm)
         self.stem = nn.Sequential(whole.conv1, whole.bn1, whole.relu, whole.maxpool)
         self.layers = nn.Sequential(whole.layer1, whole.layer2, whole.layer3)
 

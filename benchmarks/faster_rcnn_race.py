@@ -1,0 +1,61 @@
+"""Faster R-CNN and torchvision's, trained side by side on the tabletop: minutes.
+
+Same weights at the start, same scenes, order, seed and number of steps.
+"""
+
+import time
+
+import torch
+from torch import Tensor
+
+from benchmarks.faster_rcnn import BATCH, make_pair
+from benchmarks.measure import Row
+from course_utils.data.tabletop import Tabletop
+from course_utils.metrics.detection import evaluate_detections
+from course_utils.models.model import Model, Target
+from course_utils.training.batches import load_batch, move_batch
+from course_utils.training.flips import flip_half
+from course_utils.training.train import train
+
+SCENES, TEST_SCENES, STEPS = 1500, 100, 1000
+
+
+def average_precision(model: Model, images: Tensor, targets: list[Target]) -> float:
+    """AP of the COCO evaluator on the test scenes."""
+    found = [one for some in images.split(20) for one in model.predict(some)]
+    return evaluate_detections(found, targets)["AP"]
+
+
+def rows() -> list[Row]:
+    """Seconds of the two trainings, and the ratio of the two APs."""
+    scenes = Tabletop(SCENES, split="train", truth=())
+    dataset = [scenes[i] for i in range(SCENES)]
+    tests = load_batch(
+        Tabletop(TEST_SCENES, split="test", truth=()), range(TEST_SCENES)
+    )
+    images, targets = move_batch(*tests, torch.device("cpu"))
+    seconds, precision = [], []
+    for model in make_pair():
+        start = time.perf_counter()
+        train(
+            model,
+            dataset,
+            steps=STEPS,
+            batch_size=BATCH,
+            lr=1.5e-3,
+            seed=0,
+            device="cpu",
+            optimizer="adamw",
+            weight_decay=1e-2,
+            warmup_steps=50,
+            augment=flip_half,
+        )
+        seconds.append(time.perf_counter() - start)
+        precision.append(average_precision(model, images, targets))
+    note = f"AP {precision[0]:.3f}, torchvision's {precision[1]:.3f}; at least 0.97"
+    case = f"{STEPS} steps of {BATCH} scenes"
+    ratio = precision[0] / precision[1]
+    return [
+        Row("whole training", case, seconds[0], "torchvision", seconds[1]),
+        Row("AP of both", case, peer="torchvision", figure=ratio, note=note),
+    ]
