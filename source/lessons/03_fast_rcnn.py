@@ -53,15 +53,17 @@ print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} 
 from course_utils.data.proposals import propose_all
 from course_utils.results import cache_folder
 
+folder = cache_folder() / "proposals"
+search = {"strategy": "small", "min_side": 8}  # as in lesson 02
+
 
 def load(count, split):
     pairs = [
         (image.as_subclass(Tensor), target)
         for image, target in Tabletop(count, split=split, truth=())
     ]
-    boxes = propose_all(
-        [image for image, _ in pairs], folder=cache_folder() / "proposals", min_side=12
-    )
+    images = [image for image, _ in pairs]
+    boxes = propose_all(images, folder=folder, most=200, **search)
     names = ("boxes", "labels")
     return [
         (image, {name: target[name].as_subclass(Tensor) for name in names} | extra)
@@ -113,16 +115,22 @@ print(f"in {cover.max():.0f} at most")
 # %%
 from course_utils.models.backbone import Backbone
 
+
+def make_backbone():
+    return Backbone((32, 64, 96))
+
+
 torch.manual_seed(0)
-backbone = Backbone()
+backbone = make_backbone()
 with torch.no_grad():
     features = backbone(image[None])
 print(f"image {tuple(image.shape)}, features {tuple(features.shape[1:])}")
-print(f"one cell of the map stands for {backbone.stride} x {backbone.stride} pixels")
+stride, cells_a_side = backbone.stride, features.shape[-1]
+print(f"one cell of the map stands for {stride} x {stride} pixels")
 
 # %% [markdown]
-# A box in pixels becomes a box in cells by one multiplication: by 1/8, since the map is
-# 8 times smaller. The box then marks a **region of interest** (RoI) of the map.
+# A box in pixels becomes a box in cells by one multiplication, since the map is so many
+# times smaller. The box then marks a **region of interest** (RoI) of the map.
 
 # %%
 thing = truth[(truth[:, 2:] - truth[:, :2]).prod(dim=1).argmax()][None]
@@ -130,14 +138,14 @@ fig, axes = new_figure(1, 2, width=7, height=3.5)
 draw_image(axes[0], image, title="in pixels")
 draw_boxes(axes[0], thing)
 channel = features[0].std(dim=(1, 2)).argmax()
-draw_heat_map(axes[1], features[0, channel], title="in cells: times 1/8")
-draw_boxes(axes[1], thing / backbone.stride)
+draw_heat_map(axes[1], features[0, channel], title=f"in cells: times 1/{stride}")
+draw_boxes(axes[1], thing / stride)
 show(
     fig,
     alt="Left, the scene with a box around its largest thing. Right, one channel of "
-    "its features, 16 by 16 cells, with the same box drawn 8 times smaller.",
+    "its features, in coarse cells, with the same box drawn smaller.",
 )
-rounded = [round(value, 2) for value in (thing[0] / backbone.stride).tolist()]
+rounded = [round(value, 2) for value in (thing[0] / stride).tolist()]
 print(f"{thing[0].tolist()} in pixels is {rounded} in cells")
 
 # %% [markdown]
@@ -166,8 +174,8 @@ assert (as_rcnn, sum(seen)) == (len(proposals), 1)
 
 torch.manual_seed(1)
 with torch.no_grad():
-    gap = (Backbone()(image[None]) - features).abs().max()
-again = selective_search(image, min_side=12)
+    gap = (make_backbone()(image[None]) - features).abs().max()
+again = selective_search(image, **search)[:200]
 print(f"other weights: features differ by up to {gap:.1f}, proposals not at all")
 assert torch.equal(again, proposals)
 
@@ -375,9 +383,9 @@ print(roi_pool_one(grid[None], outside, output_size=3, spatial_scale=scale)[0])
 from course_utils.ops.roi import as_rois, grid_rectangles
 
 rois = as_rois([proposals])  # the image's index goes in front of each box
-x1, y1, x2, y2 = (rois[:, 1:] / 8).unbind(dim=1)
-top, bottom = roi_bins(y1, y2, output_size=7, limit=16)
-left, right = roi_bins(x1, x2, output_size=7, limit=16)
+x1, y1, x2, y2 = (rois[:, 1:] / stride).unbind(dim=1)
+top, bottom = roi_bins(y1, y2, output_size=7, limit=cells_a_side)
+left, right = roi_bins(x1, x2, output_size=7, limit=cells_a_side)
 rectangles = grid_rectangles(rois[:, 0].long(), top, left, bottom, right)
 different = len(rectangles.unique(dim=0))
 print(f"{len(rois)} RoIs x 49 bins = {len(rectangles):,} rectangles,")
@@ -441,7 +449,7 @@ print(f"bins without a cell: {empty.float().mean():.0%}")
 # %%
 from course_utils.training import median_ms
 
-settings = {"output_size": 7, "spatial_scale": 1 / 8}
+settings = {"output_size": 7, "spatial_scale": 1 / stride}
 ways = {
     "loop": lambda: [roi_pool_one(features[0], one, **settings) for one in rois[:, 1:]],
     "ours": lambda: roi_pool(features, rois, **settings),
@@ -489,7 +497,6 @@ print(leaf.grad.int())
 
 # %%
 start = torch.tensor([0.0, 41, 33, 90, 77])
-settings = {"output_size": 7, "spatial_scale": 1 / 8}
 moved = start + torch.tensor([0, 0.3, 0.3, 0.3, 0.3])
 same = torch.equal(
     roi_pool(features, start[None], **settings),
@@ -501,7 +508,7 @@ assert same
 shifts = torch.arange(0, 24, 0.25)
 many = start + torch.cat([torch.zeros(96, 1), shifts[:, None].expand(-1, 4)], dim=1)
 snapped = roi_pool(features, many, **settings)
-aligned = torchvision.ops.roi_align(features, many, 7, 1 / 8, 2, True)
+aligned = torchvision.ops.roi_align(features, many, 7, 1 / stride, 2, True)
 change = {
     name: (pooled - pooled[:1]).abs().mean(dim=(1, 2, 3))
     for name, pooled in {"RoI pooling": snapped, "RoIAlign": aligned}.items()
@@ -566,9 +573,9 @@ heat = features[0, channel]
 
 def draw_roi(x, y, width, height, bins):
     corners = torch.tensor([[x, y, x + width, y + height]]).float()
-    limits = {"output_size": bins, "limit": 16}
-    rows = roi_bins(corners[:, 1] / 8, corners[:, 3] / 8, **limits)
-    columns = roi_bins(corners[:, 0] / 8, corners[:, 2] / 8, **limits)
+    limits = {"output_size": bins, "limit": cells_a_side}
+    rows = roi_bins(corners[:, 1] / stride, corners[:, 3] / stride, **limits)
+    columns = roi_bins(corners[:, 0] / stride, corners[:, 2] / stride, **limits)
     fig, axes = new_figure(1, 2, width=7, height=3.7)
     span = {"minimum": float(heat.min()), "maximum": float(heat.max())}
     draw_heat_map(axes[0], heat, title="map, RoI and bins", **span)
@@ -581,8 +588,10 @@ def draw_roi(x, y, width, height, bins):
     inset = torch.tensor([0.1, 0.1, -0.1, -0.1])
     if edges:
         draw_boxes(axes[0], torch.stack(edges) + inset, index=0, linewidth=1)
-    draw_boxes(axes[0], corners / 8, index=7, linewidth=1.5)
-    pooled = roi_pool_one(heat[None], corners[0], output_size=bins, spatial_scale=1 / 8)
+    draw_boxes(axes[0], corners / stride, index=7, linewidth=1.5)
+    pooled = roi_pool_one(
+        heat[None], corners[0], output_size=bins, spatial_scale=1 / stride
+    )
     draw_heat_map(axes[1], pooled[0], title=f"pooled: {bins} x {bins}", **span)
     return fig
 
@@ -696,7 +705,7 @@ from course_utils.models.box_head import BoxHead
 
 # %%
 torch.manual_seed(0)
-backbone = Backbone()
+backbone = make_backbone()
 num_classes = len(CLASS_NAMES)
 head = BoxHead(backbone.out_channels, hidden=128, num_classes=num_classes)
 with torch.no_grad():
@@ -859,7 +868,7 @@ history = train(
     learn,
     steps=steps,
     batch_size=2,
-    lr=1e-3,
+    lr=2e-3,
     optimizer="adamw",
     weight_decay=1e-2,
     seed=0,
@@ -930,13 +939,15 @@ from course_utils.models.rcnn_network import RegionNetwork
 from course_utils.training.rcnn_stages import train_rcnn
 
 torch.manual_seed(0)
-rcnn = RCNN(RegionNetwork(Backbone(), num_classes=num_classes))
+network = RegionNetwork(make_backbone(), crop_size=32, num_classes=num_classes)
+fill = torch.stack([picture.mean(dim=(1, 2)) for picture, _ in learn]).mean(dim=0)
+rcnn = RCNN(network, context=4, fill=fill)
 rcnn_history = train_rcnn(
     rcnn,
     learn[:rcnn_scenes],
     [target["proposals"] for _, target in learn[:rcnn_scenes]],
     steps=rcnn_steps,
-    lr=1e-3,
+    lr=2e-3,
     seed=0,
     device=device,
 )
@@ -994,7 +1005,7 @@ def ratio_of(side, number=None):
         picture = Tabletop(4, split="test", truth=(), size=side)[3][0].as_subclass(
             Tensor
         )
-        boxes = selective_search(picture, min_side=12)
+        boxes = selective_search(picture, **search)
     else:
         picture = F.interpolate(image[None], size=(side, side), mode="bilinear")[0]
         boxes = proposals.repeat(5, 1)[:number] * (side / 128)
@@ -1076,10 +1087,8 @@ for count in (50, len(proposals)):
 # %%
 from course_utils.draw import show_parts
 
-ms_proposals = median_ms(lambda: selective_search(image, min_side=12), repeats)
-ms_pooling = median_ms(
-    lambda: roi_pool(features, rois, output_size=7, spatial_scale=1 / 8), 5
-)
+ms_proposals = median_ms(lambda: selective_search(image, **search), repeats)
+ms_pooling = median_ms(lambda: roi_pool(features, rois, **settings), 5)
 with torch.no_grad():
     ms_backbone = median_ms(lambda: detector.backbone(image[None].to(device)), 5)
 ms_fast = network_ms(detector, image, proposals)
@@ -1184,7 +1193,7 @@ def truncated(layer, t):
 fc6 = detector.box_head.fc6.cpu()
 with torch.no_grad():
     maps = detector.backbone(image[None].to(device)).cpu()
-    inputs = roi_pool(maps, rois, output_size=7, spatial_scale=1 / 8).flatten(1)
+    inputs = roi_pool(maps, rois, **settings).flatten(1)
     right = fc6(inputs)
     ranks, errors = (1, 2, 4, 8, 16, 32, 64, 96, 128), []
     for t in ranks:

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from torch import Tensor
+from torchvision.models.vgg import cfgs, make_layers
 
 from course_utils.ops import roi
 from course_utils.ops.roi import (
@@ -254,3 +255,23 @@ def test_bins_of_the_pyramid_cover_the_map():
 def test_levels_below_one_are_refused(levels):
     with pytest.raises(ValueError, match="numbers from 1 on were expected"):
         spatial_pyramid_pool(torch.zeros(1, 1, 4, 4), levels=levels)
+
+
+@pytest.mark.parametrize(
+    ("layers", "side", "output_size"),
+    [
+        (lambda: torchvision.models.alexnet(weights=None).features, 224, 6),
+        (lambda: make_layers(cfgs["D"], batch_norm=False), 96, 3),  # VGG-16's
+    ],
+)
+def test_pooling_the_whole_map_takes_the_place_of_the_last_pooling(
+    layers, side, output_size
+):
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        features = layers()
+        maps = features[:-1](torch.rand(1, 3, side, side))
+    last = 16 * (maps.shape[-1] - 1)  # both ends are in: the start of the last cell
+    whole = torch.tensor([[0.0, 0, 0, last, last]])
+    pooled = roi_pool(maps, whole, output_size=output_size, spatial_scale=1 / 16)
+    assert torch.equal(pooled, features[-1](maps))
