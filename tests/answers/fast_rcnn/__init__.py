@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import cheats
 import torch
 
-from . import bins, cheats, choices, layers, losses, votes, way_back
+from . import bins, choices, layers, losses, votes, way_back
 
 RIGHT: dict[str, list[Any]] = {
     "bins_in_image": [bins.bins_by_broadcast, bins.bins_in_decimals, bins.bins],
@@ -73,7 +74,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (bins.without_empty_bins, "above the image"),
         (bins.roi_clipped_first, "case"),
         (bins.exact_bins, "the example"),
-        (cheats.first_input, "expected shape (2, 3, 4), received (4,)"),
+        (cheats.returns_argument(0), "expected shape (2, 3, 4), received (4,)"),
         (cheats.returns(torch.zeros(2, 3, 4)), "the example"),
         (cheats.returns(cheats.EqualToAll()), "an object of type EqualToAll"),
     ],
@@ -100,7 +101,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (votes.less_the_border, "the example"),
         (votes.by_torchvision, "ps_roi_pool is switched off"),
         (votes.by_operator, "torchvision"),
-        (cheats.first_input, "expected shape"),
+        (cheats.returns_argument(0), "expected shape"),
         (cheats.lying, "an object of type LyingTensor"),
     ],
     "roi_pool_gradient": [
@@ -129,7 +130,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (way_back.by_autograd, "torch.autograd.grad is switched off"),
         (way_back.by_functional_grad, "switched off"),
         (way_back.in_place, "changed its input in place"),
-        (cheats.first_input, "the example"),
+        (cheats.returns_argument(0), "the example"),
         (cheats.returns(torch.zeros(1, 1, 2, 3)), "the example"),
         (cheats.lying, "an object of type LyingTensor"),
     ],
@@ -202,7 +203,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (losses.by_huber_loss, "huber_loss is switched off"),
         (losses.by_backward, "backward is switched off"),
         (losses.by_autograd, "torch.autograd.grad is switched off"),
-        (cheats.first_input, "expected a tuple of 2"),
+        (cheats.returns_argument(0), "expected a tuple of 2"),
         (cheats.returns((torch.tensor(0.0), torch.zeros(2, 12))), "the example"),
     ],
     "two_thin_layers": [
@@ -231,7 +232,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (layers.product, "expected two float matrices"),
         (layers.three_factors, "expected two float matrices"),
         (layers.in_place, "changed its input in place"),
-        (cheats.first_input, "expected two float matrices"),
+        (cheats.returns_argument(0), "expected two float matrices"),
         (cheats.returns((torch.zeros(1, 3), torch.zeros(2, 1))), "the example"),
         (cheats.returns((cheats.EqualToAll(), cheats.EqualToAll())), "matrices"),
         (cheats.returns(cheats.EqualToAll()), "an object of type EqualToAll"),

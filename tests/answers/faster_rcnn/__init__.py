@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import cheats
 import torch
 
 from . import decoding, flattening, grids, labels, losses, selections
@@ -41,11 +42,6 @@ RIGHT: dict[str, list[Any]] = {
 }
 
 
-def returns(value: Any) -> Callable[..., Any]:
-    """A cheat that returns the same whatever it is asked."""
-    return lambda *arguments, **settings: value
-
-
 EXAMPLE = torch.tensor(
     [[0.0, 0, 16, 16], [16, 0, 32, 16], [8, 4, 40, 12], [32, 0, 48, 16]]
 )
@@ -77,8 +73,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (grids.mask_for_numbers, "expected shape"),
         (grids.nonzero_in_two_dimensions, "expected shape"),
         (grids.by_torchvision, "grid_anchors is switched off"),
-        (returns((EXAMPLE, torch.tensor([0, 2, 3, 4]))), "one square anchor"),
-        (returns(None), "expected a tuple of 2"),
+        (cheats.returns((EXAMPLE, torch.tensor([0, 2, 3, 4]))), "one square anchor"),
+        (cheats.returns(None), "expected a tuple of 2"),
     ],
     "anchor_labels": [
         (labels.codes_swapped, "-1 is ignored and 0 is background"),
@@ -106,7 +102,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (labels.in_place, "changed its input in place"),
         (labels.by_rows, "expected shape"),
         (labels.by_torchvision, "Matcher.__call__ is switched off"),
-        (returns((torch.tensor([1, 1, -1, -1, 0]), torch.zeros(5))), "torch.int64"),
+        (
+            cheats.returns((torch.tensor([1, 1, -1, -1, 0]), torch.zeros(5))),
+            "torch.int64",
+        ),
     ],
     "flatten_levels": [
         (flattening.plain_view_of_deltas, "flatten_levels, case 'one level'"),
@@ -129,7 +128,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (flattening.first_image_alone, "flatten_levels, case"),
         (flattening.three_anchors, "your code raised RuntimeError"),
         (flattening.by_torchvision, "permute_and_flatten is switched off"),
-        (returns((torch.zeros(1, 2), torch.zeros(1, 2, 4))), "the example"),
+        (cheats.returns((torch.zeros(1, 2), torch.zeros(1, 2, 4))), "the example"),
     ],
     "decode_proposals": [
         (with_clamp(math.inf), "clamp dw and dh at log(1000 / 16)"),
@@ -212,7 +211,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (losses.swapped, "cross-entropy comes first"),
         (losses.added, "expected a tuple of 2"),
         (losses.labels_in_place, "changed its input in place"),
-        (returns((torch.tensor(math.log(2)), torch.tensor(8.125))), "of each label"),
+        (
+            cheats.returns((torch.tensor(math.log(2)), torch.tensor(8.125))),
+            "of each label",
+        ),
     ],
     "select_proposals": [
         (selections.suppression_first, "comes before suppression"),
@@ -239,7 +241,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (selections.three_levels, "a single proposal"),
         (selections.scores_in_place, "changed its input in place"),
         (selections.by_torchvision, "is switched off"),
-        (returns(torch.tensor([0, 3])), "no proposals"),
+        (cheats.returns(torch.tensor([0, 3])), "no proposals"),
     ],
     "ten_times_faster_answer": [
         ("a", "Both run the same VGG-16"),

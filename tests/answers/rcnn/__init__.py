@@ -2,10 +2,10 @@
 
 from typing import Any
 
+import cheats
 import torch
 
 from . import (
-    cheats,
     crops,
     merges,
     mining,

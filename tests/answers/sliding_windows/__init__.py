@@ -3,10 +3,11 @@
 from fractions import Fraction
 from typing import Any
 
+import cheats
 import numpy as np
 import torch
 
-from . import cheats, covering, decays, distances, points, sums
+from . import covering, decays, distances, points, sums
 
 RIGHT: dict[str, list[Any]] = {
     "covering_windows": [covering.covering_by_search, covering.covering_by_grids],
