@@ -1,7 +1,6 @@
 """Right and wrong answers to assignment 04, by which its checks are proven."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import cheats
