@@ -75,13 +75,14 @@ def evaluate_proposals(
         best_overlaps(boxes.double(), target["boxes"].double(), counts=counts)
         for boxes, target in zip(proposals, targets, strict=True)
     ]
-    nothing = torch.zeros(len(counts), 0, dtype=torch.float64)
-    overlaps = torch.cat([nothing, *per_image], dim=1)  # (K, all objects)
-    labels = torch.cat([torch.zeros(0).long(), *(t["labels"] for t in targets)])
-    used = [[min(len(boxes), count) for boxes in proposals] for count in counts]
+    none = torch.zeros(len(counts), 0, dtype=torch.float64)
+    overlaps = torch.cat([none, *per_image], dim=1)  # (K, all objects)
+    labels = torch.cat([none.new_zeros(0).long(), *(t["labels"] for t in targets)])
+    count = torch.tensor(counts, dtype=torch.int64)
+    there = torch.tensor([len(boxes) for boxes in proposals], dtype=torch.float64)
     return ProposalCurve(
-        torch.tensor(counts, dtype=torch.int64),
-        torch.tensor(used, dtype=torch.float64).mean(dim=1),
+        count,
+        there.minimum(count[:, None]).mean(dim=1),
         (overlaps >= iou_threshold).double().mean(dim=1),
         mean_average_best_overlap(overlaps, labels),
     )

@@ -1,5 +1,7 @@
 """Selective search: boxes of the regions of several groupings (Uijlings, 2013)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,6 +80,21 @@ def choose_strategy(strategy: str | Strategy) -> Strategy:
     return STRATEGIES[strategy]
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread for a while.
+
+    The steps on an image are so short that threads which wait for each other, on a
+    machine with other work, take many times longer.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def make_hierarchies(image: Tensor, strategy: Strategy) -> list[Hierarchy]:
     """The groupings of a (3, H, W) RGB image in [0, 1] that a strategy asks for."""
     hierarchies = []
@@ -138,5 +155,6 @@ def selective_search(
             "repeat a grey image with image.expand(3, -1, -1)"
         )
     pixels = image.detach().cpu().float().as_subclass(Tensor)
-    boxes = rank_boxes(make_hierarchies(pixels, strategy), seed=seed)
+    with one_thread():
+        boxes = rank_boxes(make_hierarchies(pixels, strategy), seed=seed)
     return boxes[remove_small_boxes(boxes, min_side)].to(image.device)
