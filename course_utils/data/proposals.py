@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from torch import Tensor
 
-from course_utils.data.proposal_processes import propose_in_processes
 from course_utils.ops.selective_search import Strategy, selective_search
 
 # Of the algorithm: a higher number makes old files on disk count for nothing.
@@ -100,7 +100,10 @@ def propose_missing(
     """Place and boxes of each image, as they are found."""
     workers = min(workers, len(images) // FEWEST_A_PROCESS)
     if workers > 1:
-        yield from propose_in_processes(images, settings, workers=workers)
+        # Processes of joblib do not run the learner's script again, as others would.
+        in_turn = Parallel(n_jobs=workers, return_as="generator")
+        calls = (delayed(selective_search)(image, **settings) for image in images)
+        yield from enumerate(in_turn(calls))
         return
     for place, image in enumerate(images):
         yield place, selective_search(image, **settings)

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel
 from torch import Tensor
 
 from course_utils.data import proposals
-from course_utils.data.proposal_processes import propose_in_processes
 from course_utils.ops.selective_search import CTSF, Strategy, selective_search
 
 QUICK = Strategy(("lab",), (50,), (CTSF,), min_size=10)
@@ -111,15 +111,22 @@ def test_a_small_image_keeps_its_empty_boxes(tmp_path) -> None:
 
 def test_processes_find_the_same_boxes(monkeypatch) -> None:
     images = random_images(2 * proposals.FEWEST_A_PROCESS)
-    monkeypatch.setattr(proposals, "selective_search", must_not_compute)
+    asked = []
+
+    def start(n_jobs: int, **settings) -> Parallel:
+        asked.append(n_jobs)
+        return Parallel(n_jobs=n_jobs, **settings)
+
+    monkeypatch.setattr(proposals, "Parallel", start)
     found = proposals.propose_all(images, workers=2, **SETTINGS)
     assert_same(found, expected(images))
+    assert asked == [2]
 
 
-def test_a_process_that_fails_is_no_empty_result(capfd) -> None:
-    with pytest.raises(RuntimeError, match="process"):
-        list(propose_in_processes(random_images(2), {"seeds": 1}, workers=2))
-    assert "seeds" in capfd.readouterr().err
+def test_a_process_that_fails_is_no_empty_result() -> None:
+    images = [*random_images(2 * proposals.FEWEST_A_PROCESS), torch.rand(1, 9, 9)]
+    with pytest.raises(ValueError, match="repeat a grey image"):
+        proposals.propose_all(images, workers=2, **SETTINGS)
 
 
 def test_bad_input_is_named(tmp_path) -> None:
