@@ -119,7 +119,7 @@ def train_box_regressors(
         min_iou: see `regression_pairs`.
         penalty: see `fit_ridge`.
     """
-    scale = scale_to_norm(torch.cat(list(features)))
+    scale = scale_to_norm(features)
     pairs = [
         regression_pairs(boxes, target, min_iou=min_iou)
         for boxes, target in zip(proposals, targets, strict=True)

@@ -47,6 +47,18 @@ def sampling_weights(
     return weights / total.where(total > 0, 1), is_inside
 
 
+def check_area(boxes: Tensor) -> Tensor:
+    """The (N, 4) boxes as float. Raises ValueError if one of them has no area."""
+    boxes = as_boxes(boxes)
+    is_flat = (boxes[:, 2:] <= boxes[:, :2]).any(dim=1)
+    if is_flat.any():
+        raise ValueError(
+            f"the box {boxes[is_flat][0].tolist()} has no area, but x1 < x2 and "
+            "y1 < y2 were expected: drop such boxes with remove_small_boxes"
+        )
+    return boxes
+
+
 def warp(
     image: Tensor, boxes: Tensor, *, crop_size: int, context: int = 0, fill: Tensor
 ) -> Tensor:
@@ -62,13 +74,7 @@ def warp(
         context: pixels around the box at each side of its crop; see `add_context`.
         fill: (C,) colour of what is outside.
     """
-    boxes = as_boxes(boxes)
-    if not (boxes[:, 2:] > boxes[:, :2]).all():
-        flat = boxes[(boxes[:, 2:] <= boxes[:, :2]).any(dim=1)][0].tolist()
-        raise ValueError(
-            f"the box {flat} has no area, but x1 < x2 and y1 < y2 were expected: drop "
-            "such boxes with remove_small_boxes"
-        )
+    boxes = check_area(boxes)
     x1, y1, x2, y2 = add_context(boxes, crop_size=crop_size, context=context).unbind(1)
     height, width = image.shape[-2:]
     down, in_rows = sampling_weights(y1, y2, crop_size=crop_size, length=height)

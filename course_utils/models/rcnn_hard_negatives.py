@@ -94,7 +94,7 @@ def train_svms(
     """
     if not features:
         raise ValueError("there are features of 0 images, but at least 1 was expected")
-    scale = scale_to_norm(torch.cat(list(features)))
+    scale = scale_to_norm(features)
     x, y = torch.cat(list(features)) * scale, torch.cat(list(signs))
     pool = HardNegatives(x, y, c=c, positive_weight=positive_weight)
     rounds, end, new = list[Round](), 0, torch.zeros_like(y[:1].sum(dim=0))

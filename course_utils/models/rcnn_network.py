@@ -14,8 +14,8 @@ from course_utils.models.backbone import Backbone
 class RegionFeatures(NamedTuple):
     """What the network knows of each of N regions."""
 
-    pool5: Tensor  # (N, P) the last map, pooled: where things are
-    fc: Tensor  # (N, F) the fully connected layer: what they are
+    pool5: Tensor  # (N, P) the last map: what is where in the crop
+    fc: Tensor  # (N, F) the fully connected layer: what the crop shows
 
     def __len__(self) -> int:
         """N."""
@@ -40,13 +40,13 @@ class RegionNetwork(nn.Module):
         hidden: int = 128,
         num_classes: int,
     ) -> None:
-        """Raises ValueError if nothing would be left of a crop after pooling."""
+        """Raises ValueError unless the crop's side is a multiple of the stride."""
         super().__init__()
-        side = crop_size // (2 * backbone.stride)
-        if side < 1:
+        side, rest = divmod(crop_size, backbone.stride)
+        if side < 1 or rest:
             raise ValueError(
-                f"crop_size is {crop_size}, but at least {2 * backbone.stride} was "
-                "expected: the backbone and the pooling shrink it so many times"
+                f"crop_size is {crop_size}, but a multiple of {backbone.stride} was "
+                "expected: the backbone makes the crop so many times smaller"
             )
         self.backbone, self.crop_size = backbone, crop_size
         self.fc = nn.Linear(backbone.out_channels * side**2, hidden)
@@ -54,7 +54,7 @@ class RegionNetwork(nn.Module):
 
     def features(self, crops: Tensor) -> RegionFeatures:
         """(N, 3, crop_size, crop_size) in [0, 1] -> pool5 (N, P) and fc (N, F)."""
-        pool5 = F.max_pool2d(self.backbone(crops), 2).flatten(1)
+        pool5 = self.backbone(crops).flatten(1)
         return RegionFeatures(pool5, F.relu(self.fc(pool5)))
 
     def forward(self, crops: Tensor) -> Tensor:

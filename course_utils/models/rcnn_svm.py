@@ -5,6 +5,8 @@ LinearSVC; it has a smooth minimum, which Newton's method finds in a few steps (
 and DeCoste 2005, "A modified finite Newton method").
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -39,10 +41,14 @@ class LinearSVMs(nn.Module):
         return scores
 
 
-def scale_to_norm(features: Tensor, norm: float = FEATURE_NORM) -> float:
-    """The factor that makes the mean length of (N, F) features equal to `norm`."""
-    length = features.norm(dim=1).mean().item() if len(features) else 0.0
-    return norm / length if length > 0 else 1.0
+def scale_to_norm(features: Sequence[Tensor], norm: float = FEATURE_NORM) -> float:
+    """The factor that makes the mean length of all features equal to `norm`.
+
+    (N, F) features of each image -> a number; 1 if there is no feature but zeros.
+    """
+    count = sum(map(len, features))
+    total = sum(each.norm(dim=1).sum().item() for each in features)
+    return norm * count / total if total > 0 else 1.0
 
 
 def svm_signs(

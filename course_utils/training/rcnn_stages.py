@@ -89,8 +89,8 @@ def fit_on_features(
     scenes: Scenes,
     features: Sequence[RegionFeatures],
     *,
-    c: float = 1e-3,
-    penalty: float = 1000.0,
+    c: float = 1e-2,
+    penalty: float = 3000.0,
     history: RCNNHistory,
 ) -> None:
     """The last two stages: SVMs and box regressors, from features that are kept.
@@ -134,8 +134,8 @@ def train_rcnn(
     batch_size: int = 16,
     optimizer: OptimizerName = "adamw",
     weight_decay: float = 1e-2,
-    c: float = 1e-3,
-    penalty: float = 1000.0,
+    c: float = 1e-2,
+    penalty: float = 3000.0,
     description: str = "fine-tuning",
 ) -> RCNNHistory:
     """All four stages, in place; returns what they did and the seconds of each.

@@ -251,5 +251,5 @@ def test_targets_without_proposals_are_refused():
 
 
 def test_crops_too_small_for_the_network_are_refused():
-    with pytest.raises(ValueError, match="crop_size is 15"):
-        RegionNetwork(Backbone((8, 16, 24)), crop_size=15, num_classes=3)
+    with pytest.raises(ValueError, match="crop_size is 20"):
+        RegionNetwork(Backbone((8, 16, 24)), crop_size=20, num_classes=3)
