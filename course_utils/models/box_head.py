@@ -39,6 +39,10 @@ class BoxHead(nn.Module):
         self.fc7 = nn.Linear(hidden, hidden)
         self.cls_score = nn.Linear(hidden, num_classes)
         self.bbox_pred = nn.Linear(hidden, 4 * num_classes)
+        for layer in (self.fc6, self.fc7):
+            # PyTorch's own start is smaller, and lets most of the signal fade.
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
         for layer, spread in ((self.cls_score, 0.01), (self.bbox_pred, 0.001)):
             nn.init.normal_(layer.weight, std=spread)
             nn.init.zeros_(layer.bias)
