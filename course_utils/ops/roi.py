@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.ops.boxes import as_boxes
-
-BLOCK = 512  # rectangles to search at once: more of them no longer fit into a cache
+from course_utils.ops.rectangles import max_of_rectangles
 
 
 def round_half_away(x: Tensor) -> Tensor:
@@ -67,73 +66,6 @@ def roi_pool_one(
             if cells.numel() > 0:
                 pooled[:, i, j] = cells.amax(dim=(1, 2))
     return pooled
-
-
-def first_maxima(cells: Tensor, rectangles: Tensor, *, row: int) -> Tensor:
-    """Which cell of each rectangle has the highest value, in each channel.
-
-    All rectangles are walked through together, row by row; one that has ended stays at
-    its last cell. What counts is the last step at which the maximum rose: only a higher
-    value raises it, so the first cell wins ties.
-
-    Args:
-        cells: (N, C), the cells of all maps, row after row.
-        rectangles: (U, 3) int64 of first cell, height and width, at least 1 each.
-        row: cells from one row of a map to the next.
-
-    Returns (U, C) int64 indices of cells.
-    """
-    first, height, width = rectangles.unbind(dim=1)
-    best = cells.index_select(0, first)  # (U, C)
-    last_rise = torch.zeros_like(best, dtype=torch.int32)
-    places: list[Tensor] = []
-    for y in range(int(height.max())):
-        for x in range(int(width.max())):
-            place = first + (height - 1).clamp(max=y) * row + (width - 1).clamp(max=x)
-            values = cells.index_select(0, place)
-            # Ten times as fast as torch.where, whose branches no processor foresees.
-            rises = (values > best).int() * len(places)
-            last_rise = last_rise.maximum(rises)
-            best = best.maximum(values)
-            places.append(place)
-    return torch.stack(places, dim=1).gather(1, last_rise.long())
-
-
-def max_of_rectangles(features: Tensor, rectangles: Tensor) -> Tensor:
-    """The maximum of the features over each rectangle of cells, with its gradient.
-
-    RoIs share many rectangles, so each different one is searched only once. The
-    gradient goes to the first highest cell in row-major order. An empty rectangle has
-    the value 0 and passes no gradient on.
-
-    Args:
-        features: (B, C, H, W).
-        rectangles: (M, 5) int64 of image, top, left, bottom, right, half-open.
-
-    Returns (M, C).
-    """
-    _, channels, rows, row = features.shape
-    cells = features.permute(0, 2, 3, 1).reshape(-1, channels)  # (B * H * W, C)
-    if len(rectangles) == 0:
-        return cells[:0]
-    image, top, left, bottom, right = rectangles.unbind(dim=1)
-    height, width = bottom - top, right - left
-    first = (image * rows + top) * row + left
-    # One number a rectangle. Sorting puts the large ones together, in few blocks.
-    code = (height * (row + 1) + width) * len(cells) + first
-    code, inverse = torch.unique(code.where(height * width > 0, 0), return_inverse=True)
-    size, first = code // len(cells), code % len(cells)
-    different = torch.stack(
-        [first, (size // (row + 1)).clamp(min=1), (size % (row + 1)).clamp(min=1)],
-        dim=1,
-    )
-    with torch.no_grad():
-        blocks = torch.split(different, BLOCK)
-        where = torch.cat([first_maxima(cells, block, row=row) for block in blocks])
-    maxima = cells.gather(0, where)  # (U, C)
-    if code[0] == 0:  # the empty ones: in their stead, some cell was looked up
-        maxima[0] = 0
-    return maxima.index_select(0, inverse)
 
 
 def grid_rectangles(

@@ -34,7 +34,7 @@ from course_utils.training import choose_budget, choose_device, start_lesson
 budget = choose_budget()
 scenes, test_scenes, steps, rcnn_scenes, rcnn_steps = {
     "smoke": (6, 2, 4, 3, 2),
-    "laptop": (600, 60, 1100, 100, 120),
+    "laptop": (600, 60, 1100, 100, 100),
     "gpu": (3000, 300, 6000, 3000, 3000),
 }[budget]
 repeats = 1 if budget == "smoke" else 3  # of what is timed
@@ -397,7 +397,7 @@ print(f"of which {different:,} are different")
 # maximum, the first one in reading order counts.
 
 # %% tags=["show"]
-from course_utils.ops.roi import first_maxima
+from course_utils.ops.rectangles import first_maxima, walk
 
 # %%
 cells = grid.reshape(-1, 1)  # one channel; the map row after row, 8 cells each
@@ -411,7 +411,7 @@ for place in first_maxima(cells, two, row=8)[:, 0].tolist():
 # ones once, look the values up, hand them out.
 
 # %% tags=["show"]
-from course_utils.ops.roi import max_of_rectangles
+from course_utils.ops.rectangles import max_of_rectangles
 
 # %% tags=["show"]
 from course_utils.ops.roi import roi_pool
@@ -942,7 +942,7 @@ from course_utils.results import read_rows
 from course_utils.training.rcnn_stages import train_rcnn
 
 torch.manual_seed(0)
-network = RegionNetwork(make_backbone(), crop_size=48, num_classes=num_classes)
+network = RegionNetwork(make_backbone(), crop_size=56, num_classes=num_classes)
 fill = torch.stack([picture.mean(dim=(1, 2)) for picture, _ in learn]).mean(dim=0)
 rcnn = RCNN(network, context=4, fill=fill)
 rcnn_history = train_rcnn(

@@ -9,7 +9,7 @@ import torchvision
 from torch import Tensor
 from torchvision.models.vgg import cfgs, make_layers
 
-from course_utils.ops import roi
+from course_utils.ops import rectangles
 from course_utils.ops.roi import (
     as_rois,
     pyramid_bins,
@@ -149,10 +149,22 @@ def test_blocks_change_nothing(monkeypatch):
     features = tied_features(2, 3, 14, 17, dtype=torch.float32)
     rois = random_rois(60, 112, 136, batch=2)
     whole = both(features, rois, 4, 1 / 8)[0]
-    monkeypatch.setattr(roi, "BLOCK", 7)
+    monkeypatch.setattr(rectangles, "BLOCK", 7)
     parts = both(features, rois, 4, 1 / 8)[0]
     assert torch.equal(parts[0], whole[0])
     assert torch.equal(parts[1], whole[1])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_without_a_gradient_the_values_are_the_same(case):
+    shape, size, scale, number = CASES[case]
+    rois = random_rois(number, shape[2] / scale, shape[3] / scale, batch=shape[0])
+    features = tied_features(*shape, dtype=torch.float32)
+    settings = {"output_size": size, "spatial_scale": scale}
+    with torch.no_grad():
+        quick = roi_pool(features, rois, **settings)
+    assert torch.equal(quick, roi_pool(features, rois, **settings))
+    assert torch.equal(quick, roi_pool(features.detach(), rois, **settings))
 
 
 def test_gradients_stand_the_test_of_differences():
