@@ -10,19 +10,11 @@ import torch
 from torch import Tensor
 
 from course_utils.models.backbone import Backbone
-from course_utils.models.box_head import (
-    BOX_WEIGHTS,
-    BoxHead,
-    box_head_losses,
-    detections,
-    sample_rois,
-    with_area,
-)
-from course_utils.models.model import Model, Target
-from course_utils.ops.boxes import clip_boxes, encode_boxes
-from course_utils.ops.roi import as_rois, roi_pool
+from course_utils.models.box_head import BoxHead, with_area
+from course_utils.models.model import Model, Target, check_batch, image_size
+from course_utils.models.roi_heads import RoIHeads
+from course_utils.ops.boxes import clip_boxes
 
-Size = tuple[int, int]  # height and width of an image
 Propose = Callable[[Tensor], Tensor]  # (3, H, W) image -> (N, 4) boxes
 
 
@@ -62,12 +54,20 @@ class FastRCNN(Model):
     ) -> None:
         """The defaults are those of the paper and its release."""
         super().__init__()
-        self.backbone, self.box_head, self.propose = backbone, box_head, propose
-        self.pooled_size = pooled_size
-        self.count, self.positive_fraction = count, positive_fraction
-        self.positive_iou, self.negative_iou = positive_iou, negative_iou
-        self.beta, self.score_threshold = beta, score_threshold
-        self.iou_threshold, self.max_detections = iou_threshold, max_detections
+        self.backbone, self.propose = backbone, propose
+        self.roi_heads = RoIHeads(
+            box_head,
+            stride=backbone.stride,
+            pooled_size=pooled_size,
+            count=count,
+            positive_fraction=positive_fraction,
+            positive_iou=positive_iou,
+            negative_iou=negative_iou,
+            beta=beta,
+            score_threshold=score_threshold,
+            iou_threshold=iou_threshold,
+            max_detections=max_detections,
+        )
 
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
         """`loss_classifier` and `loss_box_reg` on a sample of each image's proposals.
@@ -78,43 +78,7 @@ class FastRCNN(Model):
         """
         given = [given_proposals(target) for target in targets]
         proposals = check_proposals(images, given)
-        return self.box_losses(self.backbone(images), proposals, targets)
-
-    def box_losses(
-        self,
-        features: Tensor,
-        proposals: Sequence[Tensor],
-        targets: Sequence[Target],
-    ) -> dict[str, Tensor]:
-        """The two losses, on the features of all images and the proposals of each."""
-        samples = [
-            sample_rois(
-                boxes,
-                target,
-                count=self.count,
-                positive_fraction=self.positive_fraction,
-                positive_iou=self.positive_iou,
-                negative_iou=self.negative_iou,
-            )
-            for boxes, target in zip(proposals, targets, strict=True)
-        ]
-        rois, labels, matched = zip(*samples, strict=True)
-        logits, deltas = self.answer(features, rois)
-        goals = encode_boxes(torch.cat(matched), torch.cat(rois), weights=BOX_WEIGHTS)
-        return box_head_losses(logits, deltas, torch.cat(labels), goals, beta=self.beta)
-
-    def answer(
-        self, features: Tensor, boxes: Sequence[Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """The head's (R, K) logits and (R, 4K) deltas for the boxes of each image."""
-        pooled = roi_pool(
-            features,
-            as_rois(boxes),
-            output_size=self.pooled_size,
-            spatial_scale=1 / self.backbone.stride,
-        )
-        logits, deltas = self.box_head(pooled)
-        return logits, deltas
+        return self.roi_heads.losses(self.backbone(images), proposals, targets)
 
     @torch.no_grad()
     def predict(
@@ -128,46 +92,12 @@ class FastRCNN(Model):
                 are given. Raises ValueError if there is neither.
         """
         if proposals is None:
-            if self.propose is None:
-                raise ValueError(
-                    "proposals is None, and so is propose: give (N, 4) boxes for each "
-                    "image, or a function that finds them"
-                )
-            proposals = [self.propose(image) for image in images]
+            proposals = propose_for(images, self.propose)
         proposals = check_proposals(images, proposals)
         if not proposals:
             return []
-        return self.detect(self.backbone(images), proposals, image_size(images))
-
-    @torch.no_grad()
-    def detect(
-        self, features: Tensor, proposals: Sequence[Tensor], size: Size
-    ) -> list[Target]:
-        """What the head finds in each image's proposals, by falling score."""
-        counts = [len(boxes) for boxes in proposals]
-        logits, deltas = self.answer(features, proposals)
-        return [
-            detections(
-                scores,
-                changes,
-                boxes,
-                size,
-                score_threshold=self.score_threshold,
-                iou_threshold=self.iou_threshold,
-                max_detections=self.max_detections,
-            )
-            for scores, changes, boxes in zip(
-                torch.split(logits, counts),
-                torch.split(deltas, counts),
-                proposals,
-                strict=True,
-            )
-        ]
-
-
-def image_size(images: Tensor) -> Size:
-    """Height and width of a batch of images."""
-    return images.shape[-2], images.shape[-1]
+        features = self.backbone(images)
+        return self.roi_heads.detect(features, proposals, image_size(images))
 
 
 def given_proposals(target: Target) -> Tensor:
@@ -180,18 +110,23 @@ def given_proposals(target: Target) -> Tensor:
     return target["proposals"]
 
 
+def propose_for(images: Tensor, propose: Propose | None) -> list[Tensor]:
+    """The boxes that `propose` finds in each image; ValueError if there is no such."""
+    if propose is None:
+        raise ValueError(
+            "proposals is None, and so is propose: give (N, 4) boxes for each image, "
+            "or a function that finds them"
+        )
+    return [propose(image) for image in images]
+
+
 def check_proposals(images: Tensor, proposals: Sequence[Tensor]) -> list[Tensor]:
     """The part of each proposal inside its image, on the images' device.
 
     Proposals of which nothing is left are dropped. Raises ValueError unless images are
     (B, 3, H, W) and there are proposals for each.
     """
-    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != 3:
-        found = [tuple(image.shape) for image in images]
-        raise ValueError(
-            f"the images have shapes {found}, but one tensor (B, 3, H, W) was "
-            "expected: resize them to one size and stack them"
-        )
+    check_batch(images)
     if len(proposals) != len(images):
         raise ValueError(
             f"there are proposals for {len(proposals)} images, but there are "

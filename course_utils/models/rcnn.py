@@ -14,11 +14,11 @@ from torch import Tensor
 from course_utils.models.box_head import SMALLEST, label_rois
 from course_utils.models.fast_rcnn import (
     Propose,
-    Size,
     check_proposals,
     given_proposals,
+    propose_for,
 )
-from course_utils.models.model import Model, Target
+from course_utils.models.model import Model, Target, image_size
 from course_utils.models.rcnn_boxes import BoxRegressors
 from course_utils.models.rcnn_crops import warp
 from course_utils.models.rcnn_network import (
@@ -155,7 +155,7 @@ class RCNN(Model):
         self,
         features: RegionFeatures,
         boxes: Tensor,
-        size: Size,
+        size: tuple[int, int],
         *,
         correct_boxes: bool = True,
     ) -> Target:
@@ -196,13 +196,8 @@ class RCNN(Model):
                 are given. Raises ValueError if there is neither.
         """
         if proposals is None:
-            if self.propose is None:
-                raise ValueError(
-                    "proposals is None, and so is propose: give (N, 4) boxes for each "
-                    "image, or a function that finds them"
-                )
-            proposals = [self.propose(image) for image in images]
-        size = images.shape[-2], images.shape[-1]
+            proposals = propose_for(images, self.propose)
+        size = image_size(images)
         return [
             self.detect(self.features(image, boxes), boxes, size)
             for image, boxes in zip(

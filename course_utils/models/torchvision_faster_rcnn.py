@@ -69,7 +69,7 @@ class TorchvisionFasterRCNN(Model):
         )
         # The constructor takes no other kind of pooling than RoIAlign.
         self.detector.roi_heads.box_roi_pool = OneMapPool(
-            ours.pooled_size, ours.backbone.stride
+            ours.roi_heads.pooled_size, ours.roi_heads.stride
         )
 
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
@@ -92,7 +92,7 @@ class TorchvisionFasterRCNN(Model):
 
 def copied_parts(model: FasterRCNN) -> dict[str, nn.Module]:
     """torchvision's three heads with the weights of a model's, by argument."""
-    channels, head = model.backbone.out_channels, model.box_head
+    channels, head = model.backbone.out_channels, model.roi_heads.box_head
     if not isinstance(head, BoxHead):
         raise ValueError(f"the box head is a {type(head).__name__}, not a BoxHead")
     hidden, inputs = head.fc6.weight.shape
@@ -114,7 +114,7 @@ def settings_of(model: FasterRCNN) -> dict[str, Any]:
 
     Its smooth L1 always has beta = 1/9.
     """
-    rpn, low_high = model.rpn, model.negative_iou
+    rpn, heads = model.rpn, model.roi_heads
     settings = {
         "image_mean": (0.0, 0.0, 0.0),  # our backbone normalises by itself
         "image_std": (1.0, 1.0, 1.0),
@@ -125,13 +125,13 @@ def settings_of(model: FasterRCNN) -> dict[str, Any]:
         "rpn_batch_size_per_image": rpn.count,
         "rpn_positive_fraction": rpn.positive_fraction,
         "rpn_nms_thresh": rpn.iou_threshold,
-        "box_fg_iou_thresh": model.positive_iou,
-        "box_bg_iou_thresh": low_high[1],
-        "box_batch_size_per_image": model.count,
-        "box_positive_fraction": model.positive_fraction,
-        "box_score_thresh": model.score_threshold,
-        "box_nms_thresh": model.iou_threshold,
-        "box_detections_per_img": model.max_detections,
+        "box_fg_iou_thresh": heads.positive_iou,
+        "box_bg_iou_thresh": heads.negative_iou[1],
+        "box_batch_size_per_image": heads.count,
+        "box_positive_fraction": heads.positive_fraction,
+        "box_score_thresh": heads.score_threshold,
+        "box_nms_thresh": heads.iou_threshold,
+        "box_detections_per_img": heads.max_detections,
     }
     for mode, counts in {
         "train": model.train_proposals,

@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from course_utils.models.faster_rcnn import FasterRCNN, image_size
-from course_utils.models.model import Model, Target
+from course_utils.models.faster_rcnn import FasterRCNN
+from course_utils.models.model import Model, Target, image_size
 from course_utils.training.batches import Examples
 from course_utils.training.run import History
 from course_utils.training.train import train
@@ -90,8 +90,7 @@ class BoxStage(Stage):
         """`loss_classifier` and `loss_box_reg`."""
         boxes = [proposals["boxes"] for proposals in self.propose(images)]
         features = self.detector.backbone(images)
-        size = image_size(images)
-        return self.detector.box_losses(features, boxes, size, targets)
+        return self.detector.roi_heads.losses(features, boxes, targets)
 
 
 def training_proposals(detector: FasterRCNN) -> Propose:

@@ -7,7 +7,7 @@ from torchvision.ops import box_iou
 
 from course_utils.models.backbone import Backbone
 from course_utils.models.box_head import BoxHead
-from course_utils.models.faster_rcnn import FasterRCNN, join_rois
+from course_utils.models.faster_rcnn import FasterRCNN
 from course_utils.models.resnet_c4 import ResNetC4, ResNetC5Head
 from course_utils.models.rpn import RPN
 
@@ -61,7 +61,7 @@ def test_each_loss_reaches_the_backbone_and_its_own_head_only(name):
     model.losses(*make_batch())[name].backward()
     is_rpn = name in LOSSES[:2]
     assert next(model.backbone.parameters()).grad.abs().sum() > 0
-    other = model.box_head if is_rpn else model.rpn
+    other = model.roi_heads if is_rpn else model.rpn
     # The proposals are detached: the head's losses say nothing to the RPN.
     for weight in other.parameters():
         assert weight.grad is None or (weight.grad == 0).all()
@@ -177,10 +177,10 @@ def test_proposals_that_are_all_background():
     far = [
         {"boxes": boxes["boxes"] + 500, "labels": boxes["labels"]} for boxes in targets
     ]
-    losses = model.box_losses(features, [corner, corner], (56, 72), [NOTHING, NOTHING])
+    losses = model.roi_heads.losses(features, [corner, corner], [NOTHING, NOTHING])
     assert losses["loss_box_reg"] == 0
     assert losses["loss_classifier"].isfinite()
-    losses = model.box_losses(features, [corner, corner], (56, 72), far)
+    losses = model.roi_heads.losses(features, [corner, corner], far)
     assert all(loss.isfinite() for loss in losses.values())
 
 
@@ -188,9 +188,9 @@ def test_without_any_proposal():
     model = make_model()
     images, _ = make_batch()
     features, empty = model.backbone(images), torch.zeros(0, 4)
-    found = model.detect(features, [empty, empty], (56, 72))
+    found = model.roi_heads.detect(features, [empty, empty], (56, 72))
     assert [one["boxes"].shape for one in found] == [(0, 4), (0, 4)]
-    losses = model.box_losses(features, [empty, empty], (56, 72), [NOTHING, NOTHING])
+    losses = model.roi_heads.losses(features, [empty, empty], [NOTHING, NOTHING])
     assert all(loss == 0 for loss in losses.values())
 
 
@@ -234,12 +234,6 @@ def test_more_proposals_can_be_asked_for():
     assert len(few["boxes"]) == 5
     assert torch.equal(many["boxes"][:5], few["boxes"])
     assert len(model.propose(images)[0]["boxes"]) <= 30
-
-
-def test_rois_know_their_image():
-    rois = join_rois([OBJECTS, OBJECTS[:0], OBJECTS[:1]])
-    assert rois[:, 0].tolist() == [0, 0, 2]
-    assert torch.equal(rois[:, 1:], torch.cat([OBJECTS, OBJECTS[:1]]))
 
 
 def test_the_layout_for_large_images_trains():

@@ -85,6 +85,6 @@ def test_other_anchors_are_refused(ours: FasterRCNN):
 
 
 def test_another_head_is_refused(ours: FasterRCNN):
-    ours.box_head = torch.nn.Linear(2, 2)
+    ours.roi_heads.box_head = torch.nn.Linear(2, 2)
     with pytest.raises(ValueError, match="box head is a Linear"):
         TorchvisionFasterRCNN(ours, sizes=SIZES, ratios=RATIOS)

@@ -92,15 +92,15 @@ def test_which_parts_change_in_which_step(seen, make_backbone):
     )
     assert [changes for changes, _, _ in seen] == [
         {"backbone", "rpn"},
-        {"backbone", "box_head"},
+        {"backbone", "roi_heads"},
         {"rpn"},
-        {"box_head"},
+        {"roi_heads"},
     ]
     assert tuple(histories) == STEPS
     assert [len(history) for history in histories.values()] == [2, 3, 4, 5]
     names = [set(history[0]) - {"total"} for history in histories.values()]
     assert names == [RPN_LOSSES, BOX_LOSSES, RPN_LOSSES, BOX_LOSSES]
-    assert changed(detector, start) == {"backbone", "rpn", "box_head"}
+    assert changed(detector, start) == {"backbone", "rpn", "roi_heads"}
     assert all(weight.requires_grad for weight in detector.parameters())
 
 
