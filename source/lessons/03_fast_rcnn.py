@@ -834,22 +834,41 @@ show_boxes(
 # %% [markdown]
 # ## Fast R-CNN, whole
 #
-# All parts are there. In training: features of the image, a sample of its RoIs,
-# pooling, the head, two losses. Both losses have to reach the first convolution,
-# through the pooling.
+# All parts are there. In training: features of the images, a sample of their RoIs,
+# pooling, the head, two losses. Put together by hand, and then by the library's
+# `FastRCNN`, it has to be the same.
 
 # %%
 from course_utils.models.fast_rcnn import FastRCNN
+from course_utils.ops.boxes import encode_boxes
 
 detector = FastRCNN(backbone, head).to(device)
 images = torch.stack([each for each, _ in learn[:2]]).to(device)
 targets = [
     {name: values.to(device) for name, values in each.items()} for _, each in learn[:2]
 ]
+torch.manual_seed(3)
+losses = detector.losses(images, targets)
+
+torch.manual_seed(3)  # the sample is drawn at random
+samples = [sample_rois(each["proposals"], each) for each in targets]
+drawn, labels, matched = zip(*samples, strict=True)
+pooled = roi_pool(backbone(images), as_rois(drawn), **settings)
+logits, deltas = head(pooled)
+goals = encode_boxes(torch.cat(matched), torch.cat(drawn), weights=(10, 10, 5, 5))
+by_hand = box_head_losses(logits, deltas, torch.cat(labels), goals, beta=1.0)
+for name, loss in losses.items():
+    print(f"{name}: {loss.item():.3f}, by hand {by_hand[name].item():.3f}")
+    assert abs(loss - by_hand[name]) < 1e-4
+
+# %% [markdown]
+# Both losses have to reach the first convolution, through the pooling.
+
+# %%
 first = next(backbone.parameters())
-for name, loss in detector.losses(images, targets).items():
+for name, loss in losses.items():
     (gradient,) = torch.autograd.grad(loss, first, retain_graph=True)
-    print(f"{name}: {loss.item():.3f}, gradient of length {gradient.norm():.4f}")
+    print(f"{name}: gradient of length {gradient.norm():.4f} at the first convolution")
     assert gradient.norm() > 0
 
 # %% [markdown]
@@ -1074,7 +1093,7 @@ def parts_of(model, size, count):
         model.backbone(torch.zeros(1, 3, size, size, device=device))
     shared = counter.get_total_flops() / 2
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.box_head(torch.zeros(1, channels, 7, 7, device=device))
+        model.roi_heads.box_head(torch.zeros(1, channels, 7, 7, device=device))
     return shared, count * counter.get_total_flops() / 2
 
 
@@ -1198,7 +1217,7 @@ def truncated(layer, t):
     return nn.Sequential(thin, thick)
 
 
-fc6 = detector.box_head.fc6.cpu()
+fc6 = detector.roi_heads.box_head.fc6.cpu()
 with torch.no_grad():
     maps = detector.backbone(image[None].to(device)).cpu()
     inputs = roi_pool(maps, rois, **settings).flatten(1)
