@@ -87,9 +87,14 @@ def show_curves(
     y_label: str = "",
     is_log: bool = False,
     title: str = "",
+    width: float = 6.0,
+    height: float = 3.6,
 ) -> None:
-    """Show a line by name: (N,) values over 0, 1, 2, ..., or a pair (x, y)."""
-    fig, (ax,) = new_figure()
+    """Show a line by name: (N,) values over 0, 1, 2, ..., or a pair (x, y).
+
+    The figure has `width` by `height` inches.
+    """
+    fig, (ax,) = new_figure(width=width, height=height)
     with look():
         draw_curves(
             ax, curves, x_label=x_label, y_label=y_label, is_log=is_log, title=title
