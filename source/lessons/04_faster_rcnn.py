@@ -755,7 +755,7 @@ def follow_proposals(rpn, features, before, after):
     settings = {"iou_threshold": rpn.iou_threshold, "most": after}
     same = filter_proposals(stages["decoded"], scores, (side, side), **settings)
     assert torch.equal(same["boxes"], stages["proposals"])
-    return stages
+    return {name: boxes.cpu() for name, boxes in stages.items()}
 
 
 def print_stages(stages):
@@ -820,8 +820,8 @@ for name, part in model.named_children():
     print(f"{name:>8}: {sum(w.numel() for w in part.parameters()):>7,} weights")
 
 # %% [markdown]
-# `count=128` and `count=64` are the samples of the RPN and of the box head, half of the
-# usual ones, as our images are small.
+# `count=128` and `count=64` are the samples an image of the RPN and of the box head;
+# torchvision's defaults, 256 and 512, are meant for larger images.
 #
 # Prediction is short. The backbone runs **once**; all that follows reads its map.
 
@@ -929,7 +929,7 @@ show_images(
     class_names=CLASS_NAMES,
     width=5.4,
     alt="Two test scenes with the detections that score above 0.5: nearly every thing "
-    "has one box that fits, with the right name.",
+    "has one box that fits, mostly with the right name.",
 )
 
 # %% [markdown]
@@ -954,8 +954,7 @@ show_stages(
 # %% [markdown]
 # Compare with the picture above. The best anchors lie on things now, and *decoded*
 # they gather into tight bundles: many anchors find the same thing, and agree where it
-# ends.
-# Suppression leaves one or a few of each bundle, and fills up with weak guesses.
+# ends. Suppression leaves one or a few of each bundle, and fewer boxes in all.
 #
 # The score of the square anchors, as a map for each size:
 
@@ -1155,8 +1154,8 @@ show_curves(
 
 # %% [markdown]
 # Two curves that are hard to tell apart: the same rules, so the same losses. After so
-# few steps the two APs still depend on chance. Over the whole length, they are equal to
-# within a few hundredths.
+# few steps the APs still depend on chance; the benchmark compares them after the whole
+# length.
 #
 # And the four steps? Each part gets only a quarter of them, which is too little here.
 # The paper, with steps enough, found both ways about equally accurate, and joint
