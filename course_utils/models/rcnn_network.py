@@ -28,6 +28,8 @@ class RegionNetwork(nn.Module):
     Args:
         backbone: (N, 3, crop_size, crop_size) crops -> a map.
         crop_size: side of the crops in pixels.
+        pooled_size: cells a side to which maxima reduce the last map, if that is
+            larger: box regressors need a weight for each of its numbers.
         hidden: width of the fully connected layer.
         num_classes: with the background, if that is a class.
     """
@@ -37,6 +39,7 @@ class RegionNetwork(nn.Module):
         backbone: Backbone,
         *,
         crop_size: int = 32,
+        pooled_size: int = 7,
         hidden: int = 128,
         num_classes: int,
     ) -> None:
@@ -49,12 +52,14 @@ class RegionNetwork(nn.Module):
                 "expected: the backbone makes the crop so many times smaller"
             )
         self.backbone, self.crop_size = backbone, crop_size
-        self.fc = nn.Linear(backbone.out_channels * side**2, hidden)
+        self.pooled_size = min(pooled_size, side)
+        self.fc = nn.Linear(backbone.out_channels * self.pooled_size**2, hidden)
         self.classify = nn.Linear(hidden, num_classes)
 
     def features(self, crops: Tensor) -> RegionFeatures:
         """(N, 3, crop_size, crop_size) in [0, 1] -> pool5 (N, P) and fc (N, F)."""
-        pool5 = self.backbone(crops).flatten(1)
+        maps = self.backbone(crops)
+        pool5 = F.adaptive_max_pool2d(maps, self.pooled_size).flatten(1)
         return RegionFeatures(pool5, F.relu(self.fc(pool5)))
 
     def forward(self, crops: Tensor) -> Tensor:

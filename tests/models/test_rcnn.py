@@ -5,6 +5,7 @@ from functools import cache
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import box_iou
 
@@ -82,6 +83,17 @@ def trained_once() -> RCNN:
 
 def trained() -> RCNN:
     return deepcopy(trained_once())
+
+
+def test_a_large_map_is_pooled_for_the_regressors():
+    network = RegionNetwork(
+        Backbone((8, 16)), crop_size=32, pooled_size=4, num_classes=CLASSES
+    )
+    crops = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        maps, found = network.backbone(crops), network.features(crops)
+    expected = F.max_pool2d(maps, 2).flatten(1)  # 8 x 8 cells become 4 x 4
+    assert torch.equal(found.pool5, expected)
 
 
 def test_each_proposal_is_one_pass_through_the_network():
