@@ -18,12 +18,12 @@ from torch import Tensor
 
 from course_utils.models.model import Target
 from course_utils.models.rcnn import RCNN
-from course_utils.models.rcnn_boxes import train_box_regressors
+from course_utils.models.rcnn_boxes import regression_pairs, train_box_regressors
 from course_utils.models.rcnn_hard_negatives import Round, train_svms
 from course_utils.models.rcnn_network import RegionFeatures
 from course_utils.models.rcnn_svm import svm_signs
 from course_utils.ops.boxes import clip_boxes, remove_small_boxes
-from course_utils.training.flips import flip_half
+from course_utils.training.flips import flip_half, flip_target
 from course_utils.training.run import History
 from course_utils.training.settings import OptimizerName
 from course_utils.training.train import train
@@ -84,13 +84,30 @@ def region_features(model: RCNN, scenes: Scenes) -> list[RegionFeatures]:
     return found
 
 
+def mirrored_pairs(model: RCNN, scenes: Scenes) -> list[tuple[Tensor, Target]]:
+    """What box regressors learn from in the mirror images of all scenes.
+
+    They have few examples for so many features, and a mirror doubles them. Returns
+    features (P, F) and a target with `boxes`, `labels` and the P `proposals` near them.
+    """
+    found = []
+    for image, target in scenes:
+        near, _, _ = regression_pairs(target["proposals"], target)
+        chosen = target | {"proposals": target["proposals"][near]}
+        mirrored = flip_target(chosen, image.shape[-1])
+        boxes = mirrored["proposals"].to(model.fill.device)
+        features = model.features(image.flip(-1).to(boxes.device), boxes)
+        found.append((features.pool5.cpu(), mirrored))
+    return found
+
+
 def fit_on_features(
     model: RCNN,
     scenes: Scenes,
     features: Sequence[RegionFeatures],
     *,
-    c: float = 1e-2,
-    penalty: float = 3000.0,
+    c: float = 1e-3,
+    penalty: float = 5000.0,
     history: RCNNHistory,
 ) -> None:
     """The last two stages: SVMs and box regressors, from features that are kept.
@@ -110,11 +127,13 @@ def fit_on_features(
         svms, history.rounds = train_svms([f.fc for f in features], signs, c=c)
         model.svms = svms.to(device)
     with timed(history.seconds, "box regressors"):
+        mirrored = mirrored_pairs(model, scenes)
         pool5 = [
             f.pool5[len(t["boxes"]) :] for f, t in zip(features, targets, strict=True)
         ]
+        targets += [target for _, target in mirrored]
         model.box_regressors = train_box_regressors(
-            pool5,
+            pool5 + [each for each, _ in mirrored],
             [t["proposals"] for t in targets],
             targets,
             num_classes=num_classes,
@@ -134,8 +153,8 @@ def train_rcnn(
     batch_size: int = 16,
     optimizer: OptimizerName = "adamw",
     weight_decay: float = 1e-2,
-    c: float = 1e-2,
-    penalty: float = 3000.0,
+    c: float = 1e-3,
+    penalty: float = 5000.0,
     description: str = "fine-tuning",
 ) -> RCNNHistory:
     """All four stages, in place; returns what they did and the seconds of each.
