@@ -42,7 +42,7 @@ def rows() -> list[Row]:
             dataset,
             steps=STEPS,
             batch_size=BATCH,
-            lr=1e-3,
+            lr=2e-3,
             seed=0,
             device="cpu",
             optimizer="adamw",
