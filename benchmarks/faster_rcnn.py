@@ -31,7 +31,7 @@ def make_pair() -> tuple[FasterRCNN, TorchvisionFasterRCNN]:
             backbone,
             RPN(channels, sizes=SIZES, ratios=RATIOS, count=128),
             BoxHead(channels, hidden=256, num_classes=8),
-            train_proposals=(300, 150),
+            train_proposals=(200, 100),
             test_proposals=(300, 100),
             count=64,
         )
