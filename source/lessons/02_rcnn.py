@@ -145,10 +145,9 @@ def paint(image, labels):
 
 def draw_regions(k):
     labels = segment_graph(coffee, k=k, min_size=20)
-    fig, axes = new_figure(1, 2, width=8, height=2.9)
-    draw_image(axes[0], coffee, title="the photograph", ticks=False)
+    fig, (ax,) = new_figure(width=3.9, height=2.8)
     title = f"k = {k}: {labels.max() + 1} regions"
-    draw_image(axes[1], paint(coffee, labels), title=title, ticks=False)
+    draw_image(ax, paint(coffee, labels), title=title, ticks=False)
     return fig
 
 
@@ -157,8 +156,8 @@ explore(
     draw_regions,
     k=Slider(10, 1000, 10, 100, "k"),
     alt=lambda k: (
-        f"A cup of coffee on a table, and the same picture cut into regions with k = "
-        f"{k}, each in its mean colour with a white border."
+        f"A cup of coffee on a table, cut into regions with k = {k}, each in its mean "
+        "colour with a white border."
     ),
     caption="Move k: larger values give fewer, larger regions.",
 )
@@ -254,10 +253,10 @@ assert len(hierarchy.boxes()) == 2 * count - 1
 # %%
 stages = [0, count // 2, count * 3 // 4, count - 12, count - 6, count - 3]
 stages = [max(stage, 0) for stage in stages]
-fig, axes = new_figure(2, 3, width=9, height=4.4)
+fig, axes = new_figure(2, 3, width=6.6, height=3.4)
 for ax, done in zip(axes, stages, strict=True):
     labels = labels_after(start, merges[:done])
-    title = f"after {done} merges: {count - done} left"
+    title = f"{done} merges, {count - done} left"
     draw_image(ax, paint(coffee, labels), title=title, ticks=False)
     if done:
         newest = torch.from_numpy(hierarchy.regions.box[count + done - 1])
@@ -280,7 +279,7 @@ show_boxes(
     coffee,
     {"the cup": cup, "the best region's box": boxes[best : best + 1]},
     alt="The photograph with the cup's box and the best box of the grouping.",
-    size=4,
+    size=3.4,
 )
 
 # %% [markdown]
@@ -369,10 +368,10 @@ place = [id(each) for each, _ in test].index(id(image))
 truth, proposals = target["boxes"].as_subclass(Tensor), test_boxes[place]
 show_boxes(
     image,
-    {"first 40 proposals": proposals[:40], "things": truth},
-    alt="A scene with several things, their boxes, and 40 proposals of all sizes. Many "
+    {"first 15 proposals": proposals[:15], "things": truth},
+    alt="A scene with several things, their boxes, and 15 proposals of all sizes. Many "
     "lie around things or groups of things.",
-    size=4.5,
+    size=3.4,
 )
 
 # %%
@@ -543,7 +542,7 @@ fill = torch.stack([image.mean(dim=(1, 2)) for image, _ in learn]).mean(dim=0)
 tallest = truth[(truth[:, 3] - truth[:, 1]).div(truth[:, 2] - truth[:, 0]).argmax()]
 chosen = torch.stack([truth[0], tallest, torch.tensor([96.0, -14, 140, 30])])
 grown = add_context(chosen, crop_size=32, context=4)
-fig, axes = new_figure(2, 4, width=9, height=4.6)
+fig, axes = new_figure(2, 4, width=6.4, height=3.4)
 draw_image(axes[0], image, title="box and context", ticks=False)
 draw_boxes(axes[0], grown, index=1)
 draw_boxes(axes[0], chosen, index=0)
@@ -688,7 +687,7 @@ for_svms = {
     "negative": proposals[near & (signs < 0)][:5],
     "not used": proposals[signs == 0][:5],
 }
-fig, axes = new_figure(1, 2, width=8, height=4.6)
+fig, axes = new_figure(1, 2, width=8, height=4)
 for ax, sets in zip(axes, (fine_tuning, for_svms), strict=True):
     stage = "fine-tuning" if sets is fine_tuning else "SVMs"
     draw_image(ax, image, title=f"{stage}: is it the {name}?", ticks=False)
@@ -927,7 +926,7 @@ show_images(
     [crop for _, _, crop in wrong[:12]],
     titles=[f"{name} {score:+.1f}" for score, name, _ in wrong[:12]],
     columns=6,
-    width=8,
+    width=6.6,
     alt="Crops of proposals that an SVM takes for a class that they do not show: parts "
     "of things, things that are half hidden, and things of a class that looks alike.",
     caption="The class that each is taken for, and the score of its SVM.",
@@ -1154,7 +1153,7 @@ show_images(
     class_names=CLASS_NAMES,
     alt="Test scenes with the detections that score above 0. Most things have one box "
     "with the right name.",
-    width=9,
+    width=6.6,
 )
 
 # %% [markdown]
