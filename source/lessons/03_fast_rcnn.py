@@ -103,7 +103,7 @@ print(f"{len(proposals)} proposals; a pixel lies in {cover.mean():.0f} on averag
 print(f"in {cover.max():.0f} at most")
 
 # %% [markdown]
-# A pixel is looked at dozens of times, each time in a slightly different crop. Lesson
+# A pixel is looked at again and again, each time in a slightly different crop. Lesson
 # 01 met the same waste: windows overlap, and one dense pass over the image gave the
 # scores of all of them. Can the same be done for boxes of any size and shape?
 #
@@ -975,9 +975,9 @@ if budget != "smoke":
         assert figures["AP50"] >= each["AP50"], (figures["AP50"], each["AP50"])
 
 # %% [markdown]
-# One network, trained in one go for both tasks, does at least as well as a network and
-# three more stages. Its convolutions learn what naming *and* correcting need, and since
-# RoIs share features, it sees far more of them in the same time.
+# One network, trained in one go for both tasks, does better. Its convolutions learn
+# what naming *and* correcting need, and since RoIs share features, it sees far more of
+# them in the same time. The loose boxes show most at AP75.
 #
 # ## The price of an image
 #
