@@ -289,8 +289,8 @@ show_curves(
     alt="Four falling curves: the share of things whose best anchor has at least some "
     "IoU. Nine anchors a position are best everywhere, one is worst.",
     caption="How many things have an anchor of at least this IoU.",
-    width=5,
-    height=2.8,
+    width=4.4,
+    height=2.5,
 )
 
 # %% [markdown]
@@ -314,8 +314,8 @@ def draw_anchors(row, column):
     here = by_place[row, column]
     iou = box_iou(truth, here)  # (things, 9)
     best = iou.amax(dim=0).argmax().item()
-    fig, (ax,) = new_figure(width=4.4, height=4.6)
-    title = f"anchors at row {row}, column {column}: the best has IoU {iou.max():.2f}"
+    fig, (ax,) = new_figure(width=3.7, height=3.9)
+    title = f"row {row}, column {column}: best IoU {iou.max():.2f}"
     draw_image(ax, image, title=title)
     draw_boxes(ax, truth, index=3, linewidth=1.5)
     draw_boxes(ax, here, index=1, linewidth=1)
@@ -433,7 +433,7 @@ print(
 print(f"objects without the last rule: {(strict >= 0).sum()}")
 
 # %%
-fig, axes = new_figure(1, 3, width=6, height=2.4)
+fig, axes = new_figure(1, 3, width=5, height=2)
 for ax, (label, name) in zip(axes, names.items(), strict=True):
     draw_image(ax, image, title=f"{name}: {(labels == label).sum()}", ticks=False)
     some = (labels == label).nonzero().flatten()
@@ -487,8 +487,8 @@ show_curves(
     y_label="loss of a background anchor",
     alt="Three curves over p. The right one starts at 0 and rises. The one with label "
     "-1 falls without end towards p = 0. The one with a lost sign falls towards 1.",
-    width=5,
-    height=2.8,
+    width=4.4,
+    height=2.5,
 )
 for p in (0.5, 1e-2, 1e-4, 1e-8):
     wrong = math.log(p) - 2 * math.log(1 - p)
@@ -622,8 +622,8 @@ show_curves(
     y_label="loss",
     alt="Three curves, lowest at 0. L1 has a kink there. Smooth L1 with beta 1 is a "
     "wide parabola, with beta 1/9 a narrow one close to L1.",
-    width=5,
-    height=2.8,
+    width=4.4,
+    height=2.5,
 )
 for beta in (1.0, 1 / 9):
     for error in (beta - 1e-4, beta + 1e-4):
@@ -749,7 +749,7 @@ def follow_proposals(rpn, features, before, after):
     boxes = decode_boxes(answers.deltas[0, index], answers.anchors[index])
     stages["decoded"], boxes = boxes, clip_boxes(boxes, side, side)
     solid = remove_small_boxes(boxes, rpn.min_side)
-    stages["clipped, solid"] = boxes = boxes[solid]
+    stages["clipped"] = boxes = boxes[solid]
     kept = nms(boxes, scores[solid], rpn.iou_threshold)
     stages["suppressed"], stages["proposals"] = boxes[kept], boxes[kept[:after]]
     settings = {"iou_threshold": rpn.iou_threshold, "most": after}
@@ -768,16 +768,16 @@ def print_stages(stages):
 
 # %%
 def show_stages(stages, alt):
-    fig, axes = new_figure(1, 5, width=7.2, height=1.75)
+    fig, axes = new_figure(1, 5, width=5.6, height=1.5)
     for ax, (name, boxes) in zip(axes, list(stages.items())[1:], strict=True):
         title = f"{name}:\n{len(boxes)}"
         draw_image(ax, image, title=title, ticks=False)
-        draw_boxes(ax, boxes[:30], index=1, linewidth=0.6)
+        draw_boxes(ax, boxes[:20], index=1, linewidth=0.6)
         draw_boxes(ax, truth, index=3, linewidth=1)
     show(
         fig,
         alt=alt,
-        caption="At most 30 boxes a picture. Green and dotted: the things.",
+        caption="At most 20 boxes a picture. Green and dotted: the things.",
     )
 
 
@@ -892,8 +892,8 @@ show_curves(
     is_log=True,
     alt="Four falling curves on a logarithmic axis. The RPN's two losses lie below the "
     "box head's two.",
-    width=5,
-    height=2.8,
+    width=4.4,
+    height=2.5,
 )
 for name, values in curves.items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
@@ -927,7 +927,7 @@ show_images(
         for each in found[:2]
     ],
     class_names=CLASS_NAMES,
-    width=5.4,
+    width=4.8,
     alt="Two test scenes with the detections that score above 0.5: nearly every thing "
     "has one box that fits, mostly with the right name.",
 )
@@ -962,7 +962,7 @@ show_stages(
 with torch.no_grad():
     answers = model.rpn(features, (side, side))
 objectness = answers.objectness[0].sigmoid().view(rows, rows, -1).cpu()
-fig, axes = new_figure(1, 3, width=6.8, height=2.2)
+fig, axes = new_figure(1, 3, width=6, height=1.9)
 for shape, ax in zip((3, 4, 5), axes, strict=True):
     w, h = (cell[shape, 2:] - cell[shape, :2]).tolist()
     title = f"{w:.0f} wide, {h:.0f} high"
@@ -1011,8 +1011,8 @@ show_curves(
     y_label="recall at IoU 0.5",
     alt="Three rising curves. The trained RPN covers nearly all things with ten boxes; "
     "selective search needs many more; the untrained RPN covers few.",
-    width=5,
-    height=2.8,
+    width=4.4,
+    height=2.5,
 )
 if budget != "smoke":
     assert recalls["RPN, trained"].recall[3] > recalls["selective search"].recall[3]
@@ -1148,8 +1148,8 @@ show_curves(
     y_label="sum of the four losses",
     alt="The sums of losses of our model and torchvision's over the steps. The two "
     "curves lie on each other at first and stay close.",
-    width=5,
-    height=2.8,
+    width=4.4,
+    height=2.5,
 )
 
 # %% [markdown]
@@ -1197,7 +1197,7 @@ by_threshold = [figures_with(model.rpn, "iou_threshold", t) for t in thresholds]
 
 
 # %%
-fig, axes = new_figure(1, 2, width=7.4, height=2.6)
+fig, axes = new_figure(1, 2, width=6.6, height=2.3)
 for ax, x, values, label in (
     (axes[0], counts, by_count, "proposals an image"),
     (axes[1], thresholds, by_threshold, "IoU at which proposals are suppressed"),
@@ -1229,7 +1229,7 @@ for threshold, each in zip(thresholds, by_threshold, strict=True):
 least, limits = (0.01, 0.05, 0.3, 0.7), (0.1, 0.3, 0.5, 0.7)
 by_score = [figures_with(model.roi_heads, "score_threshold", value) for value in least]
 by_iou = [figures_with(model.roi_heads, "iou_threshold", value) for value in limits]
-fig, axes = new_figure(1, 2, width=7.4, height=2.6)
+fig, axes = new_figure(1, 2, width=6.6, height=2.3)
 for ax, x, values, label in (
     (axes[0], least, by_score, "least score of a detection"),
     (axes[1], limits, by_iou, "IoU at which detections are suppressed"),
@@ -1345,7 +1345,7 @@ patients = {"healthy": trials["3 x 3"]}
 patients |= {name: try_rpn(make_rpn=fault) for name, fault in faults.items()}
 
 # %%
-fig, axes = new_figure(2, 2, width=7.2, height=4.6)
+fig, axes = new_figure(2, 2, width=6, height=3.9)
 for ax, loss in zip(axes, losses, strict=True):
     lines = {
         name: run.curves(smooth=10)[loss] for name, (_, run, _) in patients.items()
@@ -1366,7 +1366,7 @@ for name, (patient, _, result) in patients.items():
     print(f"{name:>14}: AP50 {result['AP50']:.3f}, recall of 30 proposals {recall:.2f}")
 
 # %%
-fig, axes = new_figure(1, 4, width=6.8, height=2)
+fig, axes = new_figure(1, 4, width=5.4, height=1.6)
 for ax, (name, (patient, *_)) in zip(axes, patients.items(), strict=True):
     proposals = patient.propose(image[None].to(device))[0]["boxes"].cpu()
     draw_image(ax, image, title=name, ticks=False)
