@@ -916,8 +916,8 @@ figures = evaluate_detections(found, test_targets, class_names=CLASS_NAMES)
 print(f"AP {figures['AP']:.3f}, AP50 {figures['AP50']:.3f}, AP75 {figures['AP75']:.3f}")
 print("  ".join(f"{name} {figures['AP/' + name]:.2f}" for name in CLASS_NAMES[1:]))
 if budget != "smoke":
-    assert figures["AP50"] >= 0.80, figures["AP50"]
-    assert figures["AP"] >= 0.50, figures["AP"]
+    assert figures["AP50"] >= 0.85, figures["AP50"]
+    assert figures["AP"] >= 0.55, figures["AP"]
 
 # %%
 show_images(
@@ -1031,13 +1031,19 @@ from course_utils.ops.selective_search import selective_search
 from course_utils.training import median_ms
 
 one, size = image[None].to(device), (side, side)
-times = {
-    "selective search": median_ms(lambda: selective_search(image), 3),
-    "RPN": median_ms(lambda: model.proposals(features, size), 10),
-    "all of Faster R-CNN": median_ms(lambda: model.predict(one), 10),
-}
+with torch.no_grad():
+    boxes = [each["boxes"] for each in model.proposals(features, size)]
+    times = {
+        "selective search": median_ms(lambda: selective_search(image), 3),
+        "RPN": median_ms(lambda: model.proposals(features, size), 15),
+        "backbone, box head": median_ms(
+            lambda: model.roi_heads.detect(model.backbone(one), boxes, size), 15
+        ),
+    }
+whole = times["RPN"] + times["backbone, box head"]
 for name, milliseconds in times.items():
-    print(f"{name:>19}: {milliseconds:7.1f} ms a scene")
+    print(f"{name:>18}: {milliseconds:7.1f} ms a scene")
+print(f"all of Faster R-CNN: {whole:.1f} ms")
 ratio = paper["Fast R-CNN"]["proposals"] / paper["Faster R-CNN"]["proposals"]
 print(f"in the paper, the RPN is {ratio:.0f} times as fast as the search")
 
@@ -1460,9 +1466,9 @@ row = write_row(
     budget,
     ap=figures["AP"],
     ap50=figures["AP50"],
-    ms_an_image=times["all of Faster R-CNN"],
+    ms_an_image=whole,
     ms_proposals=times["RPN"],
-    ms_network=times["all of Faster R-CNN"] - times["RPN"],
+    ms_network=times["backbone, box head"],
     training_seconds=history.seconds,
     parameters=sum(weight.numel() for weight in model.parameters()),
 )
@@ -1520,7 +1526,7 @@ for each in published[1:2] + published[3:4]:
 watch.report(
     ap=figures["AP"],
     ap50=figures["AP50"],
-    ms_an_image=times["all of Faster R-CNN"],
+    ms_an_image=whole,
     ms_proposals=times["RPN"],
     training_seconds=history.seconds,
     recall_of_10_proposals=recalls["RPN, trained"].recall[3],
