@@ -898,6 +898,11 @@ show_curves(
 for name, values in curves.items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
 
+# %% [markdown]
+# Three losses fall. The box head's box loss *rises* at first: only RoIs on things pay
+# it, and a bad RPN proposes few of them. A loss is a mean over what is asked, and what
+# is asked here gets more as the proposals get better.
+
 # %%
 from course_utils.metrics.detection import evaluate_detections
 
@@ -1049,7 +1054,7 @@ print(f"in the paper, the RPN is {ratio:.0f} times as fast as the search")
 
 # %% [markdown]
 # Feature map included, everything together takes less than the search alone, and
-# proposing is a small part of it. (The search is Python, and the RPN mostly C++, so
+# proposing is the smaller part of it. (The search is Python, and the RPN mostly C++, so
 # take the ratio with care. The paper's search is compiled, and its RPN runs on a
 # graphics card.)
 
@@ -1299,8 +1304,8 @@ for name, (_, _, result) in trials.items():
     print(f"{name:>8}: AP {result['AP']:.3f}, AP50 {result['AP50']:.3f}")
 
 # %% [markdown]
-# Hardly any worse, although the coverage before training looked so different. The four
-# numbers can stretch an anchor far, the box head mends what is left, and one anchor a
+# Only a little worse, although the coverage before training looked so different. The
+# four numbers can stretch an anchor far, the box head mends what is left, and one anchor a
 # position is quicker to train than nine. The paper found, too, that three sizes of one
 # shape do as well as nine anchors. What does not work is a thing that is far from every
 # anchor in *size*: try `sizes=(16,)`.
