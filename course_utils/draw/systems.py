@@ -144,8 +144,10 @@ def draw_accuracy_and_time(
         at = (row["ms_an_image"], row[accuracy])
         color, marker = OKABE_ITO[index % 8], MARKERS[index % len(MARKERS)]
         ax.plot(*at, marker=marker, color=color, linestyle="")
-        ax.annotate(row["system"], at, (0, 8), textcoords="offset points", ha="center")
-    ax.set_ylim(bottom=0)
+        up = 8 if index % 2 == 0 else -16  # so that neighbours stay readable
+        ax.annotate(row["system"], at, (0, up), textcoords="offset points", ha="center")
+    highest = max((row[accuracy] for row in known), default=1)
+    ax.set_ylim(0, 1.2 * highest or 1)
 
 
 def show_accuracy_and_time(

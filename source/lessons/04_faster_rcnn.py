@@ -36,7 +36,7 @@ from course_utils.training import choose_budget, choose_device, start_lesson
 budget = choose_budget()
 scenes, test_scenes, side, widths, steps, short_steps = {
     "smoke": (16, 4, 128, (32, 64), 6, 2),
-    "laptop": (1500, 60, 128, (32, 64), 2000, 80),
+    "laptop": (1500, 60, 128, (32, 64), 2500, 80),
     "gpu": (4000, 500, 256, (64, 128, 256), 10000, 800),
 }[budget]
 device = choose_device()
@@ -289,8 +289,8 @@ show_curves(
     alt="Four falling curves: the share of things whose best anchor has at least some "
     "IoU. Nine anchors a position are best everywhere, one is worst.",
     caption="How many things have an anchor of at least this IoU.",
-    width=4.4,
-    height=2.5,
+    width=4.2,
+    height=2.4,
 )
 
 # %% [markdown]
@@ -487,8 +487,8 @@ show_curves(
     y_label="loss of a background anchor",
     alt="Three curves over p. The right one starts at 0 and rises. The one with label "
     "-1 falls without end towards p = 0. The one with a lost sign falls towards 1.",
-    width=4.4,
-    height=2.5,
+    width=4.2,
+    height=2.4,
 )
 for p in (0.5, 1e-2, 1e-4, 1e-8):
     wrong = math.log(p) - 2 * math.log(1 - p)
@@ -622,8 +622,8 @@ show_curves(
     y_label="loss",
     alt="Three curves, lowest at 0. L1 has a kink there. Smooth L1 with beta 1 is a "
     "wide parabola, with beta 1/9 a narrow one close to L1.",
-    width=4.4,
-    height=2.5,
+    width=4.2,
+    height=2.4,
 )
 for beta in (1.0, 1 / 9):
     for error in (beta - 1e-4, beta + 1e-4):
@@ -890,10 +890,10 @@ show_curves(
     {name: values for name, values in curves.items() if name != "total"},
     y_label="loss, mean of 20 steps",
     is_log=True,
-    alt="Four falling curves on a logarithmic axis. The RPN's two losses lie below the "
-    "box head's two.",
-    width=4.4,
-    height=2.5,
+    alt="Four curves on a logarithmic axis. The RPN's two losses and the classifier's "
+    "fall; the box head's box loss rises at first and then stays.",
+    width=4.2,
+    height=2.4,
 )
 for name, values in curves.items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
@@ -932,7 +932,7 @@ show_images(
         for each in found[:2]
     ],
     class_names=CLASS_NAMES,
-    width=4.8,
+    width=4.4,
     alt="Two test scenes with the detections that score above 0.5: nearly every thing "
     "has one box that fits, mostly with the right name.",
 )
@@ -1016,8 +1016,8 @@ show_curves(
     y_label="recall at IoU 0.5",
     alt="Three rising curves. The trained RPN covers nearly all things with ten boxes; "
     "selective search needs many more; the untrained RPN covers few.",
-    width=4.4,
-    height=2.5,
+    width=4.2,
+    height=2.4,
 )
 if budget != "smoke":
     assert recalls["RPN, trained"].recall[3] > recalls["selective search"].recall[3]
@@ -1081,7 +1081,8 @@ from course_utils.training.four_steps import train_four_steps
 #
 # To keep it short, this race starts from the backbone that you have just trained, with
 # a new RPN and a new box head. The paper starts from one pretrained on ImageNet, for
-# the same reason. (`make bench` runs the whole length, from random weights.)
+# the same reason. (`python -m benchmarks faster_rcnn_race` runs the whole length from
+# random weights.)
 #
 # Before they start: are torchvision's network and ours really the same?
 
@@ -1159,8 +1160,8 @@ show_curves(
     y_label="sum of the four losses",
     alt="The sums of losses of our model and torchvision's over the steps. The two "
     "curves lie on each other at first and stay close.",
-    width=4.4,
-    height=2.5,
+    width=4.2,
+    height=2.4,
 )
 
 # %% [markdown]
@@ -1305,10 +1306,10 @@ for name, (_, _, result) in trials.items():
 
 # %% [markdown]
 # Only a little worse, although the coverage before training looked so different. The
-# four numbers can stretch an anchor far, the box head mends what is left, and one anchor a
-# position is quicker to train than nine. The paper found, too, that three sizes of one
-# shape do as well as nine anchors. What does not work is a thing that is far from every
-# anchor in *size*: try `sizes=(16,)`.
+# four numbers can stretch an anchor far, the box head mends what is left, and one
+# anchor a position is quicker to train than nine. The paper found, too, that three
+# sizes of one shape do as well as nine anchors. What does not work is a thing that is
+# far from every anchor in *size*: try `sizes=(16,)`.
 #
 # ## Three broken detectors
 #
@@ -1381,13 +1382,13 @@ fig, axes = new_figure(1, 4, width=5.4, height=1.6)
 for ax, (name, (patient, *_)) in zip(axes, patients.items(), strict=True):
     proposals = patient.propose(image[None].to(device))[0]["boxes"].cpu()
     draw_image(ax, image, title=name, ticks=False)
-    draw_boxes(ax, proposals[:12], index=1, linewidth=0.8)
+    draw_boxes(ax, proposals[:10], index=1, linewidth=0.8)
     draw_boxes(ax, truth, index=3, linewidth=1)
 show(
     fig,
-    alt="The scene with twelve proposals of each network. The healthy one's lie on the "
+    alt="The scene with ten proposals of each network. The healthy one's lie on the "
     "things, the broken ones' elsewhere.",
-    caption="The best 12 proposals of each. Green and dotted: the things.",
+    caption="The best 10 proposals of each. Green and dotted: the things.",
 )
 
 # %% [markdown]
