@@ -14,6 +14,8 @@
 # beside R-CNN.
 
 # %%
+from statistics import median
+
 import torch
 import torch.nn.functional as F
 import torchvision
@@ -37,7 +39,7 @@ scenes, test_scenes, steps, rcnn_steps = {
     "laptop": (600, 60, 1000, 120),
     "gpu": (3000, 300, 6000, 3000),
 }[budget]
-repeats = 1 if budget == "smoke" else 3  # of what is timed
+repeats = 1 if budget == "smoke" else 7  # of what is timed
 device = choose_device()
 watch = start_lesson("03_fast_rcnn", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
@@ -576,7 +578,7 @@ def draw_roi(x, y, width, height, bins):
     limits = {"output_size": bins, "limit": cells_a_side}
     rows = roi_bins(corners[:, 1] / stride, corners[:, 3] / stride, **limits)
     columns = roi_bins(corners[:, 0] / stride, corners[:, 2] / stride, **limits)
-    fig, axes = new_figure(1, 2, width=7, height=3.7)
+    fig, axes = new_figure(1, 2, width=8.6, height=4.4)
     span = {"minimum": float(heat.min()), "maximum": float(heat.max())}
     draw_heat_map(axes[0], heat, title="map, RoI and bins", **span)
     edges = [
@@ -599,10 +601,10 @@ def draw_roi(x, y, width, height, bins):
 # %%
 explore(
     draw_roi,
-    x=Slider(-20, 120, 1, 29, "left edge, pixels"),
-    y=Slider(-20, 120, 1, 37, "top edge, pixels"),
-    width=Slider(0, 128, 1, 61, "width, pixels"),
-    height=Slider(0, 128, 1, 45, "height, pixels"),
+    x=Slider(-20, 120, 1, 21, "left edge, pixels"),
+    y=Slider(-20, 120, 1, 25, "top edge, pixels"),
+    width=Slider(0, 128, 1, 85, "width, pixels"),
+    height=Slider(0, 128, 1, 69, "height, pixels"),
     bins=Slider(1, 7, 1, 4, "bins a side"),
     alt=lambda x, y, width, height, bins: (
         f"A channel of the features with a RoI from ({x}, {y}), {width} pixels wide "
@@ -951,7 +953,7 @@ from course_utils.models.rcnn_network import RegionNetwork
 from course_utils.results import read_rows
 
 torch.manual_seed(0)
-network = RegionNetwork(make_backbone(), crop_size=56, num_classes=num_classes)
+network = RegionNetwork(make_backbone(), crop_size=64, num_classes=num_classes)
 fill = torch.stack([picture.mean(dim=(1, 2)) for picture, _ in learn]).mean(dim=0)
 rcnn = RCNN(network, context=4, fill=fill, score_threshold=0.05)
 rcnn_history = train(
@@ -971,6 +973,7 @@ for row in rows:
     print(f"R-CNN of lesson 02: AP {row['AP']:.3f}, AP50 {row['AP50']:.3f}, ", end="")
     print(f"{row['training_seconds']:.0f} s of training")
 if budget != "smoke":
+    assert figures["AP50"] >= 0.75, figures["AP50"]  # lesson 02 asks for 0.70
     for each in (rcnn_figures, *rows):
         assert figures["AP50"] >= each["AP50"], (figures["AP50"], each["AP50"])
 
@@ -997,7 +1000,7 @@ per_image = {"R-CNN": [], "Fast R-CNN": []}
 for picture, each in some:
     for name, model in (("R-CNN", rcnn), ("Fast R-CNN", detector)):
         per_image[name].append(network_ms(model, picture, each["proposals"]))
-network = {name: sum(times) / len(times) for name, times in per_image.items()}
+network = {name: median(times) for name, times in per_image.items()}
 ratio = network["R-CNN"] / network["Fast R-CNN"]
 for name, milliseconds in network.items():
     print(f"{name:>10}: {milliseconds:6.1f} ms an image, proposals given")
@@ -1014,9 +1017,8 @@ def ratio_of(side, number=None):
     finds in a scene rendered with so many pixels a side.
     """
     if number is None:
-        picture = Tabletop(4, split="test", truth=(), size=side)[3][0].as_subclass(
-            Tensor
-        )
+        scene, _ = Tabletop(4, split="test", truth=(), size=side)[3]
+        picture = scene.as_subclass(Tensor)
         boxes = selective_search(picture, **search)
     else:
         picture = F.interpolate(image[None], size=(side, side), mode="bilinear")[0]
@@ -1025,18 +1027,16 @@ def ratio_of(side, number=None):
     return slow / fast, len(boxes)
 
 
-numbers, sides = (
-    ((25, 100, 400), (96, 160, 256)) if budget != "smoke" else ((25,), (96,))
-)
+numbers, sides = (25, 100, 400), (96, 160, 256)
+if budget == "smoke":
+    numbers, sides = (25,), (96,)
 by_number = [ratio_of(128, number)[0] for number in numbers]
+as_found = [ratio_of(side) for side in sides]
+found_there = [count for _, count in as_found]
 by_side = {
     "200 proposals": [ratio_of(side, 200)[0] for side in sides],
-    "as many as are found": [ratio_of(side) for side in sides],
+    "as many as are found": [value for value, _ in as_found],
 }
-found_there = [count for _, count in by_side["as many as are found"]]
-by_side["as many as are found"] = [
-    value for value, _ in by_side["as many as are found"]
-]
 
 # %%
 fig, axes = new_figure(1, 2, width=8, height=3)
@@ -1052,8 +1052,8 @@ for ax in axes:
 show(
     fig,
     alt="Left, the ratio of the times of R-CNN and Fast R-CNN over the number of "
-    "proposals: it rises. Right, over the side of the image: it falls for a fixed "
-    "number of proposals, and holds or rises where their number grows too.",
+    "proposals: it rises. Right, over the side of the image, for a fixed number of "
+    "proposals and, higher in large images, for as many as are found.",
 )
 for count, value in zip(numbers, by_number, strict=True):
     print(f"128 x 128, {count} proposals: {value:.1f} times as fast")
