@@ -1307,8 +1307,7 @@ for name, (_, _, result) in trials.items():
 # %% [markdown]
 # Only a little worse, although the coverage before training looked so different. The
 # four numbers can stretch an anchor far, the box head mends what is left, and one
-# anchor a position is quicker to train than nine. The paper found, too, that three
-# sizes of one shape do as well as nine anchors. What does not work is a thing that is
+# anchor a position is quicker to train than nine. What does not work is a thing that is
 # far from every anchor in *size*: try `sizes=(16,)`.
 #
 # ## Three broken detectors
