@@ -72,7 +72,7 @@ def main() -> None:
     for name in arguments.name or sorted(set(names()) - SLOW):
         print(f"running {name} ...", file=sys.stderr)
         rows += importlib.import_module(f"benchmarks.{name}").rows()
-    Console(width=140).print(table(rows))
+    Console(width=180).print(table(rows))
     if arguments.json:
         records = [dataclasses.asdict(row) | {"ratio": row.ratio} for row in rows]
         report = {"machine": machine(), "rows": records}
