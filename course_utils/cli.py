@@ -44,8 +44,8 @@ def grade(  # noqa: PLR0917, the options of a command
     Exit status: 0 for full marks, 1 for fewer, 2 where it cannot be graded.
     """
     from course_utils.grading.grade import grade_file
+    from course_utils.grading.outcome import Limits
     from course_utils.grading.report import as_json, print_grade
-    from course_utils.grading.run import Limits
 
     refuse_overwriting(file, json_file)
     limits = Limits(cell=timeout, total=total_timeout)

@@ -4,8 +4,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from course_utils.grading.assignment import shipped
+from course_utils.grading.nbval_run import run_nbval
+from course_utils.grading.outcome import GraderError, Limits
 from course_utils.grading.restore import restore
-from course_utils.grading.run import GraderError, Limits, run
 from course_utils.grading.submission import (
     UngradableError,
     find_assignment,
@@ -34,7 +35,7 @@ def grade_file(
     try:
         cells = read_submission(path)
         restored = restore(find_assignment(path, cells, folder), cells)
-        outcomes = run(restored, limits=limits or Limits(), seed=seed)
+        outcomes = run_nbval(restored, limits=limits or Limits(), seed=seed)
         return judge(str(path), restored, outcomes)
     except (UngradableError, GraderError) as error:
         return refused(str(path), str(error), named_assignment(path, folder))

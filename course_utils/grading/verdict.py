@@ -7,8 +7,8 @@ from typing import Literal
 
 from course_utils.grading.answers import Answer
 from course_utils.grading.assignment import Assignment, Task
+from course_utils.grading.outcome import Outcome
 from course_utils.grading.restore import Restored
-from course_utils.grading.run import Outcome
 
 Verdict = Literal[
     "right",
@@ -17,6 +17,8 @@ Verdict = Literal[
     "missing",
     "error",
     "time limit",
+    "memory limit",
+    "output limit",
     "crash",
     "not run",
 ]
@@ -25,6 +27,14 @@ STOPPED: dict[str, tuple[Verdict, str]] = {
     "timeout": (
         "time limit",
         "stopped: {why}; is there a loop that never ends?",
+    ),
+    "memory": (
+        "memory limit",
+        "stopped: {why}; does it make something much larger than its input?",
+    ),
+    "output": (
+        "output limit",
+        "stopped: {why}; is there a print in a loop that never ends?",
     ),
     "died": (
         "crash",
@@ -39,13 +49,54 @@ CELL_FILE = re.compile(r" \((?:[^()]*[/\\])?[^()/\\]+\.py, line (\d+)\)")
 
 @dataclass(frozen=True)
 class Result:
-    """What one task earned, and why."""
+    """What one task earned, and why.
+
+    Attributes:
+        name: the task.
+        points: what it can earn.
+        score: what it earned.
+        verdict: one or two words.
+        message: what the check says: the case, the expected, the received, the mistake.
+        hints: to be opened one after the other.
+        section: where the lesson treats it, such as "02_rcnn#Selective search", or "".
+        seconds: how long its cell and its check took.
+    """
 
     name: str
     points: int
     score: int
     verdict: Verdict
     message: str
+    hints: tuple[str, ...] = ()
+    section: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a grade came about, so that it can be repeated.
+
+    Attributes:
+        assignment: its name, such as "02_rcnn".
+        release: the SHA-256 of the released assignment.
+        submission: the SHA-256 of the file.
+        seed: of the random cases of the checks; None for the fixed ones.
+        way: "nbval" (checks in the learner's kernel) or "isolated".
+        layers: the layers of isolation that were active.
+        missing: the layers that were not, each with the reason.
+        versions: of Python, torch, torchvision, NumPy and the course.
+        seconds: how long grading the file took.
+    """
+
+    assignment: str
+    release: str
+    submission: str
+    seed: int | None
+    way: Literal["nbval", "isolated"]
+    layers: tuple[str, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -57,12 +108,16 @@ class Grade:
         results: one a task, in the order of the assignment.
         notes: sentences about the file and about the learner's own cells.
         problem: why the file could not be graded, or "".
+        review: why an instructor should look at it, or "".
+        record: how the grade came about; None for a file that could not be read.
     """
 
     file: str
     results: list[Result] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problem: str = ""
+    review: str = ""
+    record: Record | None = None
 
     @property
     def score(self) -> int:

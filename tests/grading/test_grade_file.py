@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 from course_utils.checks import check
 from course_utils.cli import app
-from course_utils.grading import run
+from course_utils.grading import nbval_run
 from course_utils.grading.grade import grade_file
-from course_utils.grading.run import Limits
+from course_utils.grading.outcome import Limits
 from course_utils.grading.verdict import Grade
 
 Graded = Callable[[str], Grade]
@@ -219,7 +219,7 @@ def test_a_kernel_that_cannot_start_is_not_the_learners_fault(
     submit, released, monkeypatch
 ):
     command = [sys.executable, "-c", "print('no kernel here')"]
-    monkeypatch.setattr(run, "nbval_command", lambda *_: command)
+    monkeypatch.setattr(nbval_run, "nbval_command", lambda *_: command)
     grade = grade_file(submit(), released=released, limits=LIMITS)
     assert "could not be run under nbval" in grade.problem
     assert "no kernel here" in grade.problem
@@ -227,4 +227,4 @@ def test_a_kernel_that_cannot_start_is_not_the_learners_fault(
 
 
 def test_the_seed_goes_to_the_variable_that_the_checks_read():
-    assert run.SEED_VARIABLE == check.SEED_VARIABLE
+    assert nbval_run.SEED_VARIABLE == check.SEED_VARIABLE

@@ -1,7 +1,7 @@
 """What is said about an answer that failed."""
 
 from course_utils.grading.assignment import Task
-from course_utils.grading.run import Outcome
+from course_utils.grading.outcome import Outcome
 from course_utils.grading.verdict import judge_failure
 
 TASK = Task("sides", "check_sides", 1)

@@ -14,42 +14,13 @@ from typing import Any, Literal
 
 from course_utils.grading.assignment import Cell
 from course_utils.grading.nbval_events import EVENTS_VARIABLE
+from course_utils.grading.outcome import GraderError, Limits, Outcome
 from course_utils.grading.processes import Family, is_alive, pytest_command
 from course_utils.grading.restore import Restored, to_notebook
 
 SEED_VARIABLE = "COURSE_CHECK_SEED"  # as in checks/check.py, which imports torch
 POLL_SECONDS = 0.05
 START_SECONDS = 120.0
-
-
-class GraderError(RuntimeError):
-    """The grader itself could not do its work; the submission is not to blame."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Seconds: for one cell, and for the whole file with all its repetitions."""
-
-    cell: float = 60.0
-    total: float = 600.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one cell ended.
-
-    Attributes:
-        kind: "passed" or "failed" as nbval says; "timeout" or "died" where it was the
-            cell that ran then; "not run" where the time for the file was over.
-        error: the name of the exception, or "".
-        message: the text of the exception, or why the cell was stopped.
-        printed: the end of what the cell printed.
-    """
-
-    kind: Literal["passed", "failed", "timeout", "died", "not run"]
-    error: str = ""
-    message: str = ""
-    printed: str = ""
 
 
 @dataclass
@@ -67,7 +38,7 @@ class Round:
     ended: Outcome | None = None
 
 
-def run(
+def run_nbval(
     restored: Restored, *, limits: Limits, seed: int | None = None
 ) -> dict[str, Outcome]:
     """The outcome of each code cell, by `grade_id`.
