@@ -11,6 +11,7 @@ from course_utils.models.backbone import Backbone
 from course_utils.models.box_head import BoxHead
 from course_utils.models.faster_rcnn import FasterRCNN
 from course_utils.models.model import Model, Target
+from course_utils.models.roi_heads import RoIHeads
 from course_utils.models.rpn import RPN
 from course_utils.models.torchvision_faster_rcnn import TorchvisionFasterRCNN
 from course_utils.training.batches import load_batch, move_batch
@@ -27,14 +28,17 @@ def make_pair() -> tuple[FasterRCNN, TorchvisionFasterRCNN]:
         torch.manual_seed(0)
         backbone = Backbone((32, 64), depth=2)
         channels = backbone.out_channels
-        ours = FasterRCNN(
-            backbone,
-            RPN(channels, sizes=SIZES, ratios=RATIOS, count=128),
+        rpn = RPN(channels, sizes=SIZES, ratios=RATIOS, count=128)
+        heads = RoIHeads(
             BoxHead(channels, hidden=256, num_classes=8),
-            train_proposals=(200, 100),
-            test_proposals=(300, 100),
+            stride=backbone.stride,
             count=64,
+            negative_iou=(0.0, 0.5),
+            beta=1 / 9,
+            iou_threshold=0.5,
         )
+        proposals = {"train_proposals": (200, 100), "test_proposals": (300, 100)}
+        ours = FasterRCNN(backbone, rpn, heads, **proposals)
         return ours, TorchvisionFasterRCNN(ours, sizes=SIZES, ratios=RATIOS)
 
 

@@ -50,10 +50,12 @@ def draw_curves(
     y_label: str = "",
     is_log: bool = False,
     title: str = "",
+    is_legend_beside: bool = False,
 ) -> None:
     """Draw a line by name, each in its colour and line style.
 
     A curve is (N,) values over 0, 1, 2, ..., or a pair (x, y) of (N,) values each.
+    Where curves leave no corner free, the legend belongs beside them.
     """
     for index, (name, curve) in enumerate(curves.items()):
         color, style = mark(index)
@@ -64,7 +66,9 @@ def draw_curves(
     if is_log:
         ax.set_yscale("log")
     ax.set(xlabel=x_label, ylabel=y_label, title=title)
-    if curves:
+    if curves and is_legend_beside:
+        ax.legend(handlelength=3, loc="upper left", bbox_to_anchor=(1, 1))
+    elif curves:
         ax.legend(handlelength=3)
 
 
@@ -87,17 +91,24 @@ def show_curves(
     y_label: str = "",
     is_log: bool = False,
     title: str = "",
+    is_legend_beside: bool = False,
     width: float = 6.0,
     height: float = 3.6,
 ) -> None:
     """Show a line by name: (N,) values over 0, 1, 2, ..., or a pair (x, y).
 
-    The figure has `width` by `height` inches.
+    The figure has `width` by `height` inches; `draw_curves` explains the rest.
     """
     fig, (ax,) = new_figure(width=width, height=height)
     with look():
         draw_curves(
-            ax, curves, x_label=x_label, y_label=y_label, is_log=is_log, title=title
+            ax,
+            curves,
+            x_label=x_label,
+            y_label=y_label,
+            is_log=is_log,
+            title=title,
+            is_legend_beside=is_legend_beside,
         )
     show(fig, alt=alt, caption=caption)
 

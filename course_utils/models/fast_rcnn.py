@@ -10,64 +10,34 @@ import torch
 from torch import Tensor
 
 from course_utils.models.backbone import Backbone
-from course_utils.models.box_head import BoxHead, with_area
+from course_utils.models.box_head import with_area
 from course_utils.models.model import Model, Target, check_batch, image_size
-from course_utils.models.roi_heads import RoIHeads
+from course_utils.models.roi_heads import RoIHeads, check_stride
 from course_utils.ops.boxes import clip_boxes
 
 Propose = Callable[[Tensor], Tensor]  # (3, H, W) image -> (N, 4) boxes
 
 
 class FastRCNN(Model):
-    """A backbone for the image, and a box head for each proposal.
+    """A backbone for the image, and RoI heads for its proposals.
 
     Args:
         backbone: (B, 3, H, W) images -> (B, C, h, w) features, with its `stride`.
-        box_head: (R, C, P, P) pooled features -> (R, K) logits and (R, 4K) deltas.
+        roi_heads: what is done with the proposals, at the backbone's stride.
         propose: (3, H, W) image -> (N, 4) boxes, for images that come without.
-        pooled_size: P.
-        count: RoIs an image to learn from.
-        positive_fraction: most of them that may show objects.
-        positive_iou: from this IoU with an object on, a RoI shows it.
-        negative_iou: a RoI of an IoU in [low, high) shows background.
-        beta: where smooth L1 turns from a parabola into a line.
-        score_threshold: least probability of a detection.
-        iou_threshold: two detections of a class that overlap more are one.
-        max_detections: most detections of an image.
     """
 
     def __init__(
         self,
         backbone: Backbone,
-        box_head: BoxHead,
+        roi_heads: RoIHeads,
         *,
         propose: Propose | None = None,
-        pooled_size: int = 7,
-        count: int = 64,
-        positive_fraction: float = 0.25,
-        positive_iou: float = 0.5,
-        negative_iou: tuple[float, float] = (0.1, 0.5),
-        beta: float = 1.0,
-        score_threshold: float = 0.05,
-        iou_threshold: float = 0.3,
-        max_detections: int = 100,
     ) -> None:
-        """The defaults are those of the paper and its release."""
+        """Raises ValueError if backbone and heads have different strides."""
         super().__init__()
-        self.backbone, self.propose = backbone, propose
-        self.roi_heads = RoIHeads(
-            box_head,
-            stride=backbone.stride,
-            pooled_size=pooled_size,
-            count=count,
-            positive_fraction=positive_fraction,
-            positive_iou=positive_iou,
-            negative_iou=negative_iou,
-            beta=beta,
-            score_threshold=score_threshold,
-            iou_threshold=iou_threshold,
-            max_detections=max_detections,
-        )
+        check_stride(backbone.stride, roi_heads)
+        self.backbone, self.roi_heads, self.propose = backbone, roi_heads, propose
 
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
         """`loss_classifier` and `loss_box_reg` on a sample of each image's proposals.

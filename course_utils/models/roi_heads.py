@@ -19,6 +19,9 @@ from course_utils.ops.roi import as_rois, roi_pool
 class RoIHeads(nn.Module):
     """Pools proposals from the shared features, and says what they show and where.
 
+    The defaults are those of Fast R-CNN's paper and its release. torchvision's Faster
+    R-CNN has `count=512, negative_iou=(0.0, 0.5), beta=1 / 9, iou_threshold=0.5`.
+
     Args:
         box_head: (R, C, P, P) pooled features -> (R, K) logits and (R, 4K) deltas.
         stride: pixels of the image a cell of the features.
@@ -48,7 +51,7 @@ class RoIHeads(nn.Module):
         iou_threshold: float = 0.3,
         max_detections: int = 100,
     ) -> None:
-        """The defaults are those of Fast R-CNN's paper and its release."""
+        """Only the box head has weights; all else can be changed later."""
         super().__init__()
         self.box_head, self.stride, self.pooled_size = box_head, stride, pooled_size
         self.count, self.positive_fraction = count, positive_fraction
@@ -122,3 +125,12 @@ class RoIHeads(nn.Module):
                 strict=True,
             )
         ]
+
+
+def check_stride(stride: int, roi_heads: RoIHeads) -> None:
+    """Raises ValueError unless the heads are made for a backbone of this stride."""
+    if roi_heads.stride != stride:
+        raise ValueError(
+            f"the RoI heads have stride {roi_heads.stride}, but the backbone has "
+            f"{stride}: make them with RoIHeads(..., stride=backbone.stride)"
+        )

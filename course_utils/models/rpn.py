@@ -221,10 +221,6 @@ class RPN(nn.Module):
             beta=self.beta,
         )
 
-    def decode(self, deltas: Tensor, anchors: Tensor) -> Tensor:
-        """The boxes that the answers for some anchors mean: two (K, 4) -> (K, 4)."""
-        return decode_boxes(deltas, anchors)
-
     @torch.no_grad()
     def propose(
         self, answers: Answers, image_size: Pair, *, before: int, after: int
@@ -237,7 +233,7 @@ class RPN(nn.Module):
         scores, index = best_anchors(answers.objectness, before)
         found = []
         for deltas, best, score in zip(answers.deltas, index, scores, strict=True):
-            boxes = self.decode(deltas[best], answers.anchors[best])
+            boxes = decode_boxes(deltas[best], answers.anchors[best])
             found.append(
                 filter_proposals(
                     boxes,

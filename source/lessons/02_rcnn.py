@@ -46,8 +46,8 @@ print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} 
 # ## Regions, on paper
 #
 # A thing is often of one colour, and its surroundings of another. So first cut the
-# image into regions of similar pixels. The method is from 2004 and still hard to beat
-# for its price (Felzenszwalb and Huttenlocher).
+# image into regions of similar pixels. The method is from 2004 (Felzenszwalb and
+# Huttenlocher).
 #
 # Here is a grey image of 3 x 4 pixels. **Before you run:** draw the borders that you
 # would draw.
@@ -425,9 +425,9 @@ if budget != "smoke":
 
 # %% [markdown]
 # Almost every thing has a good proposal, and the first half of the boxes gets nearly as
-# far as all of them. Lesson 01 looked at thousands of windows in a scene, and its best
-# boxes fitted worse. Two methods are compared *at the same number of boxes*, or not at
-# all: OpenCV's order differs, and so do its settings.
+# far as all of them. Lesson 01 looked at thousands of windows in a scene. Two methods
+# are compared *at the same number of boxes*, or not at all: OpenCV's order differs, and
+# so do its settings.
 #
 # The same on photographs, where the method was made for. They are halved in size to
 # save time.
@@ -933,8 +933,9 @@ show_images(
 )
 
 # %% [markdown]
-# Parts of things, two things in one box, and things of a similar class. A random sample
-# of background would hardly contain any of them.
+# Parts of things, two things in one box, and things of a similar class. The hard ones
+# are a small part of all negatives, as counted above, so a random sample of background
+# would hold few of them.
 #
 # Nothing that the SVMs learn reaches the network: they learn from kept numbers, and
 # have no gradient at all. This is what "post hoc" means, and later detectors undo it.

@@ -837,14 +837,15 @@ show_boxes(
 # ## Fast R-CNN, whole
 #
 # All parts are there. In training: features of the images, a sample of their RoIs,
-# pooling, the head, two losses. Put together by hand, and then by the library's
-# `FastRCNN`, it has to be the same.
+# pooling, the head, two losses. The library's `RoIHeads` does all but the first, and
+# `FastRCNN` puts the backbone before it. Put together by hand, it has to be the same.
 
 # %%
 from course_utils.models.fast_rcnn import FastRCNN
+from course_utils.models.roi_heads import RoIHeads
 from course_utils.ops.boxes import encode_boxes
 
-detector = FastRCNN(backbone, head).to(device)
+detector = FastRCNN(backbone, RoIHeads(head, stride=backbone.stride)).to(device)
 images = torch.stack([each for each, _ in learn[:2]]).to(device)
 targets = [
     {name: values.to(device) for name, values in each.items()} for _, each in learn[:2]
@@ -962,12 +963,14 @@ rcnn_history = train(
 
 # %%
 rcnn_figures = evaluate_detections(predict_all(rcnn), test_targets)
-for name, each, seconds in [
-    ("R-CNN", rcnn_figures, rcnn_history.seconds),
-    ("Fast R-CNN", figures, history.seconds),
+regions = steps * 4 * detector.roi_heads.count  # at most; 4 images a step
+for name, each, seconds, seen in [
+    ("R-CNN", rcnn_figures, rcnn_history.seconds, rcnn_steps * rcnn.count),
+    ("Fast R-CNN", figures, history.seconds, regions),
 ]:
     print(f"{name:>10}: AP {each['AP']:.3f}, AP50 {each['AP50']:.3f}, ", end="")
-    print(f"AP75 {each['AP75']:.3f}, {seconds:.0f} s of training")
+    print(f"AP75 {each['AP75']:.3f}, {seconds:.0f} s of training, ", end="")
+    print(f"{seen / seconds:,.0f} regions a second")
 rows = [row for row in read_rows(budget) if row["system"] == "R-CNN"]
 for row in rows:
     print(f"R-CNN of lesson 02: AP {row['AP']:.3f}, AP50 {row['AP50']:.3f}, ", end="")

@@ -481,13 +481,14 @@ show_curves(
     {
         "background as 0": (p, right),
         "background as -1": (p, wrong),
-        "background as 0, minus sign before the first term only": (p, one_sign),
+        "as 0, one minus lost": (p, one_sign),
     },
     x_label="p, the probability of an object that the network states",
-    y_label="loss of a background anchor",
+    y_label="loss of background",
     alt="Three curves over p. The right one starts at 0 and rises. The one with label "
     "-1 falls without end towards p = 0. The one with a lost sign falls towards 1.",
-    width=4.2,
+    is_legend_beside=True,
+    width=6,
     height=2.4,
 )
 for p in (0.5, 1e-2, 1e-4, 1e-8):
@@ -803,6 +804,7 @@ show_stages(
 # %%
 from course_utils.models.box_head import BoxHead
 from course_utils.models.faster_rcnn import FasterRCNN
+from course_utils.models.roi_heads import RoIHeads
 
 
 def build(sizes=sizes, ratios=ratios, make_rpn=RPN):
@@ -811,8 +813,10 @@ def build(sizes=sizes, ratios=ratios, make_rpn=RPN):
     width = backbone.out_channels
     rpn = make_rpn(width, sizes=sizes, ratios=ratios, count=128)
     head = BoxHead(width, hidden=256, num_classes=len(CLASS_NAMES))
-    settings = {"train_proposals": (200, 100), "test_proposals": (300, 100)}
-    return FasterRCNN(backbone, rpn, head, count=64, **settings).to(device)
+    settings = {"negative_iou": (0.0, 0.5), "beta": 1 / 9, "iou_threshold": 0.5}
+    heads = RoIHeads(head, stride=backbone.stride, count=64, **settings)
+    most = {"train_proposals": (200, 100), "test_proposals": (300, 100)}
+    return FasterRCNN(backbone, rpn, heads, **most).to(device)
 
 
 model = build()
@@ -821,7 +825,8 @@ for name, part in model.named_children():
 
 # %% [markdown]
 # `count=128` and `count=64` are the samples an image of the RPN and of the box head;
-# torchvision's defaults, 256 and 512, are meant for larger images.
+# torchvision's defaults, 256 and 512, are meant for larger images. The other three
+# settings of the `RoIHeads` are torchvision's. Without them it does as in lesson 03.
 #
 # Prediction is short. The backbone runs **once**; all that follows reads its map.
 
@@ -892,7 +897,8 @@ show_curves(
     is_log=True,
     alt="Four curves on a logarithmic axis. The RPN's two losses and the classifier's "
     "fall; the box head's box loss rises at first and then stays.",
-    width=4.2,
+    is_legend_beside=True,
+    width=6,
     height=2.4,
 )
 for name, values in curves.items():
@@ -1016,7 +1022,8 @@ show_curves(
     y_label="recall at IoU 0.5",
     alt="Three rising curves. The trained RPN covers nearly all things with ten boxes; "
     "selective search needs many more; the untrained RPN covers few.",
-    width=4.2,
+    is_legend_beside=True,
+    width=6,
     height=2.4,
 )
 if budget != "smoke":
@@ -1230,9 +1237,9 @@ for threshold, each in zip(thresholds, by_threshold, strict=True):
     print(f"suppressed from {threshold}: AP {each['AP']:.3f}, AP50 {each['AP50']:.3f}")
 
 # %% [markdown]
-# A few dozen good proposals are enough for scenes of up to eight things; more cost time
-# and bring nothing. With 2000 boxes of selective search, most of the box head's work
-# went into background.
+# Thirty good proposals are nearly enough for scenes of up to eight things, and beyond a
+# hundred little changes. Of selective search, even a hundred boxes cover fewer things:
+# compare the recalls printed above.
 #
 # Second, the thresholds of detection: which boxes are reported at all, and when are two
 # of a class the same?
@@ -1299,16 +1306,15 @@ for index, key in enumerate(("AP", "AP50")):
     color, hatch = mark(index)[0], ("", "//")[index]
     ax.bar(at, heights, width=0.38, label=key, color=color, hatch=hatch)
 ax.set_xticks([place + 0.2 for place in range(len(trials))], list(trials))
-ax.legend(loc="lower right")
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(fig, alt="Bars of AP and AP50 for one, three and nine anchors a position.")
 for name, (_, _, result) in trials.items():
     print(f"{name:>8}: AP {result['AP']:.3f}, AP50 {result['AP50']:.3f}")
 
 # %% [markdown]
 # Only a little worse, although the coverage before training looked so different. The
-# four numbers can stretch an anchor far, the box head mends what is left, and one
-# anchor a position is quicker to train than nine. What does not work is a thing that is
-# far from every anchor in *size*: try `sizes=(16,)`.
+# four numbers can stretch an anchor far, and the box head mends what is left. How far
+# may a thing be from every anchor in *size*? Try `sizes=(16,)`.
 #
 # ## Three broken detectors
 #
@@ -1362,7 +1368,8 @@ for ax, loss in zip(axes, losses, strict=True):
         name: run.curves(smooth=10)[loss] for name, (_, run, _) in patients.items()
     }
     draw_curves(ax, lines, title=loss, is_log=True)
-    ax.get_legend().set_visible(ax is axes[0])
+    ax.get_legend().remove()
+fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4)
 show(
     fig,
     alt="The four losses of the healthy network and of three broken ones. With swapped "

@@ -136,6 +136,18 @@ def test_curves_keep_their_points():
     assert two.get_xydata().tolist() == [[0, 5], [1, 4]]
 
 
+def test_a_legend_beside_the_curves_hides_none_of_them():
+    fig, (ax,) = draw.new_figure()
+    curves = {"a": [1, 2], "b": [2, 1]}
+    draw.draw_curves(ax, curves, is_legend_beside=True)
+    fig.draw_without_rendering()
+    legend = ax.get_legend()
+    assert legend is not None
+    outer = legend.get_window_extent()
+    assert outer.x0 >= ax.get_window_extent().x1
+    assert outer.x1 <= fig.bbox.x1
+
+
 REFUSED: dict[str, tuple[Callable[[Any], None], str]] = {
     "a batch": (lambda ax: draw.draw_image(ax, IMAGE[None]), r"\(1, 3, 20, 30\)"),
     "bytes": (lambda ax: draw.draw_image(ax, IMAGE.byte()), "torch.uint8"),

@@ -8,17 +8,19 @@ from torchvision.ops import box_iou
 from course_utils.models.backbone import Backbone
 from course_utils.models.box_head import BoxHead
 from course_utils.models.fast_rcnn import FastRCNN
+from course_utils.models.roi_heads import RoIHeads
 
 CLASSES = 4
 OBJECTS = torch.tensor([[6.0, 8, 30, 36], [36, 20, 60, 50]])
 
 
-def make_model(**settings) -> FastRCNN:
+def make_model(propose=None, **settings) -> FastRCNN:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         backbone = Backbone((8, 16, 24))
         head = BoxHead(24, pooled_size=3, hidden=32, num_classes=CLASSES)
-        return FastRCNN(backbone, head, pooled_size=3, **settings)
+        heads = RoIHeads(head, stride=backbone.stride, pooled_size=3, **settings)
+        return FastRCNN(backbone, heads, propose=propose)
 
 
 def make_image(seed: int = 0) -> Tensor:
@@ -235,6 +237,14 @@ def test_proposals_that_reach_out_of_the_image_are_clipped():
     torch.testing.assert_close(
         model.predict(images, [wide]), model.predict(images, [clipped])
     )
+
+
+def test_heads_for_another_stride_are_refused():
+    heads = RoIHeads(BoxHead(8, hidden=8, num_classes=CLASSES), stride=16)
+    with pytest.raises(
+        ValueError, match="heads have stride 16, but the backbone has 2"
+    ):
+        FastRCNN(Backbone((8,)), heads)
 
 
 def test_a_target_without_proposals_is_refused():

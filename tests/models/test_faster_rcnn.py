@@ -9,6 +9,7 @@ from course_utils.models.backbone import Backbone
 from course_utils.models.box_head import BoxHead
 from course_utils.models.faster_rcnn import FasterRCNN
 from course_utils.models.resnet_c4 import ResNetC4, ResNetC5Head
+from course_utils.models.roi_heads import RoIHeads
 from course_utils.models.rpn import RPN
 
 CLASSES = 4
@@ -17,14 +18,18 @@ LOSSES = ["loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_re
 NOTHING = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
 
 
+PROPOSALS = {"train_proposals": (200, 60), "test_proposals": (100, 30)}
+HEADS = {"count": 512, "negative_iou": (0.0, 0.5), "beta": 1 / 9, "iou_threshold": 0.5}
+
+
 def make_model(**settings) -> FasterRCNN:
-    settings = {"train_proposals": (200, 60), "test_proposals": (100, 30)} | settings
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         backbone = Backbone((8, 16, 24))
         rpn = RPN(24, sizes=(16, 28), ratios=(0.7, 1.4), count=64)
         head = BoxHead(24, pooled_size=3, hidden=32, num_classes=CLASSES)
-        return FasterRCNN(backbone, rpn, head, pooled_size=3, **settings)
+        settings = HEADS | {"stride": backbone.stride, "pooled_size": 3} | settings
+        return FasterRCNN(backbone, rpn, RoIHeads(head, **settings), **PROPOSALS)
 
 
 def make_image(seed: int = 0) -> Tensor:
@@ -236,14 +241,31 @@ def test_more_proposals_can_be_asked_for():
     assert len(model.propose(images)[0]["boxes"]) <= 30
 
 
+@pytest.mark.parametrize("none", [{"before": 0}, {"after": 0}])
+def test_no_proposals_can_be_asked_for(none):
+    images, _ = make_batch()
+    for found in make_model().propose(images, **none):
+        assert found["boxes"].shape == (0, 4)
+        assert found["scores"].shape == (0,)
+
+
+def test_heads_for_another_stride_are_refused():
+    heads = RoIHeads(BoxHead(8, hidden=8, num_classes=CLASSES), stride=16)
+    with pytest.raises(
+        ValueError, match="heads have stride 16, but the backbone has 2"
+    ):
+        FasterRCNN(Backbone((8,)), RPN(8), heads)
+
+
 def test_the_layout_for_large_images_trains():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         rpn = RPN(1024, sizes=(32, 64), hidden=64)
-        head = ResNetC5Head(num_classes=CLASSES)
-        model = FasterRCNN(
-            ResNetC4(), rpn, head, pooled_size=4, count=8, train_proposals=(40, 8)
+        heads = RoIHeads(
+            ResNetC5Head(num_classes=CLASSES),
+            **HEADS | {"stride": ResNetC4.stride, "pooled_size": 4, "count": 8},
         )
+        model = FasterRCNN(ResNetC4(), rpn, heads, train_proposals=(40, 8))
     images = torch.rand(1, 3, 96, 64, generator=torch.Generator().manual_seed(0))
     assert model.backbone(images).shape == (1, 1024, 6, 4)
     losses = model.losses(images, [targets_of([[6, 8, 40, 50]])])

@@ -224,7 +224,7 @@ def test_proposals_one_step_at_a_time():
     assert (scores[0].diff() <= 0).all()
     outside = answers.objectness[0].index_fill(0, index[0], -100)
     assert outside.max() <= answers.objectness[0][index[0]].min()
-    boxes = rpn.decode(answers.deltas[0, index[0]], answers.anchors[index[0]])
+    boxes = decode_boxes(answers.deltas[0, index[0]], answers.anchors[index[0]])
     filtered = filter_proposals(boxes, scores[0], IMAGE, most=10)
     whole = rpn.propose(answers, IMAGE, before=50, after=10)[0]
     assert torch.equal(filtered["boxes"], whole["boxes"])

@@ -8,6 +8,7 @@ from course_utils.models.backbone import Backbone
 from course_utils.models.box_head import BoxHead
 from course_utils.models.faster_rcnn import FasterRCNN
 from course_utils.models.model import Target
+from course_utils.models.roi_heads import RoIHeads
 from course_utils.models.rpn import RPN
 from course_utils.models.torchvision_faster_rcnn import TorchvisionFasterRCNN
 
@@ -23,8 +24,17 @@ def ours() -> FasterRCNN:
     # Heads that answer at random find much, and no two scores are nearly the same.
     for layer in (rpn.head.conv, rpn.head.objectness, head.cls_score, head.bbox_pred):
         torch.nn.init.normal_(layer.weight, std=0.5)
-    counts = {"train_proposals": (60, 30), "test_proposals": (50, 25), "count": 16}
-    return FasterRCNN(backbone, rpn, head, pooled_size=3, **counts)  # type: ignore[arg-type]
+    heads = RoIHeads(
+        head,
+        stride=backbone.stride,
+        pooled_size=3,
+        count=16,
+        negative_iou=(0.0, 0.5),
+        beta=1 / 9,
+        iou_threshold=0.5,
+    )
+    proposals = {"train_proposals": (60, 30), "test_proposals": (50, 25)}
+    return FasterRCNN(backbone, rpn, heads, **proposals)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from course_utils.models.backbone import Backbone
 from course_utils.models.box_head import BoxHead
 from course_utils.models.faster_rcnn import FasterRCNN
+from course_utils.models.roi_heads import RoIHeads
 from course_utils.models.rpn import RPN
 from course_utils.training import four_steps
 from course_utils.training.four_steps import (
@@ -42,9 +43,13 @@ def make_detector(backbone: nn.Module | None = None) -> FasterRCNN:
         return FasterRCNN(
             backbone,
             RPN(8, sizes=(12, 24), ratios=(1,), count=32),
-            BoxHead(8, pooled_size=3, hidden=16, num_classes=3),
-            pooled_size=3,
-            count=16,
+            RoIHeads(
+                BoxHead(8, pooled_size=3, hidden=16, num_classes=3),
+                stride=backbone.stride,
+                pooled_size=3,
+                count=16,
+                beta=1 / 9,
+            ),
             train_proposals=(60, 20),
             test_proposals=(60, 10),
         )
