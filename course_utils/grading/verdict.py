@@ -110,6 +110,7 @@ class Grade:
         problem: why the file could not be graded, or "".
         review: why an instructor should look at it, or "".
         record: how the grade came about; None for a file that could not be read.
+        student: whose it is, in a class run, or "".
     """
 
     file: str
@@ -118,6 +119,7 @@ class Grade:
     problem: str = ""
     review: str = ""
     record: Record | None = None
+    student: str = ""
 
     @property
     def score(self) -> int:
