@@ -1,10 +1,15 @@
 """Finding a learner's answer to each task, also where cells were copied or lost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from course_utils.grading.assignment import Assignment, Cell, Task
-from course_utils.grading.source import defined_names, same
+from course_utils.grading.source import (
+    defined_names,
+    same,
+    same_code,
+    without_fences,
+)
 
 
 @dataclass(frozen=True)
@@ -14,7 +19,7 @@ class Answer:
     Attributes:
         source: its code; empty where there is none.
         index: the number of its cell in the submission, or -1.
-        earlier: the numbers of earlier copies of the cell, which run before it.
+        earlier: the numbers of other copies of the cell, which run before it.
         note: what the learner should know about how it was found.
         is_stub: whether it is still as released.
     """
@@ -25,18 +30,29 @@ class Answer:
     note: str = ""
     is_stub: bool = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is no answer yet."""
+        return self.index < 0 or self.is_stub
+
 
 def find_answer(task: Task, assignment: Assignment, cells: Sequence[Cell]) -> Answer:
-    """The last answer to a task: by `grade_id`, else by the name it defines."""
+    """The last answer to a task: by `grade_id`, else by the name it defines.
+
+    A cell that has the task's `grade_id` and defines something else, such as the answer
+    to another task, counts only where no other cell defines the name.
+    """
     stub = assignment.source(task.name)
     marked = [i for i, cell in enumerate(cells) if cell.grade_id == task.name]
     answered = [i for i in marked if is_answer(cells[i], stub)]
+    if any(task.name in defined_names(cells[i].source) for i in answered):
+        return last_of(answered, cells)
+    found = find_by_name(task, assignment, cells)
+    if found is not None:
+        return replace(found, earlier=tuple(answered))
     if answered:
-        many = f"its cell is there {len(answered)} times; the last one counts"
-        note = many if len(answered) > 1 else ""
-        *earlier, last = answered
-        return Answer(cells[last].source, last, tuple(earlier), note)
-    found = find_by_name(task, assignment, cells) or find_as_text(task, stub, cells)
+        return last_of(answered, cells)
+    found = find_unmarked_stub(stub, cells) or find_as_text(task, stub, cells)
     if found is not None:
         return found
     if marked:
@@ -44,9 +60,17 @@ def find_answer(task: Task, assignment: Assignment, cells: Sequence[Cell]) -> An
     return Answer(note="no answer found: its cell is not in the file any more")
 
 
+def last_of(answered: Sequence[int], cells: Sequence[Cell]) -> Answer:
+    """The last of a task's cells; those before it run too."""
+    *earlier, last = answered
+    many = f"its cell is there {len(answered)} times; the last one counts"
+    note = many if len(answered) > 1 else ""
+    return Answer(cells[last].source, last, tuple(earlier), note)
+
+
 def is_answer(cell: Cell, stub: str) -> bool:
-    """Whether a cell is code that differs from the stub."""
-    return cell.kind == "code" and not same(cell.source, stub) and has_text(cell)
+    """Whether a cell is code that differs from the stub by more than its layout."""
+    return cell.kind == "code" and has_text(cell) and not same_code(cell.source, stub)
 
 
 def has_text(cell: Cell) -> bool:
@@ -57,21 +81,27 @@ def has_text(cell: Cell) -> bool:
 def find_by_name(
     task: Task, assignment: Assignment, cells: Sequence[Cell]
 ) -> Answer | None:
-    """The last unmarked code cell that defines the task's name."""
+    """The last other code cell that defines the task's name.
+
+    A cell of the learner's own goes before a cell of the assignment in which the answer
+    was written, such as the check that was merged with it.
+    """
     stub = assignment.source(task.name)
-    ids = {cell.grade_id for cell in assignment.cells}
+    released = {cell.grade_id: cell.source for cell in assignment.cells}
     found = [
         i
         for i, cell in enumerate(cells)
-        if cell.grade_id not in ids
-        and is_answer(cell, stub)
+        if cell.grade_id != task.name
         and task.name in defined_names(cell.source)
+        and is_answer(cell, stub)
+        and not same_code(cell.source, released.get(cell.grade_id, ""))
     ]
+    own = [i for i in found if cells[i].grade_id not in released]
     if not found:
-        return find_unmarked_stub(stub, cells)
-    return Answer(
-        cells[found[-1]].source, found[-1], note="found by its name, not by its cell"
-    )
+        return None
+    last = (own or found)[-1]
+    note = "found by its name, not by its cell"
+    return Answer(cells[last].source, last, note=note)
 
 
 def find_unmarked_stub(stub: str, cells: Sequence[Cell]) -> Answer | None:
@@ -85,12 +115,13 @@ def find_unmarked_stub(stub: str, cells: Sequence[Cell]) -> Answer | None:
 def find_as_text(task: Task, stub: str, cells: Sequence[Cell]) -> Answer | None:
     """The answer in a task's cell that was turned into Markdown or raw text."""
     for i, cell in reversed(list(enumerate(cells))):
+        source = without_fences(cell.source)
         if (
             cell.grade_id == task.name
             and cell.kind != "code"
-            and not same(cell.source, stub)
-            and task.name in defined_names(cell.source)
+            and not same_code(source, stub)
+            and task.name in defined_names(source)
         ):
             note = f"its cell is no code cell but {cell.kind}; its text counts as code"
-            return Answer(cell.source, i, note=note)
+            return Answer(source, i, note=note)
     return None

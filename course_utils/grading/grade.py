@@ -6,13 +6,8 @@ from pathlib import Path
 from course_utils.grading.assignment import shipped
 from course_utils.grading.nbval_run import run_nbval
 from course_utils.grading.outcome import GraderError, Limits
-from course_utils.grading.restore import restore
-from course_utils.grading.submission import (
-    UngradableError,
-    find_assignment,
-    named_assignment,
-    read_submission,
-)
+from course_utils.grading.restore import restore_file
+from course_utils.grading.submission import UngradableError, named_assignment
 from course_utils.grading.verdict import Grade, judge, refused
 
 
@@ -33,8 +28,7 @@ def grade_file(
     """
     folder = released if released is not None else shipped()
     try:
-        cells = read_submission(path)
-        restored = restore(find_assignment(path, cells, folder), cells)
+        restored = restore_file(path, folder)
         outcomes = run_nbval(restored, limits=limits or Limits(), seed=seed)
         return judge(str(path), restored, outcomes)
     except (UngradableError, GraderError) as error:

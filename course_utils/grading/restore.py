@@ -3,11 +3,25 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from course_utils.grading.answers import Answer, find_answer, has_text
 from course_utils.grading.assignment import Assignment, Cell
-from course_utils.grading.source import added_imports, same
+from course_utils.grading.sides import merged_sides
+from course_utils.grading.source import (
+    added_code,
+    added_imports,
+    defined_names,
+    same,
+    used_names,
+)
+from course_utils.grading.submission import (
+    UngradableError,
+    find_assignment,
+    read_submission,
+)
 
 START = ""  # stands for the place before the first released cell
 
@@ -33,6 +47,24 @@ class Restored:
         """The ids of the learner's own cells."""
         released = {cell.grade_id for cell in self.assignment.cells}
         return [c.grade_id for c in self.cells if c.grade_id not in released]
+
+
+def restore_file(path: Path, released: Traversable) -> Restored:
+    """Read a submission and restore it. Raises UngradableError with one sentence.
+
+    Args:
+        path: the notebook; it is never written.
+        released: the folder of released assignments.
+    """
+    submission = read_submission(path)
+    cells = submission.cells or submission.other
+    try:
+        assignment = find_assignment(path, cells, released)
+    except UngradableError as error:
+        raise UngradableError(" ".join([str(error), *submission.notes])) from None
+    result = restore(assignment, merged_sides(submission, assignment))
+    result.notes[:0] = submission.notes
+    return result
 
 
 def restore(assignment: Assignment, cells: Sequence[Cell]) -> Restored:
@@ -88,8 +120,10 @@ def place_cells(
     by_answer = {answer.index: name for name, answer in answers.items()}
     places: list[str | None] = []
     for index, cell in enumerate(cells):
-        if index in by_answer or cell.grade_id in ids:
-            places.append(by_answer.get(index, cell.grade_id))
+        if cell.grade_id in ids:
+            places.append(cell.grade_id)
+        elif index in by_answer:
+            places.append(by_answer[index])
         else:
             twins = [c for c in assignment.cells if same(c.source, cell.source)]
             places.append(twins[0].grade_id if twins and has_text(cell) else None)
@@ -102,21 +136,48 @@ def own_cells(
     answers: Mapping[str, Answer],
     places: Sequence[str | None],
 ) -> dict[str, list[Cell]]:
-    """The learner's own code cells, by the released cell they follow."""
+    """The learner's own code, by the released cell it follows.
+
+    That is their own cells, and what they wrote into given cells and checks.
+    """
     own: dict[str, list[Cell]] = defaultdict(list)
     checks = {task.check for task in assignment.tasks}
+    taken = {answer.index for answer in answers.values()}
     before = START
     for index, (cell, place) in enumerate(zip(cells, places, strict=True)):
         source = cell.source
         if place is not None:
-            before = place
-            is_graded = place in checks or place in answers
-            source = (
-                "" if is_graded else added_imports(source, assignment.source(place))
-            )
+            is_answer = place in answers or index in taken
+            source = "" if is_answer else added_code(source, assignment.source(place))
+            # What stands in a check is for the check, so it runs before it.
+            before = before if place in checks else place
         if cell.kind == "code" and source.strip():
-            own[before].append(named(index, source))
+            where = earlier_place(index, source, before, assignment, answers)
+            own[where].append(named(index, source))
+        before = place or before
     return own
+
+
+def earlier_place(
+    index: int,
+    source: str,
+    before: str,
+    assignment: Assignment,
+    answers: Mapping[str, Answer],
+) -> str:
+    """Where an own cell runs: behind `before`, or before an answer that needs it.
+
+    In a file with moved cells, an answer that stands below an own cell and uses what it
+    defines may run earlier than the cell above.
+    """
+    order = [START, *(cell.grade_id for cell in assignment.cells)]
+    names = defined_names(source)
+    needing = [
+        order.index(name) - 1
+        for name, answer in answers.items()
+        if answer.index > index and not names.isdisjoint(used_names(answer.source))
+    ]
+    return order[min([order.index(before), *needing])]
 
 
 def changes(

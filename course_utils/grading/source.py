@@ -1,20 +1,30 @@
-"""What the code of a cell defines, read without running it."""
+"""What the code of a cell defines and uses, read without running it."""
 
 import ast
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
+from hashlib import sha256
 
 # IPython's own lines (%magic, !command, name?) and its own calls (files = !ls).
 MAGIC = re.compile(r"^[ \t]*(?:(?:%%?\w|!|\?).*|[\w.]+\?\??[ \t]*)$", re.MULTILINE)
 CALL = re.compile(r"=[ \t]*[%!].*$", re.MULTILINE)
 
 
+# A text cell that shows code between two lines of backticks.
+FENCE = re.compile(r"\A\s*```\w*\n(.*?)\n?```\s*\Z", re.DOTALL)
+CACHED = 8192  # cells: each is looked at once a task
+ADDED = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign)
+
+
 def parse_cell(source: str) -> list[ast.stmt]:
     """The statements of a cell, its magics left out; none if it is not valid Python."""
+    plain = CALL.sub("= None", MAGIC.sub("", source))
     # As it is first: a line of plain Python may begin with the operator %.
-    for text in (source, CALL.sub("= None", MAGIC.sub("", source))):
+    for text in (source, plain, textwrap.dedent(plain)):  # Jupyter dedents a cell too
         with (
             suppress(SyntaxError, ValueError, RecursionError, MemoryError),
             warnings.catch_warnings(),
@@ -24,9 +34,21 @@ def parse_cell(source: str) -> list[ast.stmt]:
     return []
 
 
-def defined_names(source: str) -> set[str]:
+@lru_cache(maxsize=CACHED)
+def defined_names(source: str) -> frozenset[str]:
     """The names a cell binds at its top level: functions, classes, values, imports."""
-    return {name for node in parse_cell(source) for name in bound_names(node)}
+    return frozenset(name for node in parse_cell(source) for name in bound_names(node))
+
+
+@lru_cache(maxsize=CACHED)
+def used_names(source: str) -> frozenset[str]:
+    """The names that a cell reads, anywhere in it."""
+    parts = [part for node in parse_cell(source) for part in ast.walk(node)]
+    return frozenset(
+        part.id
+        for part in parts
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
+    )
 
 
 def bound_names(node: ast.stmt) -> Iterator[str]:
@@ -40,6 +62,8 @@ def bound_names(node: ast.stmt) -> Iterator[str]:
         for part in ast.walk(node):
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
                 yield part.id
+            elif isinstance(part, ast.FunctionDef | ast.ClassDef):
+                yield part.name
 
 
 def added_imports(source: str, released: str) -> str:
@@ -48,14 +72,46 @@ def added_imports(source: str, released: str) -> str:
     So an import that a learner added to a cell of the assignment is not lost, and none
     can take the place of a check. `import *` is left out: it may bind any name.
     """
+    return added(source, released, (ast.Import, ast.ImportFrom))
+
+
+def added_code(source: str, released: str) -> str:
+    """The same with functions, classes and values that a learner added."""
+    return added(source, released, ADDED)
+
+
+def added(source: str, released: str, kinds: tuple[type[ast.stmt], ...]) -> str:
+    """The statements of some kinds that bind names which `released` does not bind."""
+    if same(source, released):
+        return ""
     taken = defined_names(released) | {"*"}
-    kept = [
-        ast.unparse(node)
-        for node in parse_cell(source)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        and taken.isdisjoint(bound_names(node))
-    ]
+    kept = []
+    for node in parse_cell(source):
+        if isinstance(node, kinds) and taken.isdisjoint(bound_names(node)):
+            with suppress(RecursionError):
+                kept.append(ast.unparse(node))
     return "\n".join(kept)
+
+
+def same_code(a: str, b: str) -> bool:
+    """Whether two cells hold the same code, whatever its comments and layout."""
+    return same(a, b) or (form(a) == form(b) != "")
+
+
+@lru_cache(maxsize=CACHED)
+def form(source: str) -> str:
+    """A digest of a cell's code without comments and layout; "" if it is no code."""
+    statements = parse_cell(source)
+    with suppress(RecursionError):
+        dumped = "\n".join(map(ast.dump, statements))
+        return sha256(dumped.encode("utf-8", "replace")).hexdigest() if dumped else ""
+    return ""
+
+
+def without_fences(text: str) -> str:
+    """The code of a text cell that shows it between two lines of backticks."""
+    found = FENCE.match(text)
+    return found[1] if found else text
 
 
 def same(a: str, b: str) -> bool:

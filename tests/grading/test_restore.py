@@ -2,25 +2,16 @@
 happened to the file."""
 
 import json
-import random
-from pathlib import Path
 from typing import Any
 
 import pytest
 from nbformat import v4
 from small_assignment import CHECKS, GIVEN, RIGHT, STUBS, cell
 
-from course_utils.grading.restore import Restored, restore, to_notebook
-from course_utils.grading.submission import (
-    UngradableError,
-    find_assignment,
-    read_submission,
-)
+from course_utils.grading.restore import Restored, restore_file, to_notebook
+from course_utils.grading.submission import UngradableError
 
-
-def restored(path: Path, released: Path) -> Restored:
-    cells = read_submission(path)
-    return restore(find_assignment(path, cells, released), cells)
+restored = restore_file
 
 
 def sources(result: Restored) -> list[str]:
@@ -200,35 +191,3 @@ def test_the_sheets_of_format_3_are_read(submit, released):
     old = {"nbformat": 3, "metadata": {}, "worksheets": [{"cells": notebook["cells"]}]}
     path.write_text(json.dumps(old))
     assert sources(restored(path, released)) == expected()
-
-
-def mutated(data: bytes, rng: random.Random) -> bytes:
-    """The file cut off, with wrong bytes, or with a value of a wrong type."""
-    kind, place = rng.randrange(3), rng.randrange(len(data))
-    if kind == 0:
-        return data[:place]
-    if kind == 1:
-        return data[:place] + rng.randbytes(3) + data[place + 3 :]
-    notebook = json.loads(data)
-    wrong = rng.choice([None, 7, "text", [], {}, [[]], True])
-    chosen: Any = rng.choice(notebook["cells"])
-    if rng.random() < 0.3:
-        notebook["cells"][0] = wrong
-    elif rng.random() < 0.5:
-        chosen["metadata"]["nbgrader"]["grade_id"] = wrong
-    else:
-        chosen[rng.choice(list(chosen))] = wrong
-    return json.dumps(notebook).encode()
-
-
-def test_a_broken_file_is_read_or_refused_but_never_an_error(submit, released):
-    path, rng = submit(), random.Random(0)
-    data = path.read_bytes()
-    answered = 0
-    for _ in range(300):
-        path.write_bytes(mutated(data, rng))
-        try:
-            answered += bool(sources(restored(path, released)))
-        except UngradableError:
-            continue
-    assert 100 < answered < 300

@@ -1,7 +1,9 @@
 """A file that is no notebook ends in one sentence, status 2, and 0 points."""
 
+import gzip
 import json
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -9,18 +11,24 @@ from typer.testing import CliRunner
 
 from course_utils.cli import app
 
-CONFLICT = b'{"cells": [\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> other\n]}'
 FILES = {
     "empty": (b"", "is empty"),
     "blank": (b" \n", "is empty"),
+    "zeros": (bytes(5000), "is empty"),
     "no JSON": (b"print('hello')", "is not a notebook"),
     "cut off": (b'{"cells": [{"cell_type": "code",', "breaks off"),
-    "conflict": (CONFLICT, "conflict markers"),
-    "Latin-1": ('{"cells": ["größer"]}'.encode("latin-1"), "UTF-8"),
     "a list": (b"[1, 2]", "not a notebook: it has no cells"),
     "other JSON": (b'{"name": 1}', "not a notebook: it has no cells"),
     "deep": (b"[" * 200_000, "nested too deeply"),
-    "a huge number": (b"1" * 5000, "is not a notebook"),
+    "a huge number": (b"1" * 5000, "not a notebook: it has no cells"),
+    "many values": (b"[" + b"[]," * 2_000_000 + b"0]", "millions of values"),
+    "random": (random.Random(0).randbytes(5000), "is not a notebook"),
+    "an archive": (b"PK\x03\x04 and so on", "is an archive; unpack it"),
+    "compressed": (gzip.compress(bytes(10**7)), "is an archive; unpack it"),
+    "a PDF": (b"%PDF-1.7", "is a PDF; hand in the notebook"),
+    "a web page": (b"\n<!DOCTYPE html><html>", "is a web page; hand in the notebook"),
+    "a program": (b"# coding: utf-8\n# In[1]:", "is a Python or text file; hand in"),
+    "a pointer": (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git"),
 }
 
 
@@ -51,6 +59,22 @@ def test_a_file_that_is_no_notebook(case, name, released, tmp_path):
 def test_a_file_that_is_not_there(released, tmp_path):
     code, output = run(tmp_path / "work.ipynb", released)
     assert (code, "There is no file work.ipynb" in output) == (2, True)
+
+
+def test_a_file_that_is_too_large_is_not_read(released, tmp_path):
+    path = tmp_path / "work.ipynb"
+    with path.open("wb") as file:
+        file.truncate(65 * 2**20)
+    code, output = run(path, released)
+    assert (code, "is larger than 64 MB" in output) == (2, True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_pipe_does_not_block(released, tmp_path):
+    path = tmp_path / "work.ipynb"
+    os.mkfifo(path)
+    code, output = run(path, released)
+    assert (code, "is no ordinary file" in output) == (2, True)
 
 
 def test_a_folder(released, tmp_path):
