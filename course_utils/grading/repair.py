@@ -51,7 +51,7 @@ def read_json(text: str) -> tuple[Any, str]:
     try:
         content, end = decoder().raw_decode(text)
     except RecursionError:
-        return whole_cells(text, "is nested too deeply for a notebook")
+        return whole_cells(text, "it is nested too deeply")
     except json.JSONDecodeError as error:
         where = f"its JSON breaks off or is wrong at line {error.lineno}"
     else:
@@ -59,7 +59,7 @@ def read_json(text: str) -> tuple[Any, str]:
     try:
         content, end = decoder().raw_decode(with_commas(text))
     except (RecursionError, ValueError):
-        return whole_cells(text, f"is not a notebook, or only a part of one: {where}")
+        return whole_cells(text, where)
     return content, f"The file was read in spite of a fault: {where}."
 
 
@@ -97,7 +97,7 @@ def with_commas(text: str) -> str:
     return COMMA_TOO_FEW.sub(add, text)
 
 
-def whole_cells(text: str, what: str) -> tuple[dict[str, Any], str]:
+def whole_cells(text: str, problem: str) -> tuple[dict[str, Any], str]:
     """The cells of a damaged notebook that can be read, one by one, and a note."""
     start = CELL_LIST.search(text)
     place = start.end() if start else 0
@@ -114,10 +114,10 @@ def whole_cells(text: str, what: str) -> tuple[dict[str, Any], str]:
             if isinstance(cell, dict) and "cell_type" in cell:
                 cells.append(cell)
     if not cells:
-        raise BrokenFileError(what)
+        raise BrokenFileError(f"is not a notebook, or only a part of one: {problem}")
     return {"cells": cells}, (
-        f"The file {what}. Its {len(cells)} whole cells were read; save or download it "
-        "again."
+        f"The file is damaged: {problem}. Its {len(cells)} whole cells were read; save "
+        "or download it again."
     )
 
 

@@ -14,7 +14,7 @@ from course_utils.grading.source import (
     added_code,
     added_imports,
     defined_names,
-    same,
+    same_code,
     used_names,
 )
 from course_utils.grading.submission import (
@@ -125,7 +125,7 @@ def place_cells(
         elif index in by_answer:
             places.append(by_answer[index])
         else:
-            twins = [c for c in assignment.cells if same(c.source, cell.source)]
+            twins = [c for c in assignment.cells if same_code(c.source, cell.source)]
             places.append(twins[0].grade_id if twins and has_text(cell) else None)
     return places
 
@@ -191,7 +191,7 @@ def changes(
     for cell, place in zip(cells, places, strict=True):
         if place is None or place in answers or kinds[place] != "code":
             continue
-        if cell.kind == "code" and same(cell.source, assignment.source(place)):
+        if cell.kind == "code" and same_code(cell.source, assignment.source(place)):
             continue
         what = f"The check of {checks[place]}" if place in checks else "A given cell"
         notes.append(
