@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from nbformat.validator import iter_validate
+from nbformat import ValidationError
+from nbformat.validator import get_validator
 
 from course_utils.grading.assignment import as_dict
+
+NEWEST_MINOR = 5  # of format 4; what comes later is read by the same rules
 
 
 def list_cells(content: Any) -> list[Any] | None:
@@ -33,17 +36,25 @@ def rule_breaks(content: dict[str, Any]) -> str:
         for cell in cells
     ]
     minor = content.get("nbformat_minor", 0)
-    skeleton = {
-        "nbformat": content.get("nbformat"),
-        "nbformat_minor": minor,
-        "metadata": {},
-        "cells": plain,
-    }
     is_version = content.get("nbformat") == 4 and isinstance(minor, int)
-    validate: Any = iter_validate  # nbformat says nothing about its types
-    if is_version and not any(validate(skeleton, relax_add_props=True)):
+    if is_version and keeps_rules(plain, min(max(minor, 0), NEWEST_MINOR)):
         return ""
     return (
         "The file breaks the rules of the notebook format, as a merge or an editor may "
         "leave it; it was read all the same. Opening and saving it in Jupyter mends it."
     )
+
+
+def keeps_rules(cells: list[Any], minor: int) -> bool:
+    """Whether cells are valid by nbformat's own schema.
+
+    Its `validate` trips over hostile values while it words its error; the schema alone
+    does not.
+    """
+    versions = {"nbformat": 4, "nbformat_minor": minor}
+    schema = get_validator(4, minor, relax_add_props=True)  # type: ignore[no-untyped-call]
+    try:
+        schema.validate(versions | {"metadata": {}, "cells": cells})
+    except ValidationError:
+        return False
+    return True
