@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "widgets": {"draw"},
     "checks": set(),
     "grading": set(),
+    "mutation": {"checks"},
     "doctor": {"training"},
     "cli": {"doctor", "grading"},
 }

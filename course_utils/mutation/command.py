@@ -1,0 +1,51 @@
+"""The command `course mutate`: prove that the checks tell right from wrong."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from course_utils.mutation.proof import prove
+from course_utils.mutation.rows import Proof
+from course_utils.mutation.run import can_fork
+from course_utils.mutation.script import SourceError, chosen
+from course_utils.mutation.table import print_proof
+
+
+def mutate_command(
+    assignment: str | None,
+    *,
+    root: Path,
+    seeds: int,
+    limit: int | None,
+    console: Console,
+) -> int:
+    """Print the proof of one assignment, or of all; return the exit status.
+
+    Args:
+        assignment: its number, its name or both, as in "02_rcnn"; None for all.
+        root: the folder of the course, with `source` and `tests`.
+        seeds: with how many seeds each verdict has to be the same.
+        limit: at most so many mutants and mistakes a task; None for all.
+        console: where to print.
+
+    Returns:
+        0 where all bars are met, 1 where one is missed, 2 where nothing can be proven.
+    """
+    if not can_fork():
+        console.print("`course mutate` needs Linux or macOS: it forks a process.")
+        return 2
+    try:
+        paths = chosen(root, assignment)
+    except SourceError as error:
+        console.print(Text(str(error), style="red"))
+        return 2
+    missed = False
+    for path in paths:
+        for step in prove(path, root=root, seeds=range(seeds), limit=limit):
+            if isinstance(step, Proof):
+                print_proof(step, console)
+                missed = missed or bool(step.misses())
+            else:
+                console.print(Text(f"{path.stem}: {step.task} ...", style="dim"))
+    return int(missed)

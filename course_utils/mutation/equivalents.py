@@ -1,0 +1,65 @@
+"""Mutants that no check can tell from a right answer, each with the reason.
+
+They stand in `tests/answers/ASSIGNMENT/equivalent.toml`, as tables of a task:
+
+    [[window_sums]]
+    was = 'the lines of the solution, as `ast.unparse` writes them'
+    now = ['the same lines of a mutant', 'of another']
+    reason = 'a sentence'
+
+The lines are compared, not their numbers, so edits elsewhere do not matter.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_utils.mutation.mutants import Mutant
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """A change of a task's solution that makes no difference."""
+
+    task: str
+    was: str
+    now: str
+    reason: str
+
+    def is_that_of(self, mutant: Mutant) -> bool:
+        """Whether this mutant has this change."""
+        return (mutant.task, mutant.was, mutant.now) == (self.task, self.was, self.now)
+
+
+def listed(path: Path) -> list[Equivalent]:
+    """What a file lists; nothing where there is none.
+
+    Raises ValueError where an entry lacks a part or gives no reason.
+    """
+    if not path.exists():
+        return []
+    found = []
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    for task, entries in tables.items():
+        for entry in entries:
+            if entry.keys() != {"was", "now", "reason"} or not entry["reason"].strip():
+                raise ValueError(
+                    f"{path.name}, {task}: an entry needs was, now and reason"
+                )
+            found += [
+                Equivalent(task, entry["was"].strip(), now.strip(), entry["reason"])
+                for now in entry["now"]
+            ]
+    return found
+
+
+def stale(
+    equivalents: Sequence[Equivalent], mutants: Sequence[Mutant]
+) -> list[Equivalent]:
+    """Those that fit no mutant any more, because the solution has changed."""
+    return [
+        each
+        for each in equivalents
+        if not any(each.is_that_of(mutant) for mutant in mutants)
+    ]
