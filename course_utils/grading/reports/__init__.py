@@ -1,0 +1,1 @@
+"""Reports on grades, one module a format; each begins from `Grade`, none runs code."""
