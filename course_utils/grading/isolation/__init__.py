@@ -1,0 +1,1 @@
+"""The other process: where a learner's code runs, locked in."""

@@ -1,0 +1,148 @@
+"""Locking in the process that will run a learner's code, layer by layer.
+
+The order matters: mounts need capabilities, the list of readable files needs the
+mounts, and the filter of system calls comes last because the others need the calls.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_utils.grading.isolation import limits as bounds
+from course_utils.grading.isolation import namespaces, privileges
+from course_utils.grading.isolation.kernel import IS_LINUX
+from course_utils.grading.isolation.layers import (
+    ENVIRONMENT,
+    FOLDER,
+    IPC,
+    LIMITS,
+    MEMORY,
+    MOUNTS,
+    NETWORK,
+    PRIVILEGES,
+    PROC,
+    PROCESS_COUNT,
+    PROCESSES,
+    USER,
+    Layer,
+    attempt,
+    layer,
+)
+from course_utils.grading.outcome import Limits
+
+# What a learner's code may see of the environment; tokens have other names.
+VARIABLES = frozenset(
+    {
+        *("HOME", "TMPDIR", "USER", "LOGNAME", "PATH", "LANG", "LC_ALL", "LC_CTYPE"),
+        *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+        *("NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "CUDA_VISIBLE_DEVICES"),
+        *("MPLBACKEND", "MPLCONFIGDIR", "IPYTHONDIR", "PYTHONHASHSEED"),
+        *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "__CF_USER_TEXT_ENCODING"),
+        *("KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK", "TORCHINDUCTOR_CACHE_DIR"),
+    }
+)
+FIRST_PROCESS = 1
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds for every child of a zygote, worked out once.
+
+    Attributes:
+        limits: what a child may use.
+        folder: the zygote's own; the working folder of a child is inside.
+    """
+
+    limits: Limits
+    folder: Path
+
+    @property
+    def work(self) -> Path:
+        """Where a child works, as the zygote's environment says."""
+        return self.folder / "work"
+
+
+def confine(rules: Rules, entered: Mapping[str, str]) -> tuple[Layer, ...]:
+    """Lock this process in; every layer with the reason if it is missing.
+
+    Args:
+        rules: what holds for every child.
+        entered: why the warden could not enter a namespace, "" where it did.
+    """
+    os.umask(0o077)
+    layers = [*outer_layers(entered), *mount_layers(rules, entered)]
+    work_in(rules.work)
+    layers.append(attempt(ENVIRONMENT, prove_environment))
+    layers += limit_layers(rules.limits, has_own_user=not entered[USER])
+    layers.append(attempt(PRIVILEGES, give_up_privileges))
+    return tuple(layers)
+
+
+def outer_layers(entered: Mapping[str, str]) -> list[Layer]:
+    """The namespaces that the warden entered, and of which this process is part."""
+    processes = entered[PROCESSES]
+    if not processes and os.getpid() != FIRST_PROCESS:
+        processes = "the process is not the first of its namespace"
+    return [
+        layer(USER, entered[USER]),
+        layer(PROCESSES, processes),
+        layer(NETWORK, entered[NETWORK]),
+        layer(IPC, entered[IPC]),
+    ]
+
+
+def mount_layers(rules: Rules, entered: Mapping[str, str]) -> list[Layer]:
+    """The mounts of this process alone; none without a namespace for them."""
+    if entered["mounts"]:
+        why = entered["mounts"]
+        return [layer(name, why) for name in (MOUNTS, FOLDER, PROC, PROCESS_COUNT)]
+    megabytes = rules.limits.file_mb
+    layers = [attempt(MOUNTS, namespaces.make_read_only)]
+    layers.append(
+        attempt(FOLDER, lambda: namespaces.mount_folder(rules.work, megabytes))
+    )
+    if entered[PROCESSES]:
+        layers += [layer(name, entered[PROCESSES]) for name in (PROC, PROCESS_COUNT)]
+        return layers
+    layers.append(attempt(PROC, namespaces.mount_proc))
+    layers.append(attempt(PROCESS_COUNT, namespaces.limit_processes))
+    return layers
+
+
+def work_in(folder: Path) -> None:
+    """Make `folder` the working folder, and the one for temporary files."""
+    os.chdir(folder)
+    tempfile.tempdir = None
+
+
+def prove_environment() -> None:
+    """Raise RuntimeError where a variable is set that is not on the list."""
+    if others := sorted(os.environ.keys() - VARIABLES):
+        raise RuntimeError(f"variables are set: {', '.join(others)}")
+
+
+def limit_layers(limits: Limits, *, has_own_user: bool) -> list[Layer]:
+    """What the system counts of this process."""
+    if IS_LINUX:
+        bounds.be_first_to_go()
+    return [
+        attempt(MEMORY, lambda: bounds.limit_memory(limits)),
+        attempt(
+            LIMITS,
+            lambda: bounds.limit_time_and_files(
+                limits, counts_own_threads=has_own_user
+            ),
+        ),
+    ]
+
+
+def give_up_privileges() -> None:
+    """Drop all rights, and prove that they are gone."""
+    if not IS_LINUX:
+        raise RuntimeError(f"not available on {sys.platform}")
+    privileges.drop_privileges()
+    privileges.prove_unprivileged()
+    privileges.die_with_parent()
