@@ -6,13 +6,17 @@ numbers, tensors and containers go in and come back.
 
 import inspect
 import linecache
+import operator
 import sysconfig
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from course_utils.checks.compare import copied, plain, shown, unchanged
 from course_utils.checks.forbidden import ForbiddenCallError, switched_off
@@ -35,31 +39,103 @@ class BadCallError(Exception):
     """The answer could not be called, raised an error or changed its input."""
 
 
+@dataclass(frozen=True)
+class Question:
+    """What is asked of an answer, all of it data that can be sent.
+
+    Attributes:
+        arguments: the positional arguments.
+        settings: the keyword arguments.
+        forbids: dotted names of functions that are off meanwhile.
+        counts: whether to count steps.
+        part: the dotted name of a part of the answer to call in its place, such as a
+            method of an object that it made; "" for the answer itself.
+        reads: whether to return that part itself, without calling it.
+        keeps: whether what it returns stays where it is, to be asked again.
+        upstream: the gradient of what it returns, to be sent back through it.
+    """
+
+    arguments: tuple[Any, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    forbids: tuple[str, ...] = ()
+    counts: bool = False
+    part: str = ""
+    reads: bool = False
+    keeps: bool = False
+    upstream: Any = None
+
+
 @dataclass
 class Reply:
-    """What an answer returned, and in how many steps where they were counted."""
+    """What an answer returned, in how many steps, and the gradients asked for.
+
+    Attributes:
+        value: in plain types, or what was made where it was to be kept.
+        steps: 0 where they were not counted.
+        inputs: the gradient of each argument, None where it has none.
+        parameters: the gradients of the parameters of a module, by name.
+    """
 
     value: Any
     steps: int = 0
+    inputs: tuple[Tensor | None, ...] = ()
+    parameters: Mapping[str, Tensor | None] = field(default_factory=dict)
 
 
-def call(
-    answer: Callable[..., Any],
-    arguments: Sequence[Any],
-    settings: Mapping[str, Any],
-    *,
-    forbids: Sequence[str] = (),
-    counts: bool = False,
-) -> Reply:
-    """What the answer returns for copies of these inputs, as plain values.
+class Elsewhere:
+    """An answer in another process, which can only be sent questions.
+
+    Attributes:
+        value: the answer in plain types, as far as it is data.
+    """
+
+    value: Any = None
+
+    def ask(self, question: Question) -> Reply:
+        """What it replies; raises what `call` raises."""
+        raise NotImplementedError
+
+
+def call(answer: Any, question: Question) -> Reply:
+    """What the answer returns for copies of its inputs, as plain values.
 
     Raises NotAnsweredError, ForbiddenCallError, or BadCallError with a sentence.
     """
-    refuse_signature(answer, arguments, settings)
-    given = copied((tuple(arguments), dict(settings)))
+    if isinstance(answer, Elsewhere):
+        return answer.ask(question)
+    arguments, settings = question.arguments, dict(question.settings)
+    with described_errors():
+        function = part_of(answer, question.part)
+    if question.reads:
+        return Reply(plain(function))
+    refuse_signature(function, arguments, settings)
+    given = copied((arguments, settings))
+    needs_gradient = question.upstream is not None
+    if needs_gradient:
+        given = (tuple(map(watched, given[0])), given[1])
+    steps = counted() if question.counts else nullcontext()
+    with described_errors(), switched_off(question.forbids), steps as counter:
+        value = function(*given[0], **given[1])
+        reply = Reply(value if question.keeps else plain(value))
+        if needs_gradient:
+            send_back(value, question.upstream)
+    if not unchanged(given, (arguments, settings)):
+        raise BadCallError(
+            "your code changed its input in place; work on a copy "
+            "(`.clone()` of a tensor, `list()` of a list)"
+        )
+    reply.steps = counter.count if counter else 0
+    if needs_gradient:
+        reply.inputs = tuple(map(gradient_of, given[0]))
+        reply.parameters = parameter_gradients(answer)
+    return reply
+
+
+@contextmanager
+def described_errors() -> Iterator[None]:
+    """Say each error of the answer in a sentence of the subject."""
     try:
-        with switched_off(forbids), counted() if counts else nullcontext() as steps:
-            value = plain(answer(*given[0], **given[1]))
+        yield
     except ForbiddenCallError:
         raise
     except NotImplementedError as error:
@@ -68,14 +144,61 @@ def call(
         raise BadCallError(raised(error)) from error
     except (SystemExit, GeneratorExit) as error:
         raise BadCallError("your code leaves Python with `exit()`") from error
+    except BadCallError:
+        raise
     except Exception as error:
         raise BadCallError(raised(error)) from error
-    if not unchanged(given, (tuple(arguments), dict(settings))):
+
+
+def part_of(answer: Any, name: str) -> Any:
+    """A part of the answer by its dotted name, such as "conv.weight"."""
+    return operator.attrgetter(name)(answer) if name else answer
+
+
+def watched(argument: Any) -> Any:
+    """A tensor of floats as a leaf whose gradient is kept; others as they are."""
+    is_real = isinstance(argument, Tensor) and argument.is_floating_point()
+    return argument.requires_grad_(True) if is_real else argument
+
+
+def send_back(value: Any, upstream: Any) -> None:
+    """Send a gradient back through what the answer returned, a tensor or several."""
+    values = value if isinstance(value, (tuple, list)) else (value,)
+    gradients = upstream if isinstance(upstream, (tuple, list)) else (upstream,)
+    if len(values) != len(gradients):
         raise BadCallError(
-            "your code changed its input in place; work on a copy "
-            "(`.clone()` of a tensor, `list()` of a list)"
+            f"expected {len(gradients)} tensors, received {len(values)} values"
         )
-    return Reply(value, steps.count if steps else 0)
+    for output, gradient in zip(values, gradients, strict=True):
+        if not isinstance(output, Tensor) or output.grad_fn is None:
+            raise BadCallError(
+                "torch cannot differentiate what it returned: is it computed from "
+                "the input by operations of torch alone, without `.detach()`, "
+                "`.item()` or NumPy?"
+            )
+        if output.shape != gradient.shape:
+            raise BadCallError(
+                f"expected shape {tuple(gradient.shape)}, "
+                f"received {tuple(output.shape)}"
+            )
+    torch.autograd.backward(values, [g.to(v) for v, g in zip(values, gradients)])
+
+
+def gradient_of(argument: Any) -> Tensor | None:
+    """The gradient that arrived at an argument."""
+    if not isinstance(argument, Tensor) or argument.grad is None:
+        return None
+    return argument.grad.detach().clone()
+
+
+def parameter_gradients(answer: Any) -> dict[str, Tensor | None]:
+    """The gradients that arrived at a module's parameters; then they are cleared."""
+    if not isinstance(answer, torch.nn.Module):
+        return {}
+    named = dict(answer.named_parameters())
+    gradients = {name: gradient_of(parameter) for name, parameter in named.items()}
+    answer.zero_grad()
+    return gradients
 
 
 def refuse_signature(

@@ -7,7 +7,7 @@ containers of these, so the same check can run in another process than the answe
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import torch
@@ -15,7 +15,9 @@ from torch import Tensor
 
 from course_utils.checks.calling import (
     BadCallError,
+    Elsewhere,
     NotAnsweredError,
+    Question,
     Reply,
     call,
     written,
@@ -45,12 +47,13 @@ class Ask:
     cases: list[str] = field(default_factory=list)
     explanation: str = ""
     last_call: str = ""
+    is_made: bool = False
 
     def __post_init__(self) -> None:
         """Make a value plain, for its type could answer a comparison as it likes."""
         if self.answer is None or self.answer is ...:
             self.refuse_empty()
-        if not callable(self.answer):
+        if not callable(self.answer) and not self.is_made:
             self.answer = plain(self.answer)
 
     def __call__(self, case: str, *arguments: Any, **settings: Any) -> Any:
@@ -59,30 +62,58 @@ class Ask:
         Functions that would answer for the learner are switched off meanwhile. Raises
         CheckFailed if the answer raises or changes its inputs.
         """
-        return self.reply(case, arguments, settings).value
+        return self.reply(case, Question(arguments, settings)).value
 
     def count_steps(self, case: str, *arguments: Any) -> int:
         """How many lines of Python and operators of torch the answer runs."""
-        return self.reply(case, arguments, {}, counts=True).steps
+        return self.reply(case, Question(arguments, counts=True)).steps
 
-    def reply(
-        self,
-        case: str,
-        arguments: Sequence[Any],
-        settings: Mapping[str, Any],
-        *,
-        counts: bool = False,
+    def gradient(
+        self, case: str, *arguments: Any, upstream: Any, **settings: Any
     ) -> Reply:
-        """Call the answer; say each of its errors in a sentence."""
+        """What the answer returns, and the vector-Jacobian product.
+
+        Args:
+            case: the name of the case, as the learner reads it.
+            arguments: those that are tensors of floats get a gradient.
+            upstream: the gradient of what is returned: a tensor of its shape, or one
+                for each of several tensors.
+            settings: keyword arguments of the answer.
+
+        The reply holds the value, the gradients of the arguments as `inputs`, and, of
+        an answer that is a module, those of its `parameters` by name.
+        """
+        question = Question(arguments, settings, upstream=upstream)
+        return self.reply(case, question)
+
+    def made(self, case: str, *arguments: Any, **settings: Any) -> "Ask":
+        """What the answer makes, such as an object of its class, to be asked in turn.
+
+        The object stays where the answer is. Asked by the same words: a call of the
+        returned Ask calls the object, `part` its methods.
+        """
+        kept = self.reply(case, Question(arguments, settings, keeps=True)).value
+        return replace(self, answer=kept, task=self.last_call, is_made=True)
+
+    def part(self, case: str, name: str, *arguments: Any, **settings: Any) -> Any:
+        """What a part of the answer returns when called, such as "state_dict"."""
+        return self.reply(case, Question(arguments, settings, part=name)).value
+
+    def value(self, case: str, name: str) -> Any:
+        """A part of the answer itself, in plain types, such as "conv.weight"."""
+        return self.reply(case, Question(part=name, reads=True)).value
+
+    def reply(self, case: str, question: Question) -> Reply:
+        """Ask the answer; say each of its errors in a sentence."""
         self.cases.append(case)
-        if not callable(self.answer):
-            received = shown(self.answer)
+        if not callable(self.answer) and not question.part:
+            is_remote = isinstance(self.answer, Elsewhere)
+            received = shown(self.answer.value if is_remote else self.answer)
             raise CheckFailed(f"{self.task} is {received}, but a function was expected")
-        self.last_call = written(self.task, arguments, settings)
+        name = f"{self.task}.{question.part}" if question.part else self.task
+        self.last_call = written(name, question.arguments, question.settings)
         try:
-            return call(
-                self.answer, arguments, settings, forbids=self.forbids, counts=counts
-            )
+            return call(self.answer, replace(question, forbids=self.forbids))
         except NotAnsweredError:
             self.refuse_empty()
         except ForbiddenCallError as error:

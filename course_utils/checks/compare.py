@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -9,6 +10,23 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """What stands for a value that does not leave the learner's process.
+
+    Attributes:
+        kind: the name of its type.
+        text: how it would be printed.
+    """
+
+    kind: str
+    text: str
+
+    def __repr__(self) -> str:
+        """As the value itself, inside a list for instance."""
+        return self.text
 
 
 def plain(value: Any) -> Any:
@@ -208,6 +226,8 @@ def shown(value: Any, *, numbers: int = 1) -> str:
         return f"a tensor of shape {tuple(value.shape)} and {value.dtype}"
     if isinstance(value, np.ndarray):
         return f"a NumPy array of shape {value.shape}"
+    if type(value) is Opaque:
+        return f"an object of type {value.kind}"
     if type(value) not in (int, float, bool, str, list, tuple, dict, type(None)):
         return f"an object of type {type(value).__name__}"
     text = str(rounded(value)) if type(value) is not str else repr(value)

@@ -4,6 +4,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from course_utils.grading.assignment import shipped
+from course_utils.grading.isolated_run import IsolatedRun
+from course_utils.grading.isolation.warm import Warm
 from course_utils.grading.nbval_run import run_nbval
 from course_utils.grading.outcome import GraderError, Limits
 from course_utils.grading.restore import restore_file
@@ -31,5 +33,31 @@ def grade_file(
         restored = restore_file(path, folder)
         outcomes = run_nbval(restored, limits=limits or Limits(), seed=seed)
         return judge(str(path), restored, outcomes)
+    except (UngradableError, GraderError) as error:
+        return refused(str(path), str(error), named_assignment(path, folder))
+
+
+def grade_isolated(
+    path: Path,
+    *,
+    warm: Warm,
+    released: Traversable | None = None,
+    limits: Limits | None = None,
+    seed: int | None = None,
+) -> Grade:
+    """As `grade_file`, with the checks in this process and the answers in another.
+
+    Args:
+        path: the notebook.
+        warm: where the learner's processes come from.
+        released: a folder of released assignments; those of the package by default.
+        limits: for a call, a cell, a task, the file, and what may be printed.
+        seed: for the random cases of the checks; theirs by default.
+    """
+    folder = released if released is not None else shipped()
+    try:
+        restored = restore_file(path, folder)
+        run = IsolatedRun(restored, warm, limits or Limits(), seed)
+        return judge(str(path), restored, run.run())
     except (UngradableError, GraderError) as error:
         return refused(str(path), str(error), named_assignment(path, folder))
