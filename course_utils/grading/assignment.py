@@ -27,11 +27,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Task:
-    """One graded task: the `grade_id` of its answer and of its check."""
+    """One graded task.
+
+    Attributes:
+        name: the `grade_id` of its answer.
+        check: the `grade_id` of its check.
+        points: what it can earn.
+        section: where the lesson treats it, such as "02_rcnn#Hard negatives", or "".
+    """
 
     name: str
     check: str
     points: int
+    section: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ def read_assignment(name: str, folder: Traversable) -> Assignment:
     text = (folder / f"{name}.ipynb").read_text(encoding="utf-8")
     cells: list[Cell] = []
     tasks: list[Task] = []
-    answer = ""
+    answer = section = ""
     for number, data in enumerate(json.loads(text)["cells"]):
         cell = read_cell(data)
         cell = cell if cell.grade_id else replace(cell, grade_id=f"given-{number}")
@@ -73,8 +81,9 @@ def read_assignment(name: str, folder: Traversable) -> Assignment:
         marks = data["metadata"].get("nbgrader", {})
         if marks.get("solution"):
             answer = cell.grade_id
+            section = as_text(as_dict(data["metadata"].get("course")).get("section"))
         elif marks.get("grade"):
-            tasks.append(Task(answer, cell.grade_id, int(marks["points"])))
+            tasks.append(Task(answer, cell.grade_id, int(marks["points"]), section))
     return Assignment(name, tuple(cells), tuple(tasks))
 
 

@@ -57,7 +57,7 @@ from course_utils.checks.start_here import (
 # has as many parameters as the product of its shape; a bias has one an output.
 # </details>
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:How large is the output of a convolution?"]
 # missing_dimensions = {"a": ..., "b": ..., and so on to "h": ...}
 # BEGIN SOLUTION
 missing_dimensions = {
@@ -100,7 +100,7 @@ check_missing_dimensions(missing_dimensions)
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:What has to be learned"]
 def trace_network(shape: tuple[int, ...], layers: list[dict]) -> list[tuple]:
     """The shape after each layer and the layer's number of parameters."""
     # BEGIN SOLUTION
@@ -150,7 +150,7 @@ check_trace_network(trace_network)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:How large is the output of a convolution?"]
 def smallest_padding(
     size: int, wanted: int, kernel: int, *, stride: int = 1, dilation: int = 1
 ) -> int | None:
@@ -190,7 +190,7 @@ check_smallest_padding(smallest_padding)
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:How much of the picture does a number see?"]
 def receptive_box(
     layers: list[tuple[int, int, int, int]], row: int, column: int
 ) -> Tensor:
@@ -221,7 +221,7 @@ check_receptive_box(receptive_box)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:Boxes end where the next pixel begins"]
 def tight_boxes(masks: Tensor) -> Tensor:
     """The smallest half-open box around each mask, (N, 4)."""
     # BEGIN SOLUTION
@@ -258,7 +258,7 @@ check_tight_boxes(tight_boxes)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:One box"]
 def yolo_to_voc(boxes: Tensor, height: int, width: int) -> Tensor:
     """Boxes in pixels counted from 1, both ends inside, (N, 4)."""
     # BEGIN SOLUTION
@@ -292,7 +292,7 @@ check_yolo_to_voc(yolo_to_voc)
 # Which outputs of the second layer read one of those?
 # </details>
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:What padding does to the border"]
 # padding_answer = (a letter in quotes)
 # BEGIN SOLUTION
 padding_answer = "b"

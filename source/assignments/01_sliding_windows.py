@@ -64,7 +64,7 @@ from course_utils.checks.sliding_windows import (
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:Stride and scale: a grid"]
 def covering_windows(
     height: int, width: int, sizes: list[tuple[int, int]], *, stride: int
 ) -> Tensor:
@@ -126,7 +126,7 @@ check_covering_windows(covering_windows)
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:All windows in one pass"]
 def window_sums(image: Tensor, windows: Tensor) -> Tensor:
     """(N,) sums of the pixels of an (H, W) image in (N, 4) windows."""
     # BEGIN SOLUTION
@@ -169,7 +169,7 @@ check_window_sums(window_sums)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:How much do two boxes overlap?"]
 def distance_iou(a: Tensor, b: Tensor) -> Tensor:
     """(N, M) distance-IoU of every box in `a` with every box in `b`."""
     # BEGIN SOLUTION
@@ -233,7 +233,7 @@ check_distance_iou(distance_iou)
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:One box a thing: non-maximum suppression"]
 def soft_nms_scores(
     overlaps: Tensor, scores: Tensor, labels: Tensor, *, sigma: float
 ) -> Tensor:
@@ -279,7 +279,7 @@ check_soft_nms_scores(soft_nms_scores)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:What makes AP"]
 def operating_points(
     scores: Tensor, is_hit: Tensor, num_objects: int
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -324,7 +324,7 @@ check_operating_points(operating_points)
 #
 # </details>
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:What makes AP"]
 # paper_average_precision = (a number)
 # BEGIN SOLUTION
 # Rows 1, 4 and 5 are hits: precision 1, 2/4, 3/5 at recall 1/4, 2/4, 3/4. The best
@@ -358,7 +358,7 @@ check_paper_average_precision(paper_average_precision)
 #
 # </details>
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:What makes AP"]
 # false_alarms_answer = (a letter in quotes)
 # BEGIN SOLUTION
 false_alarms_answer = "b"

@@ -81,7 +81,7 @@ from course_utils.checks.rcnn import (
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:Regions grow into things"]
 def group_similarities(
     regions: dict[str, Tensor], groups: Tensor, image_size: tuple[int, int]
 ) -> Tensor:
@@ -136,7 +136,7 @@ check_group_similarities(group_similarities)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:Regions grow into things"]
 def merged_regions(
     histograms: Tensor,
     sizes: Tensor,
@@ -223,7 +223,7 @@ check_merged_regions(merged_regions)
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:Are the proposals good?"]
 def proposal_quality(
     scores: list[Tensor],
     overlaps: list[Tensor],
@@ -298,7 +298,7 @@ check_proposal_quality(proposal_quality)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:From a box to a picture: warping"]
 def filled_parts(
     boxes: Tensor, *, height: int, width: int, size: int, context: int
 ) -> Tensor:
@@ -357,7 +357,7 @@ check_filled_parts(filled_parts)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:The fourth stage: correcting the box"]
 def whitened_targets(
     proposals: Tensor, objects: Tensor, labels: Tensor, *, num_classes: int
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -414,7 +414,7 @@ check_whitened_targets(whitened_targets)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:The fourth stage: correcting the box"]
 def refined_boxes(
     proposals: Tensor,
     outputs: Tensor,
@@ -487,7 +487,7 @@ check_refined_boxes(refined_boxes)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:Hard negatives"]
 def mined_negatives(
     scores: Tensor, overlaps: Tensor, is_cached: Tensor, *, most: int, easy: float
 ) -> tuple[Tensor, Tensor]:
@@ -530,7 +530,7 @@ check_mined_negatives(mined_negatives)
 #
 # </details>
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:Two sets of labels"]
 # three_trainings_answer = (a letter in quotes)
 # BEGIN SOLUTION
 three_trainings_answer = "d"

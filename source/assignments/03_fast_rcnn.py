@@ -79,7 +79,7 @@ from course_utils.checks.fast_rcnn import (
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:RoI pooling on paper"]
 def bins_in_image(
     roi: Tensor,
     *,
@@ -158,7 +158,7 @@ check_bins_in_image(bins_in_image)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:All RoIs at once"]
 def position_sensitive_pool(features: Tensor, rois: Tensor, *, bins: int) -> Tensor:
     """(R, C, k, k) means, each bin from the channels that are its own."""
     # BEGIN SOLUTION
@@ -227,7 +227,7 @@ check_position_sensitive_pool(position_sensitive_pool)
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:The way back"]
 def roi_pool_gradient(
     features: Tensor, images: Tensor, bins: Tensor, upstream: Tensor
 ) -> Tensor:
@@ -309,7 +309,7 @@ check_roi_pool_gradient(roi_pool_gradient)
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:Which RoIs to learn from"]
 def hard_rois(
     overlaps: Tensor,
     object_labels: Tensor,
@@ -381,7 +381,7 @@ check_hard_rois(hard_rois)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:Two questions for each RoI"]
 def box_loss_and_slope(
     deltas: Tensor, labels: Tensor, targets: Tensor, *, beta: float
 ) -> tuple[Tensor, Tensor]:
@@ -442,7 +442,7 @@ check_box_loss_and_slope(box_loss_and_slope)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:A cheaper head: truncated SVD"]
 def two_thin_layers(weight: Tensor, *, most_error: float) -> tuple[Tensor, Tensor]:
     """(t, u) and (v, t) weights of two layers in place of one of (v, u)."""
     # BEGIN SOLUTION
@@ -483,7 +483,7 @@ check_two_thin_layers(two_thin_layers)
 #
 # </details>
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:Where the time goes now"]
 # faster_network_answer = (a letter in quotes)
 # BEGIN SOLUTION
 faster_network_answer = "b"

@@ -80,7 +80,7 @@ from course_utils.checks.faster_rcnn import (
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:Anchors on paper"]
 def inside_anchors(
     image_size: tuple[int, int],
     map_size: tuple[int, int],
@@ -161,7 +161,7 @@ check_inside_anchors(inside_anchors)
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:Which anchor answers for which thing?"]
 def anchor_labels(
     iou: Tensor, is_difficult: Tensor, *, positive_iou: float, negative_iou: float
 ) -> tuple[Tensor, Tensor]:
@@ -221,7 +221,7 @@ check_anchor_labels(anchor_labels)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:A small head"]
 def flatten_levels(scores: list[Tensor], deltas: list[Tensor]) -> tuple[Tensor, Tensor]:
     """(B, N) probabilities of an object and (B, N, 4) deltas of all anchors."""
     # BEGIN SOLUTION
@@ -292,7 +292,7 @@ check_flatten_levels(flatten_levels)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:From answers to proposals"]
 def decode_proposals(
     deltas: Tensor,
     anchors: Tensor,
@@ -361,7 +361,7 @@ check_decode_proposals(decode_proposals)
 # </details>
 
 
-# %% tags=["task", "points:2"]
+# %% tags=["task", "points:2", "section:The RPN's loss"]
 def rpn_loss_terms(
     logits: Tensor,
     deltas: Tensor,
@@ -427,7 +427,7 @@ check_rpn_loss_terms(rpn_loss_terms)
 # </details>
 
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:From answers to proposals"]
 def select_proposals(
     iou: Tensor,
     scores: Tensor,
@@ -483,7 +483,7 @@ check_select_proposals(select_proposals)
 #
 # </details>
 
-# %% tags=["task", "points:1"]
+# %% tags=["task", "points:1", "section:Where the time goes"]
 # ten_times_faster_answer = (a letter in quotes)
 # BEGIN SOLUTION
 ten_times_faster_answer = "b"

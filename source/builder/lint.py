@@ -8,15 +8,19 @@ from nbformat import NotebookNode
 
 from builder.notebook import code_cells
 from builder.script import Cell, Script
+from builder.sections import lint_sections
 
 LINES, WORDS, QUESTIONS = 30, 250, 3
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^(#{1,6})\s+\S", re.MULTILINE)
 FOLDED = re.compile(r"<details.*?</details>", re.DOTALL)
 PICTURE = re.compile(r"!\[\s*\]\(|<img(?![^>]*\balt=[\"'][^\"'])[^>]*>")
-KNOWN = "parameters, show, task, points:2, check, raises-exception, stderr, hide-input"
+KNOWN = (
+    "parameters, show, task, points:2, section:Heading, check, raises-exception, "
+    "stderr, hide-input"
+)
 TAGS = re.compile(
-    r"parameters|show|task|points:.*|check|raises-exception|stderr|nbval-.*|"
+    r"parameters|show|task|points:.*|section:.*|check|raises-exception|stderr|nbval-.*|"
     r"(hide|remove)-(input|output|cell)"
 )
 RESULT_KEYS = {"lesson", "budget", "seconds", "peak_memory_mb"}
@@ -35,6 +39,7 @@ def lint_script(script: Script) -> Iterator[str]:
         yield from lint_lesson(script)
     else:
         yield from lint_tasks(script)
+        yield from lint_sections(script)
 
 
 def remark(script: Script, cell: Cell, text: str) -> str:

@@ -42,15 +42,14 @@ def cell_ids(cells: Iterable[Cell]) -> dict[int, str]:
 def make_notebook(
     cells: Iterable[Cell],
     ids: Mapping[int, str],
-    nbgrader: Mapping[int, dict[str, Any]] | None = None,
+    marks: Mapping[int, dict[str, Any]] | None = None,
 ) -> NotebookNode:
-    """A notebook without outputs; `ids` and `nbgrader` are by cell number."""
+    """A notebook without outputs; `ids` and `marks`, its metadata, by cell number."""
     nodes = []
     for cell in cells:
         make = v4.new_code_cell if cell.kind == "code" else v4.new_markdown_cell
         metadata: dict[str, Any] = {"tags": list(cell.tags)} if cell.tags else {}
-        if nbgrader is not None:
-            metadata["nbgrader"] = nbgrader[cell.number]
+        metadata |= marks[cell.number] if marks is not None else {}
         nodes.append(make(cell.source, id=ids[cell.number], metadata=metadata))
     notebook: NotebookNode = v4.new_notebook(cells=nodes, metadata=METADATA)
     notebook.nbformat_minor = 5

@@ -1,5 +1,6 @@
 """From one script to the notebooks that belong to it, without running anything."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from builder.frame import badge_row, framed, with_badge
 from builder.library import Library
 from builder.notebook import cell_ids, make_notebook
 from builder.script import Script, read_script
+from builder.sections import sections, without_section_tags
 from builder.show import show_all
 
 
@@ -50,29 +52,41 @@ class Product:
 def make_product(course: Course, library: Library, path: Path) -> Product:
     """The notebooks of a lesson or an assignment, without outputs."""
     script = read_script(path, course.shown(path))
-    whole = framed(show_all(script, library), course)
+    whole = framed(show_all(without_section_tags(script), library), course)
     if path.parent.name == "lessons":
         return Product(script, target(course, whole, "notebooks"))
     tasks = read_tasks(script)
+    places = sections(course, script, tasks)
     released = cut_all(whole)
-    learners = target(course, released, "assignments", marks(released, tasks))
+    marked = marks(released, tasks, places)
+    learners = target(course, released, "assignments", marked)
     pristine = replace(learners, path=course.released / f"{path.stem}.ipynb")
     pristine = replace(pristine, name=course.shown(pristine.path))
-    solution = target(course, whole, "solutions", marks(whole, tasks))
+    solution = target(course, whole, "solutions", marks(whole, tasks, places))
     questions = frozenset(f"check_{task.name}" for task in tasks if task.is_question)
     return Product(script, solution, (learners, pristine), questions)
 
 
-def marks(script: Script, tasks: list[Task]) -> dict[int, dict[str, Any]]:
-    """The nbgrader metadata of a whole or a cut assignment."""
-    return nbgrader_metadata(script, tasks, cell_ids(script.cells))
+def marks(
+    script: Script, tasks: list[Task], places: Mapping[int, str]
+) -> dict[int, dict[str, Any]]:
+    """By cell number, the metadata of a whole or a cut assignment: nbgrader's and ours.
+
+    `places` are the sections of the lesson that tasks belong to, by cell number.
+    """
+    nbgrader = nbgrader_metadata(script, tasks, cell_ids(script.cells))
+    ours = {number: {"course": {"section": place}} for number, place in places.items()}
+    return {
+        number: {"nbgrader": marks} | ours.get(number, {})
+        for number, marks in nbgrader.items()
+    }
 
 
 def target(
     course: Course,
     script: Script,
     folder: str,
-    nbgrader: dict[int, dict[str, Any]] | None = None,
+    metadata: Mapping[int, dict[str, Any]] | None = None,
 ) -> Target:
     """A notebook in one of the course's folders, with the badge for that place.
 
@@ -83,5 +97,5 @@ def target(
     ids = cell_ids(script.cells)
     title, *rest = script.cells
     headed = replace(title, source=with_badge(title.source, badge_row(course, name)))
-    notebook = make_notebook([headed, *rest], ids, nbgrader)
+    notebook = make_notebook([headed, *rest], ids, metadata)
     return Target(course.root / name, name, notebook)

@@ -129,7 +129,7 @@ import math
 # <details><summary>Hint</summary>Think of it.</details>
 
 
-# %% tags=["task", "points:6"]
+# %% tags=["task", "points:6", "section:01_twice#01. Twice"]
 def thrice(value: float) -> float:
     """Three times the value."""
     # BEGIN SOLUTION
@@ -147,7 +147,7 @@ print("thrice: right")
 # ## Task 2: a question (4 points)
 # <details><summary>Hint</summary>Count.</details>
 
-# %% tags=["task", "points:4"]
+# %% tags=["task", "points:4", "section:01_twice#Questions"]
 # BEGIN SOLUTION
 answer = 42
 # END SOLUTION

@@ -90,7 +90,8 @@ def test_nothing_of_the_machine_is_in_the_files(built):
         notebook = read(built, name)
         assert "widget-view" not in nbformat.writes(notebook)
         assert set(notebook.metadata) == {"kernelspec", "language_info"}
-        assert all(set(c.metadata) <= {"tags", "nbgrader"} for c in notebook.cells)
+        allowed = {"tags", "nbgrader", "course"}
+        assert all(set(c.metadata) <= allowed for c in notebook.cells)
 
 
 def test_released_checks_alone_show_what_a_right_answer_prints(built):

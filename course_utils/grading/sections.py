@@ -1,0 +1,37 @@
+"""What helps a learner with a task: its hints, and where the lesson treats it.
+
+Both come from the released assignment: the folded hints above a task, one step each,
+and the section in the metadata of its cell.
+"""
+
+import re
+from dataclasses import replace
+
+from course_utils.grading.assignment import Assignment
+from course_utils.grading.verdict import Result
+
+FOLDED = re.compile(r"<details>\s*<summary>.*?</summary>(.*?)</details>", re.DOTALL)
+
+
+def explained(result: Result, assignment: Assignment) -> Result:
+    """The result with hints and section, where its task is not right.
+
+    A right answer gets the section alone: there is nothing left to hint at.
+    """
+    section = next((t.section for t in assignment.tasks if t.name == result.name), "")
+    hints = () if result.verdict == "right" else find_hints(result.name, assignment)
+    return replace(result, hints=hints, section=section)
+
+
+def find_hints(task: str, assignment: Assignment) -> tuple[str, ...]:
+    """The hints of a task as Markdown, in the order in which to open them.
+
+    They stand in the text between the code before the task and the task's own cell.
+    """
+    texts: list[str] = []
+    for cell in assignment.cells:
+        if cell.grade_id == task:
+            found = FOLDED.findall("\n".join(texts))
+            return tuple(hint.strip() for hint in found if hint.strip())
+        texts = [*texts, cell.source] if cell.kind == "markdown" else []
+    return ()

@@ -1,0 +1,67 @@
+"""What helps a learner with a task: hints, and the section of the lesson."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from course_utils.grading.assignment import (
+    Assignment,
+    Cell,
+    Task,
+    known_assignments,
+    read_assignment,
+    shipped,
+)
+from course_utils.grading.sections import explained, find_hints
+from course_utils.grading.verdict import Result
+
+ROOT = Path(__file__).parents[2]
+NAMES = known_assignments(shipped())
+
+
+def fold(text: str) -> str:
+    return f"<details><summary>Hint</summary>\n\n{text}\n\n</details>"
+
+
+CELLS = (
+    Cell("markdown", f"# Title\n{fold('of no task')}", "cell-1"),
+    Cell("code", "import torch", "cell-2"),
+    Cell("markdown", f"## Task\n{fold('first, `a[0]`')}\n", "cell-3"),
+    Cell("markdown", fold("second"), "cell-4"),
+    Cell("code", "raise NotImplementedError", "sides"),
+    Cell("code", "check_sides(sides)", "check_sides"),
+    Cell("code", "raise NotImplementedError", "area"),
+)
+TASKS = (Task("sides", "check_sides", 1, "01_a#One: two"), Task("area", "x", 1))
+ASSIGNMENT = Assignment("01_a", CELLS, TASKS)
+
+
+def test_hints_are_the_folds_above_a_task_in_order():
+    assert find_hints("sides", ASSIGNMENT) == ("first, `a[0]`", "second")
+    assert find_hints("area", ASSIGNMENT) == ()
+    assert find_hints("unknown", ASSIGNMENT) == ()
+
+
+def test_a_task_that_is_not_right_gets_hints_and_section():
+    result = explained(Result("sides", 1, 0, "wrong", "no"), ASSIGNMENT)
+    assert result.hints == ("first, `a[0]`", "second")
+    assert result.section == "01_a#One: two"
+    assert (result.name, result.verdict, result.message) == ("sides", "wrong", "no")
+
+
+def test_a_right_answer_gets_no_hints():
+    result = explained(Result("sides", 1, 1, "right", "yes"), ASSIGNMENT)
+    assert (result.hints, result.section) == ((), "01_a#One: two")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_task_has_hints_and_a_heading_that_its_lesson_has(name: str):
+    assignment = read_assignment(name, shipped())
+    for task in assignment.tasks:
+        result = explained(Result(task.name, 1, 0, "wrong", ""), assignment)
+        lesson, _, heading = result.section.partition("#")
+        text = (ROOT / "source" / "lessons" / f"{lesson}.py").read_text("utf-8")
+        assert re.search(rf"^# #+ {re.escape(heading)}$", text, re.MULTILINE), task.name
+        assert result.hints, task.name
+        assert not any("<" in re.sub("`.*?`", "", hint) for hint in result.hints)
