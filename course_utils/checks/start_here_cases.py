@@ -80,6 +80,7 @@ PADDINGS = {
     "stride 5 cannot reach it": (12, 1, 3, 5, 1),
     "growing the map": (6, 11, 2, 1, 1),
     "one pixel": (1, 1, 1, 1, 1),
+    "two pixels are left over": (14, 4, 3, 3, 1),
 }
 
 

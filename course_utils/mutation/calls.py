@@ -3,13 +3,14 @@
 import ast
 from collections.abc import Iterator
 
-from course_utils.mutation.expressions import number_in, with_neighbours_swapped
+from course_utils.mutation.expressions import moved, number_in, with_neighbours_swapped
 from course_utils.mutation.known import Known
 from course_utils.mutation.vocabulary import (
     ATTRIBUTES,
     BUILTINS,
     CHOOSING,
     KEYWORDS,
+    RANGES,
     SETTINGS_WITHOUT_EFFECT,
     SYMMETRIC,
 )
@@ -80,4 +81,14 @@ def axis(node: ast.AST, known: Known) -> Iterator[ast.AST]:
         yield ast.Call(node.func, [], node.keywords)
 
 
-CALLS = (function, call, swapped_arguments, setting, axis)
+def count(node: ast.AST, known: Known) -> Iterator[ast.AST]:
+    """A range that begins or ends one earlier or later."""
+    if not isinstance(node, ast.Call) or name_of_function(node) not in RANGES:
+        return
+    for i, argument in enumerate(node.args):
+        for other in moved(argument):
+            arguments = [*node.args[:i], other, *node.args[i + 1 :]]
+            yield ast.Call(node.func, arguments, node.keywords)
+
+
+CALLS = (function, call, swapped_arguments, setting, axis, count)

@@ -128,6 +128,23 @@ def slices(node: ast.AST, known: Known) -> Iterator[ast.AST]:
         yield ast.Slice(node.lower, node.upper, None)
 
 
+def bound(node: ast.AST, known: Known) -> Iterator[ast.AST]:
+    """A slice that begins or ends one place earlier or later."""
+    if not isinstance(node, ast.Slice):
+        return
+    for lower in moved(node.lower):
+        yield ast.Slice(lower, node.upper, node.step)
+    for upper in moved(node.upper):
+        yield ast.Slice(node.lower, upper, node.step)
+
+
+def moved(place: ast.expr | None) -> Iterator[ast.expr]:
+    """One more and one less than this; literals have an operator of their own."""
+    if place is not None and number_in(place) is None:
+        yield ast.BinOp(place, ast.Add(), ast.Constant(1))
+        yield ast.BinOp(place, ast.Sub(), ast.Constant(1))
+
+
 def index(node: ast.AST, known: Known) -> Iterator[ast.AST]:
     """`x` for `x[i]`."""
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
@@ -169,6 +186,7 @@ EXPRESSIONS = (
     text,
     name,
     slices,
+    bound,
     index,
     order,
     loop_condition,

@@ -84,6 +84,7 @@ CHOOSING = {
 }
 # Calls whose result does not depend on the order of their arguments.
 SYMMETRIC = {"max", "maximum", "min", "minimum", "gcd", "lcm"}
+RANGES = {"range", "arange"}
 # Settings that change nothing in a right answer, for any lesson.
 SETTINGS_WITHOUT_EFFECT = {"strict"}
 

@@ -58,6 +58,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (networks.padding_without_test, "expected None"),
         (networks.padding_largest, "not the smallest"),
         (networks.padding_negative, "never negative"),
+        (networks.padding_down_to_minus_one, "never negative"),
         (lambda *_, **__: None, "received None"),
         (lambda *_, **__: 1, "no padding needed"),
     ],

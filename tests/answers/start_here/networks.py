@@ -153,3 +153,13 @@ def padding_negative(
     padding = -((size - reach - (wanted - 1) * stride) // 2)
     fits = (size + 2 * padding - reach) // stride + 1 == wanted
     return padding if fits else None
+
+
+def padding_down_to_minus_one(
+    size: int, wanted: int, kernel: int, *, stride: int = 1, dilation: int = 1
+) -> int | None:
+    reach = dilation * (kernel - 1) + 1
+    lacking = (wanted - 1) * stride + reach - size
+    padding = max(-1, math.ceil(lacking / 2))
+    fits = (size + 2 * padding - reach) // stride + 1 == wanted
+    return padding if fits else None
