@@ -10,7 +10,7 @@ from typing import Any
 
 MAX_VALUES = 3_000_000  # more would take more memory than a notebook is worth
 MAX_DIGITS = 1000  # an integer with more digits stands in no notebook
-MAX_TOO_DEEP = 20  # cells nested beyond reason, after which the rest is not looked at
+MAX_DAMAGED = 200  # places in a file, after which the rest is not looked at
 
 CONFLICT_START = re.compile(r"^<{7}(?=\s|$)", re.MULTILINE)
 CONFLICT_MARK = re.compile(r"([<|=>])\1{6}(?=\s|$)")
@@ -102,14 +102,16 @@ def whole_cells(text: str, problem: str) -> tuple[dict[str, Any], str]:
     start = CELL_LIST.search(text)
     place = start.end() if start else 0
     cells: list[Any] = []
-    too_deep = 0
-    while too_deep < MAX_TOO_DEEP and (found := CELL_START.search(text, place)):
+    damaged = 0
+    while damaged < MAX_DAMAGED and (found := CELL_START.search(text, place)):
         try:
             cell, place = decoder().raw_decode(text, found.start())
         except json.JSONDecodeError as error:
             place = max(found.end(), error.pos)  # so that no text is read twice
+            damaged += 1
         except RecursionError:
-            place, too_deep = found.end(), too_deep + 1
+            place = found.end()
+            damaged += 1
         else:
             if isinstance(cell, dict) and "cell_type" in cell:
                 cells.append(cell)
@@ -123,7 +125,7 @@ def whole_cells(text: str, problem: str) -> tuple[dict[str, Any], str]:
 
 def is_too_much(text: str) -> bool:
     """Whether JSON holds more values than may be read; counted without reading it."""
-    return sum(text.count(mark) for mark in "[{,") > MAX_VALUES
+    return sum(text.count(mark) for mark in '[{,"') > MAX_VALUES
 
 
 def two_sides(text: str) -> tuple[str, str] | None:

@@ -153,15 +153,15 @@ def within_limits(name: str, listed: list[Any]) -> tuple[tuple[Cell, ...], list[
     notes: list[str] = []
     left = MAX_LETTERS
     for number, data in enumerate(listed, start=1):
-        cell = tidy(read_cell(data))
+        cell = read_cell(data)
         size = len(cell.source)
-        if size > min(left, MAX_CELL_LETTERS):
-            cell = replace(cell, source="")
-            if cell.kind == "code":  # text may well hold whole pictures
-                notes.append(
-                    f"Cell {number} of the file was left out: it holds {size:,} "
-                    "letters, too many to be an answer."
-                )
+        is_long = size > min(left, MAX_CELL_LETTERS)
+        cell = tidy(replace(cell, source="") if is_long else cell)
+        if is_long and cell.kind == "code":  # text may well hold whole pictures
+            notes.append(
+                f"Cell {number} of the file was left out: it holds {size:,} letters, "
+                "too many to be an answer."
+            )
         left -= len(cell.source)
         cells.append(cell)
     return tuple(cells), notes[:10]
