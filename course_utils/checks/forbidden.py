@@ -5,7 +5,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import CodeType, FunctionType
 from typing import Any
@@ -55,9 +55,10 @@ def switched_off(names: Sequence[str]) -> Iterator[None]:
         names: dotted names, such as "torch.nn.functional.smooth_l1_loss" or
             "torch.Tensor.unfold".
     """
-    functions = {id(function): function for function in functions_of(ALWAYS_OFF)}
+    functions: dict[int, FunctionType] = {}
     in_c: dict[Any, str] = {}
     with ExitStack() as stack:
+        stack.enter_context(codes_replaced(functions_of(ALWAYS_OFF)))
         for name in names:
             owner, attribute = owner_of(name)
             value = getattr(owner, attribute)
@@ -66,8 +67,9 @@ def switched_off(names: Sequence[str]) -> Iterator[None]:
             else:
                 in_c[value] = name
                 stack.enter_context(attribute_replaced(owner, attribute, name))
-        stack.enter_context(codes_replaced(functions.values()))
-        stack.enter_context(TorchFunctionsOff(in_c))
+        stack.enter_context(codes_replaced(tuple(functions.values())))
+        if in_c:  # looking at every call of torch takes time
+            stack.enter_context(TorchFunctionsOff(in_c))
         stack.enter_context(TorchvisionOperatorsOff())  # type: ignore[no-untyped-call]
         yield
 
@@ -95,6 +97,11 @@ class TorchFunctionsOff(TorchFunctionMode):
 
 class TorchvisionOperatorsOff(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Raises where a compiled operator of torchvision is called, under any name."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Let torch leave out a wrapper that takes longer than what it wraps."""
+        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -148,18 +155,30 @@ def blocked_code(name: str, variables: tuple[str, ...]) -> CodeType:
     return blocker(name).__code__.replace(co_freevars=variables)
 
 
+@functools.lru_cache(maxsize=64)
+def blocked_codes(functions: tuple[FunctionType, ...]) -> tuple[CodeType, ...]:
+    """The bodies that these functions have while they are off."""
+    return tuple(
+        blocked_code(
+            f"{function.__module__}.{function.__qualname__}",
+            function.__code__.co_freevars,
+        )
+        for function in functions
+    )
+
+
 @contextmanager
-def codes_replaced(functions: Iterable[FunctionType]) -> Iterator[None]:
+def codes_replaced(functions: tuple[FunctionType, ...]) -> Iterator[None]:
     """Make Python functions raise, whatever names they were imported under."""
-    originals = [(function, function.__code__) for function in functions]
+    blocked = blocked_codes(functions)
+    originals = [function.__code__ for function in functions]
     try:
-        for function, original in originals:
-            name = f"{function.__module__}.{function.__qualname__}"
-            function.__code__ = blocked_code(name, original.co_freevars)
+        for function, code in zip(functions, blocked, strict=True):
+            function.__code__ = code
         yield
     finally:
-        for function, original in originals:
-            function.__code__ = original
+        for function, code in zip(functions, originals, strict=True):
+            function.__code__ = code
 
 
 @contextmanager
