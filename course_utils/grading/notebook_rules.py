@@ -2,9 +2,6 @@
 
 from typing import Any
 
-from nbformat import ValidationError
-from nbformat.validator import get_validator
-
 from course_utils.grading.assignment import as_dict
 
 NEWEST_MINOR = 5  # of format 4; what comes later is read by the same rules
@@ -51,6 +48,10 @@ def keeps_rules(cells: list[Any], minor: int) -> bool:
     Its `validate` trips over hostile values while it words its error; the schema alone
     does not.
     """
+    # Not sooner: nbformat takes a second to import.
+    from nbformat import ValidationError
+    from nbformat.validator import get_validator
+
     versions = {"nbformat": 4, "nbformat_minor": minor}
     schema = get_validator(4, minor, relax_add_props=True)  # type: ignore[no-untyped-call]
     try:
