@@ -7,17 +7,21 @@ mounts, and the filter of system calls comes last because the others need the ca
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from course_utils.grading.isolation import landlock, namespaces, privileges, seccomp
 from course_utils.grading.isolation import limits as bounds
-from course_utils.grading.isolation import namespaces, privileges
 from course_utils.grading.isolation.kernel import IS_LINUX
 from course_utils.grading.isolation.layers import (
     ENVIRONMENT,
     FOLDER,
     IPC,
+    LANDLOCK_FILES,
+    LANDLOCK_NETWORK,
+    LANDLOCK_SIGNALS,
     LIMITS,
     MEMORY,
     MOUNTS,
@@ -26,11 +30,13 @@ from course_utils.grading.isolation.layers import (
     PROC,
     PROCESS_COUNT,
     PROCESSES,
+    SECCOMP,
     USER,
     Layer,
     attempt,
     layer,
 )
+from course_utils.grading.isolation.readable import readable_files
 from course_utils.grading.outcome import Limits
 
 # What a learner's code may see of the environment; tokens have other names.
@@ -45,6 +51,7 @@ VARIABLES = frozenset(
     }
 )
 FIRST_PROCESS = 1
+HIDDEN = Path(__file__)  # no learner's code may read this
 
 
 @dataclass(frozen=True)
@@ -54,10 +61,19 @@ class Rules:
     Attributes:
         limits: what a child may use.
         folder: the zygote's own; the working folder of a child is inside.
+        files: what may be read, opened; empty without Landlock.
+        system_calls: the filter, or the reason why there is none.
     """
 
     limits: Limits
     folder: Path
+    files: tuple[landlock.Rule, ...]
+    system_calls: Any
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What has to stay open until a child is locked in."""
+        return tuple(rule.descriptor for rule in self.files)
 
     @property
     def work(self) -> Path:
@@ -78,7 +94,45 @@ def confine(rules: Rules, entered: Mapping[str, str]) -> tuple[Layer, ...]:
     layers.append(attempt(ENVIRONMENT, prove_environment))
     layers += limit_layers(rules.limits, has_own_user=not entered[USER])
     layers.append(attempt(PRIVILEGES, give_up_privileges))
+    layers += file_layers(rules)
+    layers.append(attempt(SECCOMP, lambda: filter_calls(rules.system_calls)))
     return tuple(layers)
+
+
+def make_rules(limits: Limits, folder: Path, extra_readable: Sequence[Path]) -> Rules:
+    """Work out once what every child of this process will be put under."""
+    if not IS_LINUX:
+        return Rules(limits, folder, (), not_here())
+    whole, listed = readable_files(extra_readable)
+    files = landlock.opened(whole, landlock.READ)
+    files += landlock.opened(listed, landlock.READ_FOLDER)
+    files += landlock.opened([Path(os.devnull)], landlock.ON_FILES)
+    try:
+        system_calls = seccomp.build()
+    except (ImportError, OSError, RuntimeError) as error:
+        system_calls = str(error)
+    return Rules(limits, folder, tuple(files), system_calls)
+
+
+def not_here() -> str:
+    """Why a layer of Linux is missing on another system."""
+    return f"not available on {sys.platform}"
+
+
+def file_layers(rules: Rules) -> list[Layer]:
+    """What may be read and written."""
+    if not IS_LINUX:
+        names = (LANDLOCK_FILES, LANDLOCK_NETWORK, LANDLOCK_SIGNALS)
+        return [layer(name, not_here()) for name in names]
+    return landlock.restrict(rules.files, hidden=HIDDEN, work=Path.cwd())
+
+
+def filter_calls(system_calls: Any) -> None:
+    """Put the process under the filter and prove it; raises where there is none."""
+    if isinstance(system_calls, str):
+        raise RuntimeError(system_calls)
+    seccomp.load(system_calls)
+    seccomp.prove()
 
 
 def outer_layers(entered: Mapping[str, str]) -> list[Layer]:
@@ -142,7 +196,7 @@ def limit_layers(limits: Limits, *, has_own_user: bool) -> list[Layer]:
 def give_up_privileges() -> None:
     """Drop all rights, and prove that they are gone."""
     if not IS_LINUX:
-        raise RuntimeError(f"not available on {sys.platform}")
+        raise RuntimeError(not_here())
     privileges.drop_privileges()
     privileges.prove_unprivileged()
     privileges.die_with_parent()

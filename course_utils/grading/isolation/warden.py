@@ -5,6 +5,7 @@ nor signal it, and it ends the child when the grader says so or is no more.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -13,7 +14,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
@@ -32,6 +33,7 @@ from course_utils.grading.isolation.lines import Message, send
 Reasons = dict[str, str]  # why a namespace could not be entered; "" where it was
 Serve = Callable[[socket.socket], None]
 DATA, STATUS = 3, 4  # the only descriptors of a child beside the standard ones
+MOST_DESCRIPTORS = 1 << 16
 FAILED = 70
 START_SECONDS = 30.0
 POLL_SECONDS = 0.02
@@ -86,8 +88,9 @@ def become_child(
     code = FAILED
     try:
         os.setsid()
-        connection = keep_only(data, status)
+        connection = keep_only(data, status, rules.descriptors)
         layers = confine(rules, entered)
+        close_others(())
         tell(json.dumps({"layers": [asdict(each) for each in layers]}))
         serve(connection)
         code = 0
@@ -99,19 +102,30 @@ def become_child(
         os._exit(code)
 
 
-def keep_only(data: socket.socket, status: int) -> socket.socket:
-    """Close every descriptor but the two; the standard ones lead nowhere."""
-    data_copy, status_copy = os.dup(data.fileno()), os.dup(status)
+def keep_only(data: socket.socket, status: int, also: Collection[int]) -> socket.socket:
+    """Close every descriptor but these; the standard ones lead nowhere."""
+    sources = [high_copy(data.detach()), high_copy(status)]
     nowhere = os.open(os.devnull, os.O_RDWR)
-    # Through copies above all targets, for a target may be one of the sources.
-    sources = [os.dup2(fd, 64 + n) for n, fd in enumerate((data_copy, status_copy))]
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
-    data.detach()
     os.dup2(sources[0], DATA, inheritable=False)
     os.dup2(sources[1], STATUS, inheritable=False)
-    os.closerange(STATUS + 1, 1 << 16)
+    close_others(also)
     return socket.socket(fileno=DATA)
+
+
+def high_copy(descriptor: int) -> int:
+    """A copy with a number above those that are about to be given."""
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, STATUS + 1)
+
+
+def close_others(kept: Collection[int]) -> None:
+    """Close every descriptor above the child's own but these."""
+    last = STATUS
+    for each in sorted(kept):
+        os.closerange(last + 1, each)
+        last = each
+    os.closerange(last + 1, MOST_DESCRIPTORS)
 
 
 def tell(message: str) -> None:
@@ -141,7 +155,8 @@ def watch(
         {
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
             "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0,
-            "by_grader": not ended and os.WIFSIGNALED(status),
+            # It may have been ending by itself when it was killed.
+            "by_grader": not ended and status == signal.SIGKILL,
             "peak_memory_mb": bounds.peak_memory(usage),
             "cpu_seconds": usage.ru_utime + usage.ru_stime,
         },

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.grading.isolation import warden
-from course_utils.grading.isolation.confine import Rules
+from course_utils.grading.isolation.confine import Rules, make_rules
 from course_utils.grading.isolation.lines import Message, receive, send
 from course_utils.grading.outcome import Limits
 
@@ -62,7 +62,8 @@ def prepare(settings: Message) -> tuple[Rules, Callable[[socket.socket], None]]:
     if settings["prepare"]:
         named(settings["prepare"])()
     serve = named(settings["serve"])
-    rules = Rules(limits=Limits(**settings["limits"]), folder=folder)
+    readable = [Path(each) for each in settings["readable"]]
+    rules = make_rules(Limits(**settings["limits"]), folder, readable)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens need no burial
     gc.collect()
     gc.freeze()  # a child's collections then leave the shared pages alone

@@ -1,38 +1,14 @@
 """A warm process for these tests, without the slow imports."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from inside import ask, bare
 
 from course_utils.grading.isolation.warm import Child, Warm
 from course_utils.grading.outcome import Limits
-
-STAND_IN = f"{Path(__file__).parent / 'stand_in.py'}:serve"
-Run = Callable[..., Any]
-
-
-def bare(**settings: Any) -> Warm:
-    """A warm process that imports nothing, whose children run code."""
-    defaults = {"serve": STAND_IN, "prepare": "", "imports": ()}
-    return Warm(**(defaults | settings))
-
-
-def ask(child: Child, code: str) -> Any:
-    """What `code` left in `value`, in the child; its error as (name, message)."""
-    child.socket.settimeout(60)
-    child.socket.sendall(json.dumps(code).encode() + b"\n")
-    received = b""
-    while not received.endswith(b"\n"):
-        part = child.socket.recv(1 << 16)
-        if not part:
-            return "ended"
-        received += part
-    reply = json.loads(received)
-    return reply["value"] if "value" in reply else (reply["error"], reply["message"])
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +28,6 @@ def child(warm: Warm) -> Iterator[Child]:
 
 
 @pytest.fixture
-def run(child: Child) -> Run:
+def run(child: Child) -> Callable[[str], Any]:
     """Run code in a fresh child; what it left in `value`, or its error."""
     return lambda code: ask(child, code)

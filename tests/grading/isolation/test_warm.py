@@ -1,7 +1,6 @@
 """Starting, ending and losing children, whatever layers the system offers."""
 
-import json
-import os
+import gc
 import signal
 import subprocess
 import sys
@@ -10,10 +9,44 @@ from pathlib import Path
 
 import psutil
 import pytest
-from isolation.conftest import STAND_IN, Run, ask, bare
+from inside import STAND_IN, ask, bare
 
 from course_utils.grading.isolation.warm import Child, Warm
-from course_utils.grading.outcome import GraderError
+from course_utils.grading.outcome import GraderError, Limits
+
+ROOT = Path(__file__).parents[3]
+# A worker that starts a child, says which processes there are, and waits to be killed.
+WORKER = """
+import sys, time
+sys.path[:0] = [{tests!r}, {root!r}]
+from inside import bare
+warm = bare()
+child = warm.start_child()
+print(warm.process.pid, warm.folder, flush=True)
+time.sleep(600)
+"""
+
+
+def gone(processes: list[psutil.Process], seconds: float = 1.0) -> bool:
+    """Whether all have ended within this time; a zombie has ended."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not any(is_alive(process) for process in processes):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def family(pid: int) -> list[psutil.Process]:
+    first = psutil.Process(pid)
+    return [first, *first.children(recursive=True)]
 
 
 def test_a_child_answers_and_is_ended_by_the_grader(child: Child):
@@ -21,4 +54,112 @@ def test_a_child_answers_and_is_ended_by_the_grader(child: Child):
     ending = child.end()
     assert ending.by_grader
     assert ending.signal == signal.SIGKILL
+    assert ending.peak_memory_mb > 1
     assert child.end() is ending
+
+
+@pytest.mark.parametrize(
+    ("code", "signals", "exit_code"),
+    [
+        ("import os; os._exit(3)", {0}, 3),
+        # The first process of a namespace cannot abort, and then meets a trap.
+        ("import os; os.abort()", {signal.SIGABRT, signal.SIGSEGV}, 0),
+        ("import ctypes; ctypes.string_at(0)", {signal.SIGSEGV}, 0),
+    ],
+)
+def test_a_child_that_ends_itself_is_told_apart(
+    child: Child, code: str, signals: set[int], exit_code: int
+):
+    assert ask(child, code) == "ended"
+    ending = child.end()
+    assert ending.signal in signals
+    assert ending.exit_code == exit_code
+    assert not ending.by_grader
+
+
+def test_children_do_not_know_each_other(warm: Warm):
+    first, second = warm.start_child(), warm.start_child()
+    ask(first, "open('mine', 'w').write('x')")
+    assert ask(second, "import os; value = os.listdir()") == []
+    first.end()
+    assert ask(second, "value = 1") == 1
+    second.end()
+
+
+def test_a_hanging_child_is_ended(child: Child):
+    child.socket.sendall(b'"while True: pass"\n')
+    assert child.end().by_grader
+
+
+def test_nothing_is_left_when_the_grader_is_killed(tmp_path: Path):
+    script = WORKER.format(tests=str(Path(__file__).parent), root=str(ROOT))
+    worker = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert worker.stdout is not None
+    with worker.stdout:
+        pid, folder = worker.stdout.readline().decode().split()
+    members = family(int(pid))
+    assert len(members) == 3  # the warm process, a warden, a child
+    worker.kill()
+    worker.wait()
+    assert gone(members)
+    assert not Path(folder).exists()
+
+
+@pytest.mark.parametrize("victim", ["the warm process", "the warden"])
+def test_nothing_is_left_when_another_process_is_killed(victim: str):
+    with bare() as warm:
+        child = warm.start_child()
+        members = family(warm.process.pid)
+        members[0 if victim == "the warm process" else 1].kill()
+        if victim == "the warden":
+            assert gone(members[1:])
+            assert not child.end().by_grader
+        else:
+            assert child.end().by_grader
+            with pytest.raises(GraderError, match="No isolated process"):
+                warm.start_child()
+    assert gone(members)
+
+
+def test_closing_ends_everything_and_may_be_done_twice():
+    warm = bare()
+    warm.start_child()
+    members = family(warm.process.pid)
+    warm.close()
+    warm.close()
+    assert gone(members)
+    assert not warm.folder.exists()
+
+
+def test_many_children_leave_nothing_open(warm: Warm):
+    warm.start_child().end()
+    gc.collect()
+    mine, theirs = psutil.Process(), psutil.Process(warm.process.pid)
+    before = mine.num_fds(), theirs.num_fds()
+    for _ in range(20):
+        warm.start_child().end()
+    gc.collect()
+    assert (mine.num_fds(), theirs.num_fds()) == before
+    assert gone(theirs.children(recursive=True))
+
+
+def test_a_warm_process_that_cannot_start_says_why():
+    with (
+        bare(serve="no_such_module:serve") as warm,
+        pytest.raises(GraderError, match="no_such_module"),
+    ):
+        warm.start_child()
+
+
+def test_a_child_that_outlives_its_time_is_ended(monkeypatch: pytest.MonkeyPatch):
+    assert STAND_IN.endswith(":serve")
+    with bare(limits=Limits(total=1.0)) as warm:
+        child = warm.start_child()
+        assert ask(
+            child, "import resource as r; value = r.getrlimit(r.RLIMIT_CPU)"
+        ) == [
+            5,
+            5,
+        ]
+        assert ask(child, "while True: pass") == "ended"
+        assert child.end().signal == signal.SIGKILL
