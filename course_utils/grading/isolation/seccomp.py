@@ -43,7 +43,8 @@ get_mempolicy
 THREADS_AND_TIME = names("""
 futex futex_waitv rseq set_robust_list get_robust_list set_tid_address arch_prctl
 sched_yield sched_getaffinity sched_setaffinity sched_getparam sched_getscheduler
-sched_setscheduler sched_get_priority_max sched_get_priority_min getpriority getcpu clock_gettime
+sched_setscheduler sched_get_priority_max sched_get_priority_min getpriority getcpu
+clock_gettime
 clock_getres clock_nanosleep nanosleep gettimeofday time times getitimer setitimer
 alarm timer_create timer_settime timer_gettime timer_getoverrun timer_delete
 rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend
