@@ -53,11 +53,13 @@ def grade_isolated(
         released: a folder of released assignments; those of the package by default.
         limits: for a call, a cell, a task, the file, and what may be printed.
         seed: for the random cases of the checks; theirs by default.
+
+    Raises GraderError where the warm process is gone: a fresh one may do better.
     """
     folder = released if released is not None else shipped()
     try:
         restored = restore_file(path, folder)
         run = IsolatedRun(restored, warm, limits or Limits(), seed)
         return judge(str(path), restored, run.run())
-    except (UngradableError, GraderError) as error:
+    except UngradableError as error:
         return refused(str(path), str(error), named_assignment(path, folder))
