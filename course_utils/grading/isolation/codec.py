@@ -165,8 +165,9 @@ def tensor_bytes(tensor: Tensor) -> bytes:
     """The values of a tensor in row-major order."""
     if tensor.numel() * tensor.element_size() > MAX_FRAME:
         raise ProtocolError(f"more than {MAX_FRAME // 2**20} MB of tensors")
-    flat = tensor.detach().cpu().resolve_conj().resolve_neg().reshape(-1)
-    return flat.contiguous().view(torch.uint8).numpy().tobytes()
+    flat = torch.empty(tensor.numel(), dtype=tensor.dtype)
+    flat.copy_(tensor.detach().reshape(-1))  # whatever its device, strides and views
+    return flat.view(torch.uint8).numpy().tobytes()
 
 
 class Reader:
