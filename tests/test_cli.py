@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from course_utils import cli
+from course_utils.cli import output
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
@@ -14,6 +14,7 @@ def test_letters_that_a_stream_lacks_are_no_error(name: str, monkeypatch):
     written = io.BytesIO()
     stream = io.TextIOWrapper(written, encoding="cp1252")
     monkeypatch.setattr(sys, name, stream)
-    cli.terminal(stderr=name == "stderr").print("3 \N{MULTIPLICATION SIGN} 4 \u2192 12")
+    console = output.terminal(stderr=name == "stderr")
+    console.print("3 \N{MULTIPLICATION SIGN} 4 \u2192 12")
     stream.flush()
     assert written.getvalue().rstrip() == b"3 \xd7 4 ? 12"

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "grading": {"checks"},
     "mutation": {"checks"},
     "doctor": {"training"},
-    "cli": {"doctor", "grading"},
+    "cli": {"doctor", "grading", "mutation"},
 }
 
 

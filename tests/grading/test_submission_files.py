@@ -33,7 +33,7 @@ FILES = {
 
 
 def run(path: Path, released: Path, *more: str) -> tuple[int, str]:
-    arguments = ["grade", str(path), "--released", str(released), *more]
+    arguments = ["grade", str(path), "--reference", str(released), *more]
     result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
     return result.exit_code, " ".join(result.output.split())
 
