@@ -54,9 +54,10 @@ ABOUT = names("""
 getpid gettid getppid getuid geteuid getgid getegid getgroups getresuid getresgid
 getpgrp getpgid getsid capget getrlimit getrusage sysinfo uname getrandom
 """)
-# On the socket that the process was given.
+# On sockets that the process was given.
 TALKING = names("""
-recvfrom recvmsg sendto sendmsg shutdown getsockopt setsockopt getsockname getpeername
+accept accept4 recvfrom recvmsg sendto sendmsg shutdown getsockopt setsockopt getsockname
+getpeername
 """)
 ALLOWED = (*FILES, *MEMORY, *THREADS_AND_TIME, *ABOUT, *TALKING)
 
@@ -147,8 +148,12 @@ def load(built: Any) -> None:
     """Put this process under the filter, for good; signals only to itself."""
     import pyseccomp
 
+    own = os.getpid()
     for name in ("kill", "tgkill"):
-        add(built, pyseccomp.ALLOW, name, low_half(0, os.getpid()))
+        is_itself = pyseccomp.Arg(0, pyseccomp.EQ, own)
+        is_another = pyseccomp.Arg(0, pyseccomp.NE, own)
+        add(built, pyseccomp.ALLOW, name, is_itself)
+        add(built, pyseccomp.ERRNO(errno.EPERM), name, is_another)
     built.load()
 
 
