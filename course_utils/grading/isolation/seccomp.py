@@ -56,8 +56,8 @@ getpgrp getpgid getsid capget getrlimit getrusage sysinfo uname getrandom
 """)
 # On sockets that the process was given.
 TALKING = names("""
-accept accept4 recvfrom recvmsg sendto sendmsg shutdown getsockopt setsockopt getsockname
-getpeername
+accept accept4 recvfrom recvmsg sendto sendmsg shutdown getsockopt setsockopt
+getsockname getpeername
 """)
 ALLOWED = (*FILES, *MEMORY, *THREADS_AND_TIME, *ABOUT, *TALKING)
 

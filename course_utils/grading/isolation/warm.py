@@ -212,6 +212,22 @@ class Warm:
         self.close()
 
 
+def available_layers() -> tuple[Layer, ...]:
+    """The layers of isolation that this computer has, as a child found them.
+
+    Raises GraderError where no child can be started.
+    """
+    with Warm(serve=f"{__name__}:serve_nothing", prepare="", imports=()) as warm:
+        child = warm.start_child()
+        child.end()
+        return child.layers
+
+
+def serve_nothing(connection: socket.socket) -> None:
+    """What a child does that is only asked for its layers: wait for its end."""
+    connection.recv(1)
+
+
 def clean_environment(work: Path) -> dict[str, str]:
     """The whole environment of the warm process: no variable of the user's but two."""
     kept = {
@@ -235,5 +251,7 @@ def clean_environment(work: Path) -> dict[str, str]:
             "MPLBACKEND": "Agg",
             "CUDA_VISIBLE_DEVICES": "",
             "PYTHONHASHSEED": "0",
+            # A thread may otherwise reserve 64 MB, which the memory limit counts.
+            "MALLOC_ARENA_MAX": "2",
         }
     )
