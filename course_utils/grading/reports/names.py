@@ -2,44 +2,46 @@
 
 import hashlib
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
 from course_utils.grading.reports.text import one_line
 from course_utils.grading.verdict import Grade
 
-MOST_LETTERS = 60
+MOST_LETTERS = 40
 # Windows opens a device for these, whatever their ending.
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def label(grade: Grade) -> str:
     """Whose submission it is, or its file name; on one line and safe to show."""
-    name = grade.student or PurePath(grade.file.replace("\\", "/")).name
-    return one_line(name, most=80) or "(no name)"
+    return one_line(grade.student or file_name(grade.file), most=80) or "(no name)"
+
+
+def file_name(path: str) -> str:
+    """The name of a file without its folders, which are the grader's business."""
+    return PurePath(path.replace("\\", "/")).name
 
 
 def folder_names(grades: Sequence[Grade]) -> list[str]:
     """For each grade a name that every file system takes, no two alike."""
     names = [safe_name(grade) for grade in grades]
-    folded = [name.casefold() for name in names]
-    taken: set[str] = set()
+    counts = Counter(name.casefold() for name in names)
+    taken: Counter[str] = Counter()
     unique = []
-    for grade, name, fold in zip(grades, names, folded, strict=True):
-        marked = f"{name}-{digest(grade)}" if folded.count(fold) > 1 else name
-        count = 1
-        while (marked if count == 1 else f"{marked}-{count}").casefold() in taken:
-            count += 1
-        final = marked if count == 1 else f"{marked}-{count}"
-        taken.add(final.casefold())
-        unique.append(final)
+    for grade, name in zip(grades, names, strict=True):
+        marked = name if counts[name.casefold()] == 1 else f"{name}-{digest(grade)}"
+        taken[marked] += 1  # above 1 where the very same file comes twice
+        unique.append(marked if taken[marked] == 1 else f"{marked}-{taken[marked]}")
     return unique
 
 
 def safe_name(grade: Grade) -> str:
     """The label with letters, digits, dots, dashes and underscores only."""
-    plain = re.sub(r"[^\w.-]+", "_", label(grade), flags=re.ASCII)
-    name = plain.strip("._-")[:MOST_LETTERS]
+    composed = unicodedata.normalize("NFC", label(grade))
+    name = re.sub(r"[^\w.-]+", "_", composed).strip("._-")[:MOST_LETTERS]
     if not name or DEVICES.fullmatch(name):
         return f"submission-{digest(grade)}"
     return name
@@ -47,7 +49,7 @@ def safe_name(grade: Grade) -> str:
 
 def digest(grade: Grade) -> str:
     """Eight letters that tell one file from another."""
-    text = f"{grade.student}\0{grade.file}".encode("utf-8", "surrogateescape")
+    text = f"{grade.student}\0{grade.file}".encode("utf-8", "surrogatepass")
     return hashlib.sha256(text).hexdigest()[:8]
 
 

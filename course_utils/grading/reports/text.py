@@ -2,7 +2,7 @@
 
 import re
 
-from course_utils.grading.verdict import clean
+from course_utils.grading.verdict import ESCAPES
 
 # What reorders text (bidi controls), breaks lines unseen, hides (tags, fillers), or is
 # forbidden in XML 1.0. Joiners stay: names of many languages need them.
@@ -19,7 +19,8 @@ def visible(text: str) -> str:
     Line breaks and tabs stay; half characters become question marks.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return UNSEEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", clean(text))
+    text = ESCAPES.sub("", text.encode("utf-8", "replace").decode("utf-8"))
+    return UNSEEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)
 
 
 def one_line(text: str, *, most: int = 200) -> str:
