@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, Protocol
+from typing import Any, Literal, NoReturn
 
 from torch import Tensor
 
@@ -24,10 +24,15 @@ from course_utils.checks.forbidden import ForbiddenCallError
 from course_utils.grading.isolation.codec import ProtocolError, encode
 from course_utils.grading.isolation.stream import receive_frame, send_frame
 from course_utils.grading.isolation.warm import Child
-from course_utils.grading.outcome import Limits
+from course_utils.grading.outcome import GraderError, Limits
 
 Message = dict[str, Any]
+Step = Literal["start", "cell", "call"]
+START_SECONDS = 30.0
 KEPT = 4000  # letters of a text from the learner's process
+# Raised here, they would end a loop of the check, such as that of `all`, as if all of
+# it were done.
+ENDS_LOOPS = ("StopIteration", "StopAsyncIteration")
 
 
 class Stopped(BaseException):
@@ -77,8 +82,14 @@ class Clock:
         """A task begins: its time starts anew."""
         self.task_end = time.monotonic() + self.limits.task
 
-    def left(self, what: Literal["cell", "call"]) -> tuple[float, str]:
+    def is_over(self) -> bool:
+        """Whether the time for the file is over."""
+        return time.monotonic() >= self.file_end
+
+    def left(self, what: Step) -> tuple[float, str]:
         """The seconds for the next step, and what to say when they are over."""
+        if what == "start":
+            return START_SECONDS, ""
         limits, now = self.limits, time.monotonic()
         own = limits.cell if what == "cell" else limits.call
         return min(
@@ -99,14 +110,18 @@ class Link:
     """The connection to one learner's process."""
 
     def __init__(self, child: Child, clock: Clock) -> None:
-        """Set up the process: output limit and random numbers, never a check's seed."""
+        """Set up the process: output limit and random numbers, never a check's seed.
+
+        Raises GraderError if it does not answer.
+        """
         self.child = child
         self.clock = clock
-        self.request("start", "call", output_kb=clock.limits.output_kb, seed=0)
+        try:  # no code of a learner's has run in it, so no limit of theirs counts
+            self.request("start", "start", output_kb=clock.limits.output_kb, seed=0)
+        except Stopped as stop:
+            raise GraderError("A new isolated process does not answer.") from stop
 
-    def request(
-        self, do: str, what: Literal["cell", "call"], **content: Any
-    ) -> Message:
+    def request(self, do: str, what: Step, **content: Any) -> Message:
         """The answer to a request. Raises Stopped where none comes in time."""
         number = random.getrandbits(48)  # an answer cannot be sent before its request
         frame = encode({"do": do, "number": number} | content)
@@ -240,8 +255,10 @@ def remote_error(data: Any) -> RemoteError:
     kinds = fields.get("kinds")
     for kind in kinds if isinstance(kinds, list) else ():
         known = getattr(builtins, kind, None) if isinstance(kind, str) else None
+        if kind in ENDS_LOOPS:
+            break
         if isinstance(known, type) and issubclass(known, Exception):
-            with suppress(TypeError):  # some cannot be mixed with another class
+            with suppress(TypeError, ValueError):  # some cannot be mixed with a class
                 mixed = type(known.__name__, (RemoteError, known), {})
                 return mixed(name, message)
     return RemoteError(name, message)
