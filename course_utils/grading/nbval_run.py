@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from course_utils.grading.assignment import Cell
 from course_utils.grading.nbval_events import EVENTS_VARIABLE
@@ -21,6 +21,7 @@ from course_utils.grading.restore import Restored, to_notebook
 SEED_VARIABLE = "COURSE_CHECK_SEED"  # as in checks/check.py, which imports torch
 POLL_SECONDS = 0.05
 START_SECONDS = 120.0
+WORK = "work"
 
 
 @dataclass
@@ -38,19 +39,48 @@ class Round:
     ended: Outcome | None = None
 
 
+class RunOnce(Protocol):
+    """Runs all cells in a fresh kernel until they end or one breaks a limit."""
+
+    def __call__(
+        self, cells: list[Cell], *, limits: Limits, deadline: float, seed: int | None
+    ) -> Round:
+        """What the run showed; `deadline` is a time of time.monotonic()."""
+
+
+class Running(Protocol):
+    """A run of nbval, as it is watched."""
+
+    output: Path
+
+    def has_ended(self) -> bool:
+        """Whether pytest has come to its end."""
+
+
 def run_nbval(
-    restored: Restored, *, limits: Limits, seed: int | None = None
+    restored: Restored,
+    *,
+    limits: Limits,
+    seed: int | None = None,
+    run: RunOnce | None = None,
 ) -> dict[str, Outcome]:
     """The outcome of each code cell, by `grade_id`.
 
+    Args:
+        restored: the notebook.
+        limits: the time for a cell and for the file.
+        seed: for the random cases of the checks; theirs by default.
+        run: how to run it once; in a process and a kernel of its own by default.
+
     Raises GraderError if no kernel can be started.
     """
+    run = run or run_once
     deadline = time.monotonic() + limits.total
     owners = {task.check: task.name for task in restored.assignment.tasks}
     cells = [cell for cell in restored.cells if cell.kind == "code"]
     decided: dict[str, Outcome] = {}
     for _ in range(len(cells) + 1):  # each further round has one guilty cell less
-        latest = run_once(cells, limits=limits, deadline=deadline, seed=seed)
+        latest = run(cells, limits=limits, deadline=deadline, seed=seed)
         decided = latest.outcomes | decided
         if latest.ended is None:
             break
@@ -84,46 +114,59 @@ def run_once(
     """Run all cells in a fresh kernel until they end or one breaks a limit."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
-        events = folder / "grader" / "events.jsonl"
-        work = folder / "work"
-        for each in (events.parent, work):
-            each.mkdir()
-        notebook = json.dumps(to_notebook(cells))
-        (work / "submission.ipynb").write_text(notebook, encoding="utf-8")
-        (events.parent / "pytest.ini").write_text("[pytest]\n")
-        settings = {
-            EVENTS_VARIABLE: str(events),
-            "IPYTHONDIR": str(events.parent / "ipython"),
-            "JUPYTER_RUNTIME_DIR": str(events.parent / "runtime"),
-        }
+        arguments, settings = prepare(folder, cells, "--nbval-current-env")
         if seed is not None:
             settings[SEED_VARIABLE] = str(seed)
-        command = nbval_command(events.parent / "pytest.ini", work)
-        family = Family(command, folder=work, settings=settings)
+        command = pytest_command(*arguments)
+        family = Family(command, folder=folder / WORK, settings=settings)
         try:
+            events = Path(settings[EVENTS_VARIABLE])
             return watch(family, events, limits=limits, deadline=deadline)
         finally:
             family.end()
 
 
-def nbval_command(settings: Path, work: Path) -> list[str]:
-    """nbval on the notebook in `work`, whatever the user's own pytest settings are."""
-    return pytest_command(
+def prepare(
+    folder: Path, cells: list[Cell], *kernel: str
+) -> tuple[list[str], dict[str, str]]:
+    """Write a notebook of these cells; pytest's arguments, and its environment.
+
+    Args:
+        folder: of the run; the notebook goes to its part WORK, what is the grader's to
+            a part beside.
+        cells: of the notebook.
+        kernel: nbval's options that say which kernel to take.
+
+    The arguments make nbval the same whatever the user's own pytest settings are.
+    """
+    own, work = folder / "grader", folder / WORK
+    for each in (own, work):
+        each.mkdir()
+    notebook = json.dumps(to_notebook(cells))
+    (work / "submission.ipynb").write_text(notebook, encoding="utf-8")
+    (own / "pytest.ini").write_text("[pytest]\n")
+    arguments = [
         "submission.ipynb",
-        *("-c", str(settings), "--rootdir", str(work), "--noconftest"),
+        *("-c", str(own / "pytest.ini"), "--rootdir", str(work), "--noconftest"),
         *("-p", "no:cacheprovider", "-p", "nbval.plugin"),
         *("-p", "course_utils.grading.nbval_events"),
-        *("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "1e6"),
+        *("--nbval-lax", *kernel, "--nbval-cell-timeout", "1e6"),
         *("--nbval-kernel-startup-timeout", str(START_SECONDS), "-q", "--color=no"),
-    )
+    ]
+    settings = {
+        EVENTS_VARIABLE: str(own / "events.jsonl"),
+        "IPYTHONDIR": str(own / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
+    }
+    return arguments, settings
 
 
-def watch(family: Family, events: Path, *, limits: Limits, deadline: float) -> Round:
+def watch(run: Running, events: Path, *, limits: Limits, deadline: float) -> Round:
     """Follow the events until the run ends, its kernel dies, or the time is over."""
     started = changed = time.monotonic()
     state = Progress()
     while True:
-        has_ended = family.process.poll() is not None
+        has_ended = run.has_ended()
         is_dead = state.kernel is not None and not is_alive(state.kernel)
         if state.read(events):  # read after looking, so that a last word is heard
             changed = time.monotonic()
@@ -131,7 +174,7 @@ def watch(family: Family, events: Path, *, limits: Limits, deadline: float) -> R
         if state.current and (has_ended or is_dead or state.lost_kernel):
             return Round(state.outcomes, state.blamed(), Outcome("died"))
         if has_ended:
-            return finished(family, state)
+            return finished(run, state)
         why = overtime(now - changed, now > deadline, limits)
         if state.current and why:
             return Round(state.outcomes, state.current, Outcome("timeout", "", why))
@@ -151,11 +194,11 @@ def overtime(seconds: float, is_over: bool, limits: Limits) -> str:
     return ""
 
 
-def finished(family: Family, state: "Progress") -> Round:
+def finished(run: Running, state: "Progress") -> Round:
     """The round of a run that came to its end."""
     if state.outcomes:
         return Round(state.outcomes)
-    tail = family.output.read_text(encoding="utf-8", errors="replace")[-1500:]
+    tail = run.output.read_text(encoding="utf-8", errors="replace")[-1500:]
     raise GraderError(f"The notebook could not be run under nbval:\n{tail}")
 
 

@@ -41,6 +41,10 @@ class Family:
                 start_new_session=os.name == "posix",
             )
 
+    def has_ended(self) -> bool:
+        """Whether the first process has ended."""
+        return self.process.poll() is not None
+
     def end(self) -> None:
         """Kill every member; a member may have left the session, as kernels do."""
         for _ in range(20):  # a member that starts others meanwhile is met again

@@ -188,7 +188,7 @@ def test_the_command_leaves_the_file_alone_and_writes_the_result(
     os.utime(path, ns=(10**18, 10**18))
     before, result = path.read_bytes(), tmp_path / "result.json"
     arguments = ["grade", str(path), "--json", str(result), "--seed", "7"]
-    done = CliRunner().invoke(app, [*arguments, "--released", str(released)])
+    done = CliRunner().invoke(app, [*arguments, "--reference", str(released)])
     assert done.exit_code == 1
     assert "8 of 10 points" in done.output
     assert path.read_bytes() == before
@@ -219,7 +219,7 @@ def test_a_kernel_that_cannot_start_is_not_the_learners_fault(
     submit, released, monkeypatch
 ):
     command = [sys.executable, "-c", "print('no kernel here')"]
-    monkeypatch.setattr(nbval_run, "nbval_command", lambda *_: command)
+    monkeypatch.setattr(nbval_run, "pytest_command", lambda *_: command)
     grade = grade_file(submit(), released=released, limits=LIMITS)
     assert "could not be run under nbval" in grade.problem
     assert "no kernel here" in grade.problem

@@ -4,7 +4,6 @@ import io
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from IPython.core.compilerop import CachingCompiler, code_name
@@ -67,7 +66,7 @@ def prepare() -> None:
     shell.reset(new_session=False)
 
 
-def make_shell() -> InteractiveShell:
+def make_shell() -> Any:
     """The one shell of this process."""
     if not InteractiveShell.initialized():
         settings = Config()
@@ -76,12 +75,17 @@ def make_shell() -> InteractiveShell:
         settings.InteractiveShell.colors = "nocolor"
         settings.InteractiveShell.cache_size = 0
         settings.InteractiveShell.show_rewritten_input = False
-        shell = Shell.instance(config=settings)
-        for name in COMMAND_CELLS:
-            shell.register_magic_function(no_command, "cell", name)
-        for name in ("sx", "system"):
-            shell.register_magic_function(no_command, "line", name)
+        shell: Any = Shell.instance(config=settings)
+        forbid_commands(shell)
     return InteractiveShell.instance()
+
+
+def forbid_commands(shell: Any) -> None:
+    """Let `%%bash` and its like run nothing."""
+    for name in COMMAND_CELLS:
+        shell.register_magic_function(no_command, "cell", name)
+    for name in ("sx", "system"):
+        shell.register_magic_function(no_command, "line", name)
 
 
 def no_command(line: str, cell: str = "") -> None:
@@ -122,20 +126,13 @@ class Captured(io.TextIOBase):
         return text
 
 
-@dataclass(frozen=True)
-class Problem:
-    """An exception, as text."""
-
-    error: str
-    message: str
-
-
 def run_cell(source: str) -> BaseException | None:
     """Run a cell in the one shell; what it raised, or None."""
-    shell = make_shell()
+    shell: Any = make_shell()
     shell.user_ns.update(exit=sys.exit, quit=sys.exit)
     result = shell.run_cell(source)
-    return result.error_before_exec or result.error_in_exec
+    error: BaseException | None = result.error_before_exec or result.error_in_exec
+    return error
 
 
 def described(error: BaseException) -> dict[str, Any]:
