@@ -13,7 +13,7 @@ from pygments.token import Comment, Name, String, Text
 LENGTH = 12  # tokens of a piece, about two lines
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Token:
     """A token without what may be changed at will: names, texts and comments."""
 

@@ -12,6 +12,7 @@ from course_utils.grading.assignment import Assignment, Cell
 from course_utils.grading.sides import merged_sides
 from course_utils.grading.source import (
     added_code,
+    added_definitions,
     added_imports,
     defined_names,
     same_code,
@@ -148,7 +149,8 @@ def own_cells(
         source = cell.source
         if place is not None:
             is_answer = place in answers or index in taken
-            source = "" if is_answer else added_code(source, assignment.source(place))
+            added = added_definitions if place in checks else added_code
+            source = "" if is_answer else added(source, assignment.source(place))
             # What stands in a check is for the check, so it runs before it.
             before = before if place in checks else place
         if cell.kind == "code" and source.strip():

@@ -10,19 +10,20 @@ from functools import lru_cache
 from hashlib import sha256
 
 # IPython's own lines (%magic, !command, name?) and its own calls (files = !ls).
-MAGIC = re.compile(r"^[ \t]*(?:(?:%%?\w|!|\?).*|[\w.]+\?\??[ \t]*)$", re.MULTILINE)
+MAGIC = re.compile(r"^([ \t]*)(?:(?:%%?\w|!|\?).*|[\w.]+\?\??[ \t]*)$", re.MULTILINE)
 CALL = re.compile(r"=[ \t]*[%!].*$", re.MULTILINE)
 
 
 # A text cell that shows code between two lines of backticks.
 FENCE = re.compile(r"\A\s*```\w*\n(.*?)\n?```\s*\Z", re.DOTALL)
 CACHED = 8192  # cells: each is looked at once a task
-ADDED = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign)
+IMPORTS = (ast.Import, ast.ImportFrom)
+DEFINITIONS = (*IMPORTS, ast.FunctionDef, ast.ClassDef)
 
 
 def parse_cell(source: str) -> list[ast.stmt]:
     """The statements of a cell, its magics left out; none if it is not valid Python."""
-    plain = CALL.sub("= None", MAGIC.sub("", source))
+    plain = CALL.sub("= None", MAGIC.sub(r"\1pass", source))
     # As it is first: a line of plain Python may begin with the operator %.
     for text in (source, plain, textwrap.dedent(plain)):  # Jupyter dedents a cell too
         with (
@@ -55,7 +56,7 @@ def bound_names(node: ast.stmt) -> Iterator[str]:
     """The names that one statement binds."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield node.name
-    elif isinstance(node, ast.Import | ast.ImportFrom):
+    elif isinstance(node, IMPORTS):
         for alias in node.names:
             yield alias.asname or alias.name.partition(".")[0]
     else:
@@ -72,12 +73,17 @@ def added_imports(source: str, released: str) -> str:
     So an import that a learner added to a cell of the assignment is not lost, and none
     can take the place of a check. `import *` is left out: it may bind any name.
     """
-    return added(source, released, (ast.Import, ast.ImportFrom))
+    return added(source, released, IMPORTS)
+
+
+def added_definitions(source: str, released: str) -> str:
+    """The same with functions and classes that a learner added."""
+    return added(source, released, DEFINITIONS)
 
 
 def added_code(source: str, released: str) -> str:
     """The same with functions, classes and values that a learner added."""
-    return added(source, released, ADDED)
+    return added(source, released, (*DEFINITIONS, ast.Assign))
 
 
 def added(source: str, released: str, kinds: tuple[type[ast.stmt], ...]) -> str:
