@@ -1,6 +1,7 @@
 """The checks of assignment 03: RoI pooling, RoIs to learn from, the box loss, SVD."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from course_utils.checks.check import Ask, check
 from course_utils.checks.compare import shown
+from course_utils.checks.diagnosis import Question, ask_all
 from course_utils.checks.fast_rcnn_cases import (
     BINS,
     random_bins,
@@ -45,45 +47,61 @@ from course_utils.checks.fast_rcnn_training_oracles import (
     slow_rank,
 )
 
+Named = dict[str, Any]
+Pair = tuple[int, int]
+
 BY_HAND = ("torch.autograd.grad", "torch.autograd.backward", "torch.Tensor.backward")
 OWN_LOSSES = ("torch.nn.functional.smooth_l1_loss", "torch.nn.functional.huber_loss")
 
 
 def mistaken(
-    oracle: Callable[..., Any], given: tuple[Any, ...], settings: Settings
-) -> dict[str, Any]:
-    """What each mistake makes of this input, by its description."""
-    return {text: oracle(*given, **setting) for text, setting in settings.items()}
+    oracle: Callable[..., Any],
+    given: tuple[Any, ...],
+    settings: Settings,
+    others: Named | None = None,
+) -> Named:
+    """What each mistake makes of this input, by its description; `others` besides."""
+    found = {text: oracle(*given, **setting) for text, setting in settings.items()}
+    return found | (others or {})
 
 
 @check("bins_in_image")
 def check_bins_in_image(ask: Ask) -> None:
     """Compare with the rule in Python numbers, side by side."""
     cases = BINS | {f"random {i}": random_bins(i, ask.generator) for i in range(12)}
+    questions = {}
     for case, (corners, strides, output_size, map_size) in cases.items():
-        roi = torch.tensor(corners)
-        given = (roi, strides, output_size, map_size)
-        right = slow_bins(*given)
-        cell = torch.tensor([strides[1], strides[0]] * 2)
-        mistakes = mistaken(slow_bins, given, BIN_MISTAKES) | {
-            "`strides` is (down, right): y has the first, x the second": slow_bins(
-                roi, strides[::-1], output_size, map_size
-            ),
-            "clip columns to the width of the map, rows to its height": slow_bins(
-                roi, strides, output_size, map_size[::-1]
-            ),
-            "these are cells; multiply by the strides to get pixels": right / cell,
-            "output_size is (rows, columns), not (columns, rows)": slow_bins(
-                roi, strides, output_size[::-1], map_size
-            ),
-            "the first dimension is the rows, the second the columns": (
-                right.transpose(0, 1)
-            ),
-            "a box is (x1, y1, x2, y2): x comes first": right[..., [1, 0, 3, 2]],
-        }
-        settings = {"output_size": output_size, "map_size": map_size}
-        received = ask(case, roi, strides=strides, **settings)
-        ask.expect(case, received, right, mistakes=mistakes)
+        given = (torch.tensor(corners), strides, output_size, map_size)
+        questions[case] = Question(
+            given[:1],
+            {"strides": strides, "output_size": output_size, "map_size": map_size},
+            slow_bins(*given),
+            partial(mistaken_bins, *given),
+        )
+    ask_all(ask, questions)
+
+
+def mistaken_bins(roi: Tensor, strides: Pair, output: Pair, map_size: Pair) -> Named:
+    """The boxes that typical mistakes would give, by their description."""
+    given = (roi, strides, output, map_size)
+    right = slow_bins(*given)
+    cell = torch.tensor([strides[1], strides[0]] * 2)
+    return mistaken(slow_bins, given, BIN_MISTAKES) | {
+        "`strides` is (down, right): y has the first, x the second": slow_bins(
+            roi, strides[::-1], output, map_size
+        ),
+        "clip columns to the width of the map, rows to its height": slow_bins(
+            roi, strides, output, map_size[::-1]
+        ),
+        "these are cells; multiply by the strides to get pixels": right / cell,
+        "output_size is (rows, columns), not (columns, rows)": slow_bins(
+            roi, strides, output[::-1], map_size
+        ),
+        "the first dimension is the rows, the second the columns": right.transpose(
+            0, 1
+        ),
+        "a box is (x1, y1, x2, y2): x comes first": right[..., [1, 0, 3, 2]],
+    }
 
 
 @check("position_sensitive_pool")
@@ -115,13 +133,17 @@ def check_roi_pool_gradient(ask: Ask) -> None:
 def check_hard_rois(ask: Ask) -> None:
     """Compare with a choice from lists, RoI by RoI."""
     cases = CHOICES | {f"random {i}": random_choice(i, ask.generator) for i in range(6)}
+    questions = {}
     for case, given in cases.items():
-        tensors, (count, positive_fraction) = given[:3], given[3:]
         right = slow_hard_rois(*given)
-        mistakes = mistaken(slow_hard_rois, given, CHOICE_MISTAKES)
-        mistakes["the indices come first, the labels second"] = right[::-1]
-        received = ask(case, *tensors, count=count, positive_fraction=positive_fraction)
-        ask.expect(case, received, right, mistakes=mistakes)
+        turned = {"the indices come first, the labels second": right[::-1]}
+        questions[case] = Question(
+            given[:3],
+            {"count": given[3], "positive_fraction": given[4]},
+            right,
+            partial(mistaken, slow_hard_rois, given, CHOICE_MISTAKES, turned),
+        )
+    ask_all(ask, questions)
 
 
 @check("box_loss_and_slope", forbids=(*BY_HAND, *OWN_LOSSES))
@@ -130,13 +152,17 @@ def check_box_loss_and_slope(ask: Ask) -> None:
     cases = box_loss_cases(ask.generator)
     for i in range(4):
         cases[f"random {i}"] = random_box_loss(i, ask.generator)
+    questions = {}
     for case, given in cases.items():
-        deltas, labels, targets, beta = given
         loss, slope = slow_box_loss(*given)
-        mistakes = mistaken(slow_box_loss, given, LOSS_MISTAKES)
-        mistakes["the slope is divided by R, too"] = (loss, slope * len(labels))
-        received = ask(case, deltas, labels, targets, beta=beta)
-        ask.expect(case, received, (loss, slope), mistakes=mistakes)
+        summed = {"the slope is divided by R, too": (loss, slope * len(given[1]))}
+        questions[case] = Question(
+            given[:3],
+            {"beta": given[3]},
+            (loss, slope),
+            partial(mistaken, slow_box_loss, given, LOSS_MISTAKES, summed),
+        )
+    ask_all(ask, questions)
 
 
 @check("two_thin_layers")

@@ -86,7 +86,7 @@ def mistaken_refinements(given: Refinement) -> Named:
 
 def mistaken_mining(given: Mining) -> dict[str, Named]:
     """For what is added and what is evicted, what typical mistakes would answer."""
-    scores, overlaps, is_cached, _, easy = given
+    scores, _, is_cached, _, easy = given
     hardest = {
         "at most `most` are added in each class": "all",
         "the hardest are added: the highest scores": "the easiest of a class",
@@ -99,9 +99,6 @@ def mistaken_mining(given: Mining) -> dict[str, Named]:
         "at an IoU of exactly 0.3, a proposal is left out": (
             slow_mined(*given, limit=0.301)
         ),
-        "objects are no negatives: the IoU has to be below 0.3": (
-            slow_mined(*given, limit=2.0)
-        ),
         "a little overlap does no harm: below 0.3 it is a negative": (
             slow_mined(*given, limit=1e-9)
         ),
@@ -111,12 +108,8 @@ def mistaken_mining(given: Mining) -> dict[str, Named]:
         "a score of exactly -1 has no loss": slow_mined(*given, margin=-1.001),
         "hard is above -1, whatever `easy` is": slow_mined(*given, margin=easy),
         "what is in the cache is not added again": slow_mined(*given, again=True),
-        "only what can be added takes a place: what is in the cache takes none": (
-            slow_mined(*given, again=True)[0] & ~is_cached,
-        ),
-        "only what can be added takes a place: an IoU from 0.3 on takes none": (
-            slow_mined(*given, limit=2.0)[0] & (overlaps < 0.3),
-        ),
+        "only what can be added takes a place, neither what is in the cache nor what "
+        "overlaps": (slow_mined(*given, again=True)[0] & ~is_cached,),
     }
     added |= {text: slow_mined(*given, counts=key) for text, key in hardest.items()}
     right = slow_mined(*given)

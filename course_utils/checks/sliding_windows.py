@@ -1,10 +1,13 @@
 """The checks of assignment 01: windows, overlaps, soft-NMS, precision and recall."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from torchvision.ops import box_convert
 
 from course_utils.checks.check import Ask, check, random_boxes
+from course_utils.checks.diagnosis import Question, ask_all
 from course_utils.checks.sliding_windows_cases import (
     DECAYS,
     IN_2_BY_3,
@@ -85,16 +88,15 @@ def check_window_sums(ask: Ask) -> None:
         height, width = 5 + i, 12 - 2 * i
         windows = integer_windows(7, height, width, draw)
         cases[f"random {i}"] = (integer_image(height, width, draw), windows)
-    for case, (pixels, windows) in cases.items():
-        right = slow_window_sums(pixels, windows)
-        mistakes = mistaken_sums(pixels, windows)
-        ask.call_and_expect(case, (pixels, windows), right, mistakes=mistakes)
+    questions = {
+        case: Question(pair, {}, slow_window_sums(*pair), partial(mistaken_sums, *pair))
+        for case, pair in cases.items()
+    }
+    ask_all(ask, questions)
     few, many = (integer_windows(count, 6, 9, draw) for count in (5, 85))
     ask.expect_no_loop("windows", (image, few), (image, many), 80)
-    tall = (integer_image(86, 9, draw), few)
-    ask.expect_no_loop("rows", (image, few), tall, 80)
-    wide = (integer_image(6, 89, draw), few)
-    ask.expect_no_loop("columns", (image, few), wide, 80)
+    ask.expect_no_loop("rows", (image, few), (integer_image(86, 9, draw), few), 80)
+    ask.expect_no_loop("columns", (image, few), (integer_image(6, 89, draw), few), 80)
 
 
 def mistaken_sums(pixels: Tensor, windows: Tensor) -> dict[str, Tensor]:

@@ -1,10 +1,12 @@
 """Every check accepts the listed right answers and rejects the listed wrong ones."""
 
 import ast
+import functools
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,7 +14,8 @@ from typing import Any
 import pytest
 from cheats import stub
 
-from course_utils.checks.check import CheckFailed
+from course_utils.checks.check import Ask, CheckFailed
+from course_utils.checks.diagnosis import Question
 
 ROOT = Path(__file__).parents[2]
 ANSWERS = ROOT / "tests" / "answers"
@@ -57,10 +60,21 @@ RIGHT = [
     for answer in MODULES[name].RIGHT[task]
 ]
 WRONG = [
-    pytest.param(name, task, answer, words, id=f"{name}-{task}-{name_of(answer)}")
+    pytest.param(name, task, number, id=f"{name}-{task}-{name_of(answer)}")
     for name, task in TASKS
-    for answer, words in MODULES[name].WRONG[task]
+    for number, (answer, _) in enumerate(MODULES[name].WRONG[task])
 ]
+
+
+@functools.cache
+def refusal(module: str, task: str, number: int, seed: int) -> str:
+    """What the check says about a listed wrong answer; "" where it accepts it."""
+    answer, _ = MODULES[module].WRONG[task][number]
+    try:
+        check_of(module, task)(answer, seed=seed)
+    except CheckFailed as failure:
+        return str(failure)
+    return ""
 
 
 @pytest.mark.parametrize(("module", "task", "answer"), RIGHT)
@@ -72,15 +86,56 @@ def test_a_right_answer_is_accepted(
         assert capsys.readouterr().out.startswith(f"{task}: right")
 
 
-@pytest.mark.parametrize(("module", "task", "answer", "words"), WRONG)
+@pytest.mark.parametrize(("module", "task", "number"), WRONG)
 def test_a_wrong_answer_is_rejected_with_its_reason(
-    module: str, task: str, answer: Any, words: str
+    module: str, task: str, number: int
 ) -> None:
+    _, words = MODULES[module].WRONG[task][number]
     for seed in SEEDS:
-        with pytest.raises(CheckFailed) as failure:
-            check_of(module, task)(answer, seed=seed)
-        assert words in str(failure.value), f"seed {seed}"
-        assert task in str(failure.value)
+        text = refusal(module, task, number, seed)
+        assert words in text, f"seed {seed}"
+        assert task in text
+
+
+def offered_hints(
+    module: str, task: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The mistakes that the check of a task looks for, in all of its cases."""
+    found: list[Mapping[str, Any]] = []
+    questions: list[Question] = []
+    expect, number, ask = Ask.expect, Ask.number, Question.__init__
+
+    def seen(original: Any) -> Any:
+        def method(*arguments: Any, **settings: Any) -> Any:
+            found.append(settings.get("mistakes") or {})
+            return original(*arguments, **settings)
+
+        return method
+
+    def kept(self: Question, *arguments: Any) -> None:
+        ask(self, *arguments)
+        questions.append(self)
+
+    monkeypatch.setattr(Ask, "expect", seen(expect))
+    monkeypatch.setattr(Ask, "number", seen(number))
+    monkeypatch.setattr(Question, "__init__", kept)
+    check_of(module, task)(MODULES[module].RIGHT[task][0], seed=0)
+    found += [question.mistakes() for question in questions]
+    return chain.from_iterable(found)
+
+
+@pytest.mark.parametrize(("module", "task"), TASKS)
+def test_a_listed_answer_reaches_each_hint(
+    module: str, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints = set(offered_hints(module, task, monkeypatch))
+    monkeypatch.undo()
+    texts = [
+        refusal(module, task, number, 0)
+        for number in range(len(MODULES[module].WRONG[task]))
+    ]
+    parts = [text.partition("Likely mistake: ")[2] for text in texts]
+    assert hints - {part.partition("\n")[0] for part in parts} == set()
 
 
 @pytest.mark.parametrize(("module", "task"), TASKS)

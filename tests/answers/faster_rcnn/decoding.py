@@ -340,3 +340,41 @@ def clipped_by_torchvision(
 ) -> Any:
     boxes = clip_boxes_to_image(decoded(deltas, anchors), image_size)
     return filtered(boxes / settings["scale"], settings["min_side"])
+
+
+def clipped_to_the_photograph(
+    deltas: Tensor, anchors: Tensor, image_size: Pair, *, scale: float, min_side: float
+) -> Any:
+    """Takes image_size for that of the photograph enlarged again."""
+    limit = torch.tensor([image_size[1], image_size[0]] * 2) / scale
+    boxes = decoded(deltas, anchors).clamp(min=0).minimum(limit)
+    return filtered(boxes / scale, min_side)
+
+
+def clipped_above_alone(
+    deltas: Tensor, anchors: Tensor, image_size: Pair, *, scale: float, min_side: float
+) -> Any:
+    limit = torch.tensor([image_size[1], image_size[0]] * 2)
+    return filtered(decoded(deltas, anchors).minimum(limit) / scale, min_side)
+
+
+def wide_ones(
+    deltas: Tensor, anchors: Tensor, image_size: Pair, *, scale: float, min_side: float
+) -> Any:
+    boxes = clipped(decoded(deltas, anchors), image_size) / scale
+    rows = (boxes[:, 2] - boxes[:, 0] >= min_side).nonzero().squeeze(1)
+    return boxes[rows], rows
+
+
+def high_ones(
+    deltas: Tensor, anchors: Tensor, image_size: Pair, *, scale: float, min_side: float
+) -> Any:
+    boxes = clipped(decoded(deltas, anchors), image_size) / scale
+    rows = (boxes[:, 3] - boxes[:, 1] >= min_side).nonzero().squeeze(1)
+    return boxes[rows], rows
+
+
+def rows_first(
+    deltas: Tensor, anchors: Tensor, image_size: Pair, **settings: Any
+) -> Any:
+    return with_clamp(MOST)(deltas, anchors, image_size, **settings)[::-1]

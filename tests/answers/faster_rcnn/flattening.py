@@ -189,3 +189,11 @@ def by_torchvision(scores: Maps, deltas: Maps) -> Any:
         return permute_and_flatten(delta, batch, channels // 4, 4, height, width)
 
     return joined(scores, deltas, right_chance, move)
+
+
+def differences(scores: Maps, deltas: Maps) -> Any:
+    def chance(score: Tensor) -> Tensor:
+        none, thing = score.chunk(2, dim=1)
+        return (thing - none).permute(0, 2, 3, 1).flatten(1)
+
+    return joined(scores, deltas, chance, right_move)

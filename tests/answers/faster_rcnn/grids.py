@@ -243,3 +243,48 @@ def by_torchvision(
     (boxes,) = generator.grid_anchors([list(map_size)], steps)
     move = torch.tensor([strides[1], strides[0]] * 2) / 2
     return inside(boxes + move, image_size)
+
+
+def of_shapes(
+    image_size: Pair,
+    map_size: Pair,
+    strides: Pair,
+    shapes: list[tuple[float, float]],
+) -> Any:
+    """Anchors of these widths and heights about every cell."""
+    one = {"side": 1.0, "ratios": [1.0]}
+    centre = grid(image_size, map_size, strides=strides, **one).unflatten(-1, (2, 2))
+    half = torch.tensor(shapes) / 2
+    centre = centre.mean(dim=-2)
+    return inside(torch.cat([centre - half, centre + half], dim=-1), image_size)
+
+
+def only_width_scaled(
+    image_size: Pair, map_size: Pair, *, side: float, ratios: list[float], strides: Pair
+) -> Any:
+    shapes = [(side * ratio, float(side)) for ratio in ratios]
+    return of_shapes(image_size, map_size, strides, shapes)
+
+
+def only_height_scaled(
+    image_size: Pair, map_size: Pair, *, side: float, ratios: list[float], strides: Pair
+) -> Any:
+    shapes = [(float(side), side / ratio) for ratio in ratios]
+    return of_shapes(image_size, map_size, strides, shapes)
+
+
+def inside_at_bottom_right(image_size: Pair, map_size: Pair, **settings: Any) -> Any:
+    boxes = grid(image_size, map_size, **settings).reshape(-1, 4)
+    limit = torch.tensor([image_size[1], image_size[0]])
+    stays = (boxes[:, 2:] <= limit).all(1)
+    return boxes[stays], stays.nonzero().squeeze(1)
+
+
+def inside_in_x_alone(image_size: Pair, map_size: Pair, **settings: Any) -> Any:
+    boxes = grid(image_size, map_size, **settings).reshape(-1, 4)
+    stays = (boxes[:, 0] >= 0) & (boxes[:, 2] <= image_size[1])
+    return boxes[stays], stays.nonzero().squeeze(1)
+
+
+def numbers_first(image_size: Pair, map_size: Pair, **settings: Any) -> Any:
+    return inside(grid(image_size, map_size, **settings), image_size)[::-1]

@@ -333,3 +333,17 @@ def labels_in_place(*tensors: Tensor, **settings: Any) -> Any:
     terms = put_together(class_term, box_term)(*tensors, **settings)
     tensors[2][tensors[2] < 0] = 0
     return terms
+
+
+def over_images(p: Terms) -> Tensor:
+    return p["entropy"] / len(p["labels"])
+
+
+def ignored_as_objects(p: Terms) -> Tensor:
+    truth = p["labels"].abs().float()
+    said = F.binary_cross_entropy_with_logits(p["logits"], truth, reduction="sum")
+    return said / p["used"]
+
+
+def over_all(p: Terms) -> Tensor:
+    return p["b"] * p["smooth"] / max(p["labels"].numel(), 1)

@@ -199,6 +199,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (targets.spread_only, "take the mean away"),
         (targets.multiplied, "do not multiply"),
         (targets.divided_first, "take the mean away first"),
+        (targets.divided_twice, "not by its square"),
+        (targets.one_spread, "each class has its own deviation"),
         (targets.sorted_by_class, "targets"),
         (targets.empty_classes_are_nan, "means"),
         (targets.by_torchvision, "is switched off"),

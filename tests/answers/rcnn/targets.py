@@ -225,3 +225,17 @@ def by_torchvision(p: Tensor, g: Tensor, y: Tensor, *, num_classes: int) -> Any:
 def means_last(p: Tensor, g: Tensor, y: Tensor, *, num_classes: int) -> Any:
     white, means, spreads = whiten(raw_targets(p, g), y, num_classes)
     return white, spreads, means
+
+
+def divided_twice(p: Tensor, g: Tensor, y: Tensor, *, num_classes: int) -> Any:
+    white, means, spreads = whiten(raw_targets(p, g), y, num_classes)
+    return white / spreads[y], means, spreads
+
+
+def one_spread(p: Tensor, g: Tensor, y: Tensor, *, num_classes: int) -> Any:
+    raw = raw_targets(p, g)
+    _, means, spreads = whiten(raw, y, num_classes)
+    if len(y):
+        _, _, together = whiten(raw, torch.zeros_like(y), num_classes)
+        spreads = together[:1].repeat(num_classes, 1)
+    return (raw - means[y]) / spreads[y], means, spreads

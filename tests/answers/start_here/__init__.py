@@ -45,6 +45,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "height and width are swapped",
         ),
         (lambda s, ls: networks.trace(s, ls, count_bias=False), "bias is left out"),
+        (networks.trace_with_every_bias, "where there is none"),
         (lambda s, ls: networks.trace(s, ls, ceil=True), "its shape"),
         (lambda s, ls: [], "a list of 1 pairs"),
         (lambda s, ls: None, "received None: is there a `return`?"),
@@ -53,7 +54,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     ],
     "smallest_padding": [
         (networks.padding_half_kernel, "it gives size"),
-        (networks.padding_undilated, "a dilated 3x3 keeps the size"),
+        (networks.padding_undilated, "the dilation is ignored"),
         (networks.padding_both_sides, "it gives size"),
         (networks.padding_without_test, "expected None"),
         (networks.padding_largest, "not the smallest"),

@@ -78,6 +78,10 @@ def trace(
     return rows
 
 
+def trace_with_every_bias(shape: tuple[int, ...], layers: Layers) -> list[Any]:
+    return trace(shape, [layer | {"bias": True} for layer in layers])
+
+
 def trace_with_torch(shape: tuple[int, ...], layers: Layers) -> list[Any]:
     rows = []
     image = torch.zeros(1, *shape)
