@@ -121,10 +121,10 @@ def test_one_that_ends_every_worker_is_a_row_with_a_reason(run, handed_in, log):
 
 
 def test_a_worker_that_never_answers_is_ended(run, handed_in, monkeypatch):
-    monkeypatch.setattr(crew.Grader, "patience", 0.5)
+    monkeypatch.setattr(crew.Grader, "patience", 2)
     result = run(handed_in(ada="hang 600", bob="right"))
     ada, bob = result.grades
-    assert "it gave no answer for 0.5 s" in ada.problem
+    assert "it gave no answer for 2 s" in ada.problem
     assert bob.score == 1
 
 
@@ -133,6 +133,13 @@ def test_workers_that_cannot_start_end_the_run_with_the_reason(run, handed_in):
         run(handed_in(ada="right", bob="right"), grader=BROKEN, seed=1)
     with pytest.raises(GraderError, match="No module named 'no_such'"):
         run(handed_in(), grader="no_such:thing", seed=1, resume=True)
+
+
+def test_a_grader_that_fails_on_everything_is_stopped_soon(run, handed_in, log):
+    folder = handed_in(**{f"s{n:02}": "fault" for n in range(20)})
+    with pytest.raises(GraderError, match="failed on all of the first 8 submissions"):
+        run(folder)
+    assert len(set(asked(log))) < 12
 
 
 def test_no_module_beside_the_submissions_is_imported(run, handed_in, monkeypatch):
@@ -175,7 +182,7 @@ def test_results_under_other_conditions_are_not_mixed(
         assert begin(journal, first, resume=True) == (first, "")
         settings, note = begin(journal, changed, resume=True)
         assert settings == changed
-        assert note == f"All is graded anew, for what is not as before: {name}."
+        assert note == f"All is graded anew, because it changed since: {name}."
         assert begin(journal, replace(changed, seed=None), resume=True)[0] == changed
 
 

@@ -1,4 +1,7 @@
-"""What a worker does with each submission: grade it in an isolated child."""
+"""What a worker does with each submission: grade it in an isolated child.
+
+Where it is asked for, nbval looks at full marks a second time.
+"""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -9,6 +12,7 @@ from course_utils.grading.grade import grade_isolated
 from course_utils.grading.isolation.layers import broken_promises
 from course_utils.grading.isolation.warm import Warm
 from course_utils.grading.outcome import GraderError
+from course_utils.grading.second_opinion.opinion import SecondOpinion
 from course_utils.grading.verdict import Grade
 
 
@@ -20,18 +24,24 @@ def isolated(settings: Settings) -> Iterator[Callable[[Path], Grade]]:
     required and not complete.
     """
     released = Path(settings.reference) if settings.reference else None
-    with Warm(limits=settings.limits) as warm:
+    with (
+        Warm(limits=settings.limits) as warm,
+        SecondOpinion(limits=settings.limits) as opinion,
+    ):
         if settings.require_isolation:
             refuse_weak_isolation(warm)
 
         def grade(path: Path) -> Grade:
-            return grade_isolated(
+            result = grade_isolated(
                 path,
                 warm=warm,
                 released=released,
                 limits=settings.limits,
                 seed=settings.seed,
             )
+            if not settings.second_opinion:
+                return result
+            return opinion.ask(path, result, released=released, seed=settings.seed)
 
         yield grade
 

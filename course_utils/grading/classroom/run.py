@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from course_utils.grading.outcome import GraderError
 from course_utils.grading.verdict import Grade, refused
 
 SEEDS = 2**31
+MANY_FAULTS = 8  # one after the other: it is not the submissions
 Work = Callable[[Sequence[Path], Settings], Generator[Row]]
 Tell = Callable[[int, int, Row | None], None]
 
@@ -85,10 +86,20 @@ def grade_class(
             journal.add(row)
             rows[row.path] = row
             tell(len(rows), kept + len(todo), row)
+            give_up_if_hopeless(rows.values())
     journal.finish()
     faults = sum(row.fault for row in rows.values())
     grades = marked_twins([grade_of(s, rows) for s in submissions])
     return ClassResult(grades, settings.seed or 0, kept, faults, note)
+
+
+def give_up_if_hopeless(rows: Collection[Row]) -> None:
+    """Raise GraderError where nothing but faults has come so far, and many of them."""
+    if len(rows) >= MANY_FAULTS and all(row.fault for row in rows):
+        raise GraderError(
+            f"The grader failed on all of the first {len(rows)} submissions. The "
+            f"latest: {[*rows][-1].grade.problem}"
+        )
 
 
 def begin(
@@ -107,7 +118,7 @@ def begin(
     journal.start(head)
     if not old:
         return settings, "Nothing to resume: all is graded." if resume else ""
-    note = f"All is graded anew, for what is not as before: {', '.join(changed)}."
+    note = f"All is graded anew, because it changed since: {', '.join(changed)}."
     return settings, note
 
 
