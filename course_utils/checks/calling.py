@@ -181,7 +181,7 @@ def send_back(value: Any, upstream: Any) -> None:
                 f"expected shape {tuple(gradient.shape)}, "
                 f"received {tuple(output.shape)}"
             )
-    torch.autograd.backward(values, [g.to(v) for v, g in zip(values, gradients)])
+    torch.autograd.backward(values, gradients)
 
 
 def gradient_of(argument: Any) -> Tensor | None:

@@ -1,6 +1,7 @@
 """Comparing what an answer returned with what was expected, in words."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,6 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
+# An object inside a list shows its place in memory, which differs from run to run.
+ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
 
 
 @dataclass(frozen=True)
@@ -231,6 +235,7 @@ def shown(value: Any, *, numbers: int = 1) -> str:
     if type(value) not in (int, float, bool, str, list, tuple, dict, type(None)):
         return f"an object of type {type(value).__name__}"
     text = str(rounded(value)) if type(value) is not str else repr(value)
+    text = ADDRESS.sub("", text)
     return text if len(text) <= 80 * numbers else f"{text[: 80 * numbers - 3]}..."
 
 

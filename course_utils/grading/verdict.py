@@ -145,9 +145,12 @@ def judge(file: str, restored: Restored, outcomes: Mapping[str, Outcome]) -> Gra
         verdict, message = judge_task(task, answer, outcomes)
         note = f" ({answer.note})" if answer.note and verdict != "missing" else ""
         score = task.points if verdict == "right" else 0
-        results.append(
-            Result(task.name, task.points, score, verdict, clean(message) + note)
+        text = clean(message) + note
+        seconds = outcomes[task.name].seconds + outcomes[task.check].seconds
+        result = Result(
+            task.name, task.points, score, verdict, text, seconds=round(seconds, 3)
         )
+        results.append(result)
     notes = restored.notes + own_notes(restored, outcomes)
     return Grade(file, results, notes)
 
@@ -205,7 +208,7 @@ def own_notes(restored: Restored, outcomes: Mapping[str, Outcome]) -> list[str]:
         where = f"Your own cell (number {grade_id.removeprefix('own-')} in the file)"
         if outcome.kind == "failed":
             notes.append(clean(f"{where} raised {named(outcome)}"))
-        elif outcome.kind in ("timeout", "died"):
+        elif outcome.kind in STOPPED and outcome.kind != "not run":
             _, sentence = STOPPED[outcome.kind]
             notes.append(
                 f"{where} was left out: {sentence.format(why=outcome.message)}"

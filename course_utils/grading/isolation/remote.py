@@ -5,10 +5,8 @@ Nothing that comes back is believed beyond what a learner could have returned an
 
 import builtins
 import random
-import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 from torch import Tensor
@@ -21,14 +19,13 @@ from course_utils.checks.calling import (
     Reply,
 )
 from course_utils.checks.forbidden import ForbiddenCallError
+from course_utils.grading.isolation.clock import Clock, Step
 from course_utils.grading.isolation.codec import ProtocolError, encode
 from course_utils.grading.isolation.stream import receive_frame, send_frame
 from course_utils.grading.isolation.warm import Child
-from course_utils.grading.outcome import GraderError, Limits
+from course_utils.grading.outcome import GraderError
 
 Message = dict[str, Any]
-Step = Literal["start", "cell", "call"]
-START_SECONDS = 30.0
 KEPT = 4000  # letters of a text from the learner's process
 # Raised here, they would end a loop of the check, such as that of `all`, as if all of
 # it were done.
@@ -62,48 +59,6 @@ class RemoteError(Exception):
     def __str__(self) -> str:
         """The text as it was in the learner's process."""
         return self.message
-
-
-@dataclass
-class Clock:
-    """When what runs has to end.
-
-    Attributes:
-        limits: the seconds for a cell, a call, a task and the file.
-        file_end: when the time for the file is over.
-        task_end: when the time for the present task is over.
-    """
-
-    limits: Limits
-    file_end: float
-    task_end: float = float("inf")
-
-    def start_task(self) -> None:
-        """A task begins: its time starts anew."""
-        self.task_end = time.monotonic() + self.limits.task
-
-    def is_over(self) -> bool:
-        """Whether the time for the file is over."""
-        return time.monotonic() >= self.file_end
-
-    def left(self, what: Step) -> tuple[float, str]:
-        """The seconds for the next step, and what to say when they are over."""
-        if what == "start":
-            return START_SECONDS, ""
-        limits, now = self.limits, time.monotonic()
-        own = limits.cell if what == "cell" else limits.call
-        return min(
-            (own, f"it ran longer than the {own:g} s for a {what}"),
-            (
-                max(0.0, self.task_end - now),
-                f"it ran longer than the {limits.task:g} s for a task",
-            ),
-            (
-                max(0.0, self.file_end - now),
-                "it ran longer than what was left of the "
-                f"{limits.total:g} s for the file",
-            ),
-        )
 
 
 class Link:
@@ -259,7 +214,7 @@ def remote_error(data: Any) -> RemoteError:
             break
         if isinstance(known, type) and issubclass(known, Exception):
             with suppress(TypeError, ValueError):  # some cannot be mixed with a class
-                mixed = type(known.__name__, (RemoteError, known), {})
+                mixed: type[RemoteError] = type(kind, (RemoteError, known), {})
                 return mixed(name, message)
     return RemoteError(name, message)
 

@@ -41,11 +41,11 @@ class Shell(InteractiveShell):
     def showindentationerror(self) -> None:
         """Show nothing, likewise."""
 
-    def system(self, command: str) -> None:
+    def system(self, cmd: Any) -> None:
         """Run nothing, for `!command`."""
         print(NO_COMMANDS)  # noqa: T201
 
-    def getoutput(self, command: str, *arguments: Any, **settings: Any) -> Any:
+    def getoutput(self, cmd: Any, split: Any = True, depth: Any = 0) -> Any:
         """Run nothing, for `files = !command`."""
         print(NO_COMMANDS)  # noqa: T201
         return SList([])
