@@ -64,12 +64,12 @@ class Comparison:
     Attributes:
         pairs: most alike first.
         compared: how many submissions were compared.
-        left_out: sentences about those that could not be read.
+        left_out: why, of those that could not be read.
     """
 
     pairs: list[Pair] = field(default_factory=list)
     compared: int = 0
-    left_out: list[str] = field(default_factory=list)
+    left_out: dict[Path, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -104,7 +104,7 @@ def compare(
         try:
             restored = restore_file(path, released if released else shipped())
         except UngradableError as error:
-            result.left_out.append(str(error))
+            result.left_out[path] = str(error)
             continue
         groups[restored.assignment.name].append(restored)
         files[restored.assignment.name].append(path)

@@ -45,7 +45,9 @@ def print_similar(
         students: what to call the files; their paths otherwise.
     """
     names = students or {}
-    table = Table(title=f"{comparison.compared} submissions compared")
+    what = "submission" if comparison.compared == 1 else "submissions"
+    title = f"{comparison.compared} {what} compared"
+    table = Table(title=title)
     table.add_column("alike", justify="right")
     for heading in ("first", "second", "assignment", "longest places that match"):
         table.add_column(heading, overflow="fold")
@@ -60,11 +62,10 @@ def print_similar(
         console.print(table)
         console.print(NO_VERDICT, style="dim")
     else:
-        console.print(
-            f"{comparison.compared} submissions compared: no two hold the same code."
-        )
-    for sentence in comparison.left_out:
-        console.print(Text(f"Left out: {clean(sentence)}", style="yellow"))
+        console.print(f"{title}: no two hold the same code.")
+    for path, sentence in comparison.left_out.items():
+        text = f"Left out, of {names.get(path) or path}: {sentence}"
+        console.print(Text(clean(text), style="yellow"))
 
 
 def places(parts: Sequence[Part]) -> list[str]:

@@ -186,7 +186,7 @@ def test_a_file_that_cannot_be_read_stops_nothing(class_of, released, tmp_path):
     result = compare([broken, *paths], released=released)
     assert result.compared == 2
     assert len(result.pairs) == 1
-    assert "broken.ipynb is not a notebook" in result.left_out[0]
+    assert "broken.ipynb is not a notebook" in result.left_out[broken]
 
 
 def printed(paths: Sequence[Path], released: Path, **more: Any) -> str:
@@ -207,6 +207,7 @@ def test_the_command_looks_through_a_folder(tmp_path):
     for student in ("ann", "bob"):
         (tmp_path / student).mkdir()
         (tmp_path / student / "02_rcnn.ipynb").write_bytes(solution.read_bytes())
+    (tmp_path / "ann" / "more.ipynb").write_text("<html>")
     console = Console(width=160, record=True, file=io.StringIO())
     similar_command(tmp_path, top=5, console=console)
     text = " ".join(console.export_text().split())
@@ -214,3 +215,4 @@ def test_the_command_looks_through_a_folder(tmp_path):
     assert "100%" in text
     assert "ann" in text
     assert "bob" in text
+    assert "Left out, of ann: more.ipynb is a web page" in text
