@@ -17,7 +17,13 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from course_utils.cli.output import complain, refuse_overwriting, terminal, write
+from course_utils.cli.output import (
+    add_to_job_summary,
+    complain,
+    refuse_overwriting,
+    terminal,
+    write,
+)
 from course_utils.grading.assignment import known_assignments, shipped
 from course_utils.grading.classroom.folder import default_folder, held, refuse_overlap
 from course_utils.grading.classroom.journal import Row
@@ -26,6 +32,7 @@ from course_utils.grading.classroom.settings import Settings
 from course_utils.grading.classroom.submissions import Submission, find_submissions
 from course_utils.grading.outcome import GraderError
 from course_utils.grading.reports.json import as_json_list
+from course_utils.grading.reports.markdown import as_class_markdown
 from course_utils.grading.reports.terminal import print_class
 from course_utils.grading.reports.write import write_reports
 from course_utils.grading.verdict import clean
@@ -132,6 +139,7 @@ def show(result: ClassResult, folder: Path) -> None:
         console.print(Text(result.note, style="yellow"))
     if result.kept:
         console.print(f"{result.kept} of {len(result.grades)} were graded before.")
+    add_to_job_summary(as_class_markdown(result.grades))
     console.print(Text(f"Seed {result.seed}. Reports: {first}", style="bold"))
     if result.faults:
         sentence = f"The grader failed on {result.faults} of them, see above."

@@ -5,11 +5,18 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
-from course_utils.cli.output import complain, refuse_overwriting, terminal, write
+from course_utils.cli.output import (
+    add_to_job_summary,
+    complain,
+    refuse_overwriting,
+    terminal,
+    write,
+)
 from course_utils.grading.classroom.folder import refuse_overlap
 from course_utils.grading.classroom.settings import Settings
 from course_utils.grading.outcome import GraderError
 from course_utils.grading.reports.json import as_json
+from course_utils.grading.reports.markdown import as_markdown
 from course_utils.grading.reports.terminal import print_grade
 from course_utils.grading.reports.write import write_one
 from course_utils.grading.verdict import Grade
@@ -38,6 +45,7 @@ def grade_one(
         write(json_file, as_json(result))
     if reports is not None:
         write_reports(result, reports)
+    add_to_job_summary(as_markdown(result))
     if not result.is_full:
         raise typer.Exit(2 if result.problem else 1)
 

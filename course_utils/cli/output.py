@@ -1,6 +1,7 @@
 """What all commands share: the terminal, files of results, and ending with a word."""
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -34,6 +35,14 @@ def write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         complain(f"The result cannot be written to {path}: {error.strerror}.")
+
+
+def add_to_job_summary(text: str) -> None:
+    """Put Markdown on the page of a GitHub Actions job, where this runs in one."""
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if page:
+        with Path(page).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
 
 
 def complain(sentence: str, *, status: int = 2) -> NoReturn:
