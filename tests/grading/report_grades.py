@@ -60,8 +60,9 @@ HOSTILE = (
 def message(task: str, mistake: str) -> str:
     """What a check says of a typical wrong answer."""
     return (
-        f"{task}, case 'two boxes side by side': 1 of 4 values differ; expected -0.2 at "
-        f"[0, 1], received 0.5\nLikely mistake: {mistake}\nCall: {CALL}"
+        f"{task}, case 'two boxes side by side': 1 of 4 values differ; "
+        f"expected -0.2 at [0, 1], received 0.5\n"
+        f"Likely mistake: {mistake}\nCall: {CALL}"
     )
 
 
@@ -120,7 +121,7 @@ def hostile_class() -> list[Grade]:
         said = f"{wrong}\nLikely mistake: {text}\nCall: {text}"
         results = [
             Result(text, 2, 0, "wrong", said, (text, f"`{text}`"), f"01_a#{text}"),
-            Result("b", 1, 0, "error", f"its cell raised {text}", section=text),
+            Result("b", 1, 0, "error", f"its cell raised {text}"),
             Result("c", 1, 1, "right", text),
         ]
         record = Record(

@@ -2,13 +2,15 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from course_utils.grading.reports.names import label
 from course_utils.grading.reports.text import one_line
 from course_utils.grading.verdict import Grade
 
-FORMULA = ("=", "+", "-", "@")
+FORMULA = re.compile("[=+@\uff1d\uff0b\uff0d\uff20-]")
+CUT = re.compile(r";(?=[\s\"']*[=+@\uff1d\uff0b\uff0d\uff20-])")
 FIRST = ("student", "file", "score", "points")
 LAST = ("problem", "review", "assignment", "release", "submission", "seed", "way")
 
@@ -45,9 +47,8 @@ def as_csv(grades: Sequence[Grade]) -> str:
 def harmless(text: str) -> str:
     """One line that no spreadsheet takes for a formula: such begin with an apostrophe.
 
-    Full-width forms of the signs count too, and what stands behind a semicolon or a
-    tab, at which some programs cut fields.
+    Full-width forms of the signs count too, and what stands behind a semicolon, at
+    which some programs cut fields.
     """
-    line = one_line(text, most=1000).replace(";", ",")
-    folded = line.translate(str.maketrans("＝＋－＠", "=+-@"))
-    return f"'{line}" if folded.startswith(FORMULA) else line
+    line = CUT.sub(",", one_line(text, most=1000))
+    return f"'{line}" if FORMULA.match(line) else line

@@ -22,7 +22,7 @@ function sort(table, heads, head, column) {
   head.setAttribute("aria-sort", ascends ? "ascending" : "descending");
   const body = table.tBodies[0];
   const order = new Intl.Collator(undefined, { numeric: true });
-  const numeric = [...body.rows].every((row) => key(row, column) !== "" && isFinite(key(row, column)));
+  const numeric = [...body.rows].every((row) => isFinite(key(row, column)));
   const compare = numeric ? (a, b) => a - b : order.compare;
   const rows = [...body.rows].sort((a, b) => compare(key(a, column), key(b, column)));
   body.append(...(ascends ? rows : rows.reverse()));
