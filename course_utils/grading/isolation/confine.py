@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from course_utils.grading.isolation import landlock, namespaces, privileges, seccomp
 from course_utils.grading.isolation import limits as bounds
+from course_utils.grading.isolation.environment import drop_other_variables
 from course_utils.grading.isolation.kernel import IS_LINUX
 from course_utils.grading.isolation.layers import (
     ENVIRONMENT,
@@ -39,18 +39,6 @@ from course_utils.grading.isolation.layers import (
 from course_utils.grading.isolation.readable import readable_files
 from course_utils.grading.outcome import Limits
 
-# What a learner's code may see of the environment; tokens have other names.
-VARIABLES = frozenset(
-    {
-        *("HOME", "TMPDIR", "USER", "LOGNAME", "PATH", "LANG", "LC_ALL", "LC_CTYPE"),
-        *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
-        *("NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "CUDA_VISIBLE_DEVICES"),
-        *("MPLBACKEND", "MPLCONFIGDIR", "IPYTHONDIR", "PYTHONHASHSEED"),
-        "MALLOC_ARENA_MAX",
-        *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "__CF_USER_TEXT_ENCODING"),
-        *("KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK", "TORCHINDUCTOR_CACHE_DIR"),
-    }
-)
 FIRST_PROCESS = 1
 HIDDEN = Path(__file__)  # no learner's code may read this
 
@@ -63,13 +51,14 @@ class Rules:
         limits: what a child may use.
         folder: the zygote's own; the working folder of a child is inside.
         files: what may be read, opened; empty without Landlock.
-        system_calls: the filter, or the reason why there is none.
+        system_calls: the compiled filter for the first process of a namespace, or the
+            reason why there is none.
     """
 
     limits: Limits
     folder: Path
     files: tuple[landlock.Rule, ...]
-    system_calls: Any
+    system_calls: bytes | str
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -92,7 +81,7 @@ def confine(rules: Rules, entered: Mapping[str, str]) -> tuple[Layer, ...]:
     os.umask(0o077)
     layers = [*outer_layers(entered), *mount_layers(rules, entered)]
     work_in(rules.work)
-    layers.append(attempt(ENVIRONMENT, prove_environment))
+    layers.append(attempt(ENVIRONMENT, drop_other_variables))
     layers += limit_layers(rules.limits, has_own_user=not entered[USER])
     layers.append(attempt(PRIVILEGES, give_up_privileges))
     layers += file_layers(rules)
@@ -108,8 +97,9 @@ def make_rules(limits: Limits, folder: Path, extra_readable: Sequence[Path]) -> 
     files = landlock.opened(whole, landlock.READ)
     files += landlock.opened(listed, landlock.READ_FOLDER)
     files += landlock.opened([Path(os.devnull)], landlock.ON_FILES)
+    system_calls: bytes | str
     try:
-        system_calls = seccomp.build()
+        system_calls = seccomp.compiled(FIRST_PROCESS)
     except (ImportError, OSError, RuntimeError) as error:
         system_calls = str(error)
     return Rules(limits, folder, tuple(files), system_calls)
@@ -128,11 +118,12 @@ def file_layers(rules: Rules) -> list[Layer]:
     return landlock.restrict(rules.files, hidden=HIDDEN, work=Path.cwd())
 
 
-def filter_calls(system_calls: Any) -> None:
+def filter_calls(system_calls: bytes | str) -> None:
     """Put the process under the filter and prove it; raises where there is none."""
     if isinstance(system_calls, str):
         raise RuntimeError(system_calls)
-    seccomp.load(system_calls)
+    own = os.getpid()
+    seccomp.load(system_calls if own == FIRST_PROCESS else seccomp.compiled(own))
     seccomp.prove()
 
 
@@ -171,12 +162,6 @@ def work_in(folder: Path) -> None:
     """Make `folder` the working folder, and the one for temporary files."""
     os.chdir(folder)
     tempfile.tempdir = None
-
-
-def prove_environment() -> None:
-    """Raise RuntimeError where a variable is set that is not on the list."""
-    if others := sorted(os.environ.keys() - VARIABLES):
-        raise RuntimeError(f"variables are set: {', '.join(others)}")
 
 
 def limit_layers(limits: Limits, *, has_own_user: bool) -> list[Layer]:

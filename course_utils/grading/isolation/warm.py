@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 import course_utils
+from course_utils.grading.isolation.environment import clean_environment
 from course_utils.grading.isolation.layers import Layer
 from course_utils.grading.isolation.lines import Message, receive, send
 from course_utils.grading.outcome import GraderError, Limits
@@ -135,7 +136,7 @@ class Warm:
         root = str(Path(course_utils.__file__).resolve().parents[1])
         with theirs, (self.folder / "zygote.log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-c", BOOT, str(theirs.fileno()), root],
+                [sys.executable, "-s", "-P", "-c", BOOT, str(theirs.fileno()), root],
                 cwd="/",
                 env=clean_environment(self.folder / "work"),
                 pass_fds=[theirs.fileno()],
@@ -226,32 +227,3 @@ def available_layers() -> tuple[Layer, ...]:
 def serve_nothing(connection: socket.socket) -> None:
     """What a child does that is only asked for its layers: wait for its end."""
     connection.recv(1)
-
-
-def clean_environment(work: Path) -> dict[str, str]:
-    """The whole environment of the warm process: no variable of the user's but two."""
-    kept = {
-        name: os.environ[name]
-        for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-        if name in os.environ
-    }
-    threads = dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-    )
-    folders = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), str(work))
-    return (
-        kept
-        | threads
-        | folders
-        | {
-            "PATH": "/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "USER": "learner",
-            "LOGNAME": "learner",
-            "MPLBACKEND": "Agg",
-            "CUDA_VISIBLE_DEVICES": "",
-            "PYTHONHASHSEED": "0",
-            # A thread may otherwise reserve 64 MB, which the memory limit counts.
-            "MALLOC_ARENA_MAX": "2",
-        }
-    )
