@@ -52,7 +52,7 @@ def find_answer(task: Task, assignment: Assignment, cells: Sequence[Cell]) -> An
         return replace(found, earlier=tuple(answered))
     if answered:
         return last_of(answered, cells)
-    found = find_unmarked_stub(stub, cells) or find_as_text(task, stub, cells)
+    found = find_as_text(task, assignment, cells) or find_unmarked_stub(stub, cells)
     if found is not None:
         return found
     if marked:
@@ -112,16 +112,26 @@ def find_unmarked_stub(stub: str, cells: Sequence[Cell]) -> Answer | None:
     return None
 
 
-def find_as_text(task: Task, stub: str, cells: Sequence[Cell]) -> Answer | None:
-    """The answer in a task's cell that was turned into Markdown or raw text."""
-    for i, cell in reversed(list(enumerate(cells))):
-        source = without_fences(cell.source)
-        if (
-            cell.grade_id == task.name
-            and cell.kind != "code"
-            and not same_code(source, stub)
-            and task.name in defined_names(source)
-        ):
-            note = f"its cell is no code cell but {cell.kind}; its text counts as code"
-            return Answer(source, i, note=note)
-    return None
+def find_as_text(
+    task: Task, assignment: Assignment, cells: Sequence[Cell]
+) -> Answer | None:
+    """The answer in a cell that was turned into Markdown or raw text.
+
+    That is the task's own cell or, where its metadata got lost, one of the learner's.
+    """
+    stub = assignment.source(task.name)
+    others = {cell.grade_id for cell in assignment.cells} - {task.name}
+    found = [
+        i
+        for i, cell in enumerate(cells)
+        if cell.kind != "code"
+        and cell.grade_id not in others
+        and task.name in defined_names(without_fences(cell.source))
+        and not same_code(without_fences(cell.source), stub)
+    ]
+    if not found:
+        return None
+    last = max(found, key=lambda i: (cells[i].grade_id == task.name, i))
+    kind = cells[last].kind
+    note = f"its cell is no code cell but {kind}; its text counts as code"
+    return Answer(without_fences(cells[last].source), last, note=note)

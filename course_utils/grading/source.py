@@ -100,18 +100,32 @@ def added(source: str, released: str, kinds: tuple[type[ast.stmt], ...]) -> str:
 
 
 def same_code(a: str, b: str) -> bool:
-    """Whether two cells hold the same code, whatever its comments and layout."""
+    """Whether two cells hold the same code, whatever its comments, docs and layout."""
     return same(a, b) or (form(a) == form(b) != "")
 
 
 @lru_cache(maxsize=CACHED)
 def form(source: str) -> str:
-    """A digest of a cell's code without comments and layout; "" if it is no code."""
-    statements = parse_cell(source)
+    """A digest of a cell's code without comments, docstrings and layout; "" if none."""
+    tree = ast.Module(parse_cell(source), [])
     with suppress(RecursionError):
-        dumped = "\n".join(map(ast.dump, statements))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and is_text(
+                node.body[0]
+            ):
+                node.body = node.body[1:] or [ast.Pass()]
+        dumped = "\n".join(map(ast.dump, tree.body))
         return sha256(dumped.encode("utf-8", "replace")).hexdigest() if dumped else ""
     return ""
+
+
+def is_text(node: ast.stmt) -> bool:
+    """Whether a statement is only a text, as a docstring is."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def without_fences(text: str) -> str:

@@ -201,6 +201,22 @@ def an_answer_shown_in_markdown(notebook: Any) -> None:
     answer |= {"cell_type": "markdown", "source": f"```python\n{RIGHT['add']}\n```"}
 
 
+@careless(says="is no code cell but markdown")
+def an_answer_pasted_as_text(notebook: Any) -> None:
+    """The answer was pasted below the stub, into a text cell."""
+    cell(notebook, "add")["source"] = STUBS["add"]
+    text = markdown(f"```\n{RIGHT['add']}\n```\n")
+    notebook["cells"].insert(place(notebook, "check_add"), text)
+
+
+@careless()
+def an_answer_below_a_described_stub(notebook: Any) -> None:
+    """The stub got a text of what to do; the answer stands in a cell at the end."""
+    stub = STUBS["add"].replace("# YOUR CODE HERE", '"""Add two numbers."""')
+    cell(notebook, "add")["source"] = stub
+    notebook["cells"].append(code(RIGHT["add"]))
+
+
 @careless(says="is no code cell but raw")
 def an_answer_turned_raw(notebook: Any) -> None:
     """The key R was pressed."""
