@@ -1,7 +1,7 @@
 """What helps a learner with a task: its hints, and where the lesson treats it.
 
-Both come from the released assignment: the folded hints above a task, one step each,
-and the section in the metadata of its cell.
+Both come from the released assignment: the folded hints above a task, in steps, and the
+section in the metadata of its cell.
 """
 
 import re
@@ -11,6 +11,8 @@ from course_utils.grading.assignment import Assignment
 from course_utils.grading.verdict import Result
 
 FOLDED = re.compile(r"<details>\s*<summary>.*?</summary>(.*?)</details>", re.DOTALL)
+CODE = re.compile(r"`[^`]+`|\$[^$]+\$")
+SENTENCE = re.compile(r"[.?!](?=\s+[\"A-Z`$])")
 
 
 def explained(result: Result, assignment: Assignment) -> Result:
@@ -32,6 +34,15 @@ def find_hints(task: str, assignment: Assignment) -> tuple[str, ...]:
     for cell in assignment.cells:
         if cell.grade_id == task:
             found = FOLDED.findall("\n".join(texts))
-            return tuple(hint.strip() for hint in found if hint.strip())
+            return tuple(step for hint in found for step in steps(hint))
         texts = [*texts, cell.source] if cell.kind == "markdown" else []
     return ()
+
+
+def steps(hint: str) -> list[str]:
+    """A hint as a nudge, its first sentence, and what follows; code is never cut."""
+    hint = hint.strip()
+    masked = CODE.sub(lambda found: "`" * len(found[0]), hint)
+    end = SENTENCE.search(masked)
+    parts = [hint[: end.end()], hint[end.end() :]] if end else [hint]
+    return [part.strip() for part in parts if part.strip()]

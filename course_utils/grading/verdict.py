@@ -143,7 +143,7 @@ def judge(file: str, restored: Restored, outcomes: Mapping[str, Outcome]) -> Gra
     for task in restored.assignment.tasks:
         answer = restored.answers[task.name]
         verdict, message = judge_task(task, answer, outcomes)
-        note = f" ({answer.note})" if answer.note and verdict != "missing" else ""
+        note = f"\nNote: {answer.note}" if answer.note and verdict != "missing" else ""
         score = task.points if verdict == "right" else 0
         text = clean(message) + note
         seconds = outcomes[task.name].seconds + outcomes[task.check].seconds

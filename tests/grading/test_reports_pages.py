@@ -149,3 +149,31 @@ def test_sections_lead_to_the_heading_of_the_notebook():
     )
     for wrong in ("", "x#y", "../../02_a#b", "02_a", "02_a#"):
         assert lessons.find_section(wrong) is None
+
+
+def luminance(colour: str) -> float:
+    """As the Web Content Accessibility Guidelines define it, of "#rrggbb"."""
+    digits = colour[1:] if len(colour) == 7 else "".join(c * 2 for c in colour[1:])
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [
+        p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_words_stand_out_from_what_is_behind_them():
+    themes = re.findall(r":root \{(.*?)\}", as_page(CLASS[0]), re.DOTALL)
+    assert len(themes) == 2
+    for theme in themes:
+        colours = dict(re.findall(r"--([\w-]+): (#\w+)", theme))
+        for front in ("ink", "quiet", "link", "good", "bad", "open"):
+            for back in ("page", "card", "code"):
+                pair = sorted(luminance(colours[name]) for name in (front, back))
+                assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, (front, back)
+
+
+def test_a_message_of_megabytes_is_cut_off_in_every_report():
+    long = Result("x", 1, 0, "error", "its cell raised E: " + "a" * 10**7)
+    text = as_page(Grade("a", [long]))
+    assert len(text) < 40_000
+    assert "letters more)" in text

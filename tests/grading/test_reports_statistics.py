@@ -54,6 +54,10 @@ def wrong(text: str, name: str = "iou") -> Result:
             ),
         ),
         ('letter: not "a". It falls.', Reading('letter: not "a". It falls.')),
+        (
+            f"iou, case 'a': no\nCall: {CALL}\nNote: found by its name",
+            Reading("no", case="a", call=CALL, note="found by its name"),
+        ),
         ("", Reading("")),
     ],
 )

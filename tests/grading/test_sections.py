@@ -13,7 +13,7 @@ from course_utils.grading.assignment import (
     read_assignment,
     shipped,
 )
-from course_utils.grading.sections import explained, find_hints
+from course_utils.grading.sections import explained, find_hints, steps
 from course_utils.grading.verdict import Result
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +53,21 @@ def test_a_task_that_is_not_right_gets_hints_and_section():
 def test_a_right_answer_gets_no_hints():
     result = explained(Result("sides", 1, 1, "right", "yes"), ASSIGNMENT)
     assert (result.hints, result.section) == ((), "01_a#One: two")
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        ("Think. Then write `a. B`, $x. Y$ and so on.", 2),
+        ("One sentence, with `a. B` and 2.5 in it.", 1),
+        ("Which one? `f(x)` tells. And more.", 2),
+        (" \n ", 0),
+    ],
+)
+def test_a_hint_opens_with_its_first_sentence(hint: str, expected: int):
+    found = steps(hint)
+    assert len(found) == expected
+    assert " ".join(found) == hint.strip()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,6 +8,7 @@ from course_utils.grading.verdict import Result
 CASE = re.compile(r"\A[^\n]{0,200}?, case '(.{1,200}?)': ")
 MISTAKE = re.compile(r"(?:^|(?<=\. ))Likely mistake: ([^\n]+)", re.MULTILINE)
 CALL = re.compile(r"^Call: (.+)\Z", re.MULTILINE | re.DOTALL)
+NOTE = re.compile(r"\nNote: ([^\n]+)\Z")
 PAIR = re.compile(r"expected (.{1,500}?), received (.{1,500})\Z", re.DOTALL)
 
 
@@ -22,6 +23,7 @@ class Reading:
         received: what came back instead.
         mistake: the likely mistake.
         call: the call that a learner can repeat.
+        note: how the answer was found in the file, where that is not plain.
     """
 
     problem: str
@@ -30,6 +32,7 @@ class Reading:
     received: str = ""
     mistake: str = ""
     call: str = ""
+    note: str = ""
 
 
 def read_message(result: Result) -> Reading:
@@ -38,9 +41,11 @@ def read_message(result: Result) -> Reading:
     Only a check that failed speaks in parts; any other message is one sentence, whose
     words may come from the submission.
     """
-    message = result.message
+    found = NOTE.search(result.message)
+    message = result.message[: found.start()] if found else result.message
+    note = found[1] if found else ""
     if result.verdict != "wrong":
-        return Reading(message)
+        return Reading(message, note=note)
     call = CALL.search(message)
     rest = message[: call.start()] if call else message
     mistake = MISTAKE.search(rest)
@@ -55,6 +60,7 @@ def read_message(result: Result) -> Reading:
         received=pair[2] if pair else "",
         mistake=mistake[1].strip() if mistake else "",
         call=call[1].strip() if call else "",
+        note=note,
     )
 
 
@@ -65,4 +71,4 @@ def kind_of_failure(result: Result) -> str:
         if reading.mistake:
             return reading.mistake
         return f"case '{reading.case}'" if reading.case else reading.problem
-    return result.message if result.verdict == "error" else ""
+    return read_message(result).problem if result.verdict == "error" else ""

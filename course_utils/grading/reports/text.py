@@ -4,6 +4,7 @@ import re
 
 from course_utils.grading.verdict import ESCAPES
 
+MOST_LETTERS = 8000  # no check says more; an exception may hold megabytes
 # What reorders text (bidi controls), breaks lines unseen, hides (tags, fillers), or is
 # forbidden in XML 1.0. Joiners stay: names of many languages need them.
 UNSEEN = re.compile(
@@ -16,8 +17,12 @@ UNSEEN = re.compile(
 def visible(text: str) -> str:
     """The text with unseen characters spelled as <U+202E>, without control characters.
 
-    Line breaks and tabs stay; half characters become question marks.
+    Line breaks and tabs stay; half characters become question marks. Very long text is
+    cut off, which it says.
     """
+    left = len(text) - MOST_LETTERS
+    if left > 0:
+        text = f"{text[:MOST_LETTERS]}... (and {left:,} letters more)"
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = ESCAPES.sub("", text.encode("utf-8", "replace").decode("utf-8"))
     return UNSEEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)
