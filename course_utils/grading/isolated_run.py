@@ -69,10 +69,8 @@ class IsolatedRun:
                 decided[latest.guilty] = latest.ended
                 break
             acquitted = self.acquitted(answer, rest, latest.ended)
-            if acquitted:
-                decided |= acquitted
-            else:
-                decided[answer] = decided[latest.guilty] = latest.ended
+            blamed = {answer, latest.guilty, self.check_of(answer)}
+            decided |= acquitted or dict.fromkeys(blamed, latest.ended)
             if self.clock.is_over():
                 break
             rest = self.next_round(rest, decided, "" if acquitted else answer)
@@ -99,7 +97,9 @@ class IsolatedRun:
             return {}
         if ended.kind == "timeout" and not any(map(IN_BACKGROUND.search, others)):
             return {}
-        check = next(c for c, name in self.owners.items() if name == answer)
+        check = self.check_of(answer)
+        if any(cell.grade_id == check and not cell.source for cell in cells):
+            return {}  # it is settled already, and an empty check proves nothing
         for trial in self.alone(answer, check, cells):
             shown = self.round(trial).outcomes
             if check in shown and shown[check].kind == "passed":
@@ -120,6 +120,10 @@ class IsolatedRun:
         """The ids of the learner's own cells."""
         return self.restored.own
 
+    def check_of(self, answer: str) -> str:
+        """The check of an answer; of an own cell, the cell itself."""
+        return next((c for c, name in self.owners.items() if name == answer), answer)
+
     def round(self, cells: list[Cell]) -> Round:
         """Run all cells in a fresh process until they end or one breaks a limit."""
         outcomes: dict[str, Outcome] = {}
@@ -130,6 +134,8 @@ class IsolatedRun:
             link = Link(child, self.clock)
             checks = CheckCells(self.restored, link, self.seed)
             for cell in cells:
+                if cell.grade_id in self.owners and not cell.source:
+                    continue  # a settled check
                 started = time.monotonic()
                 try:
                     outcome = self.step(cell, link, checks)
