@@ -1,0 +1,6 @@
+# tries: ends the process in a cell between right answers
+# fair: 1 2 3 4
+# says: Your own cell
+# %% own after padding_answer
+import os
+os._exit(3)

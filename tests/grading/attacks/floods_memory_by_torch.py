@@ -1,0 +1,8 @@
+# tries: takes all memory by tensors
+# fair: 0 2 3 4
+# verdicts: memory limit
+# %% answer tight_boxes
+def tight_boxes(masks):
+    kept = []
+    while True:
+        kept.append(torch.ones(1 << 22))

@@ -1,0 +1,8 @@
+# tries: takes all memory, step by step
+# fair: 1 2 0 4
+# verdicts: memory limit
+# %% answer distance_iou
+def distance_iou(a, b):
+    kept = []
+    while True:
+        kept.append(bytearray(1 << 24))

@@ -1,0 +1,19 @@
+# tries: nothing: warns, logs, and writes to the error output
+# fair: 1 2 3 4
+# %% own
+import logging, sys, warnings
+warnings.simplefilter("always")
+logging.basicConfig(level=logging.DEBUG)
+# %% answer distance_iou
+def distance_iou(a, b):
+    warnings.warn("slow")
+    logging.error("look here")
+    print("debugging", a.shape, file=sys.stderr)
+    low, high = torch.maximum(a[:, None], b), torch.minimum(a[:, None], b)
+    overlap = (high[..., 2:] - low[..., :2]).clamp(min=0).prod(-1)
+    area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(1) for x in (a, b))
+    union = area_a[:, None] + area_b - overlap
+    diagonal = (low[..., 2:] - high[..., :2]).square().sum(-1)
+    centres = [(x[:, :2] + x[:, 2:]) / 2 for x in (a, b)]
+    apart = (centres[0][:, None] - centres[1]).square().sum(-1)
+    return overlap / union.clamp(min=1e-12) - apart / diagonal.clamp(min=1e-12)

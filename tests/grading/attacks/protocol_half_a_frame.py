@@ -1,0 +1,9 @@
+# tries: announces a long answer and never sends it
+# fair: 1 2 0 4
+# verdicts: time limit
+# %% answer distance_iou
+import os, time
+def distance_iou(a, b):
+    os.write(3, b"\x00\x10\x00\x00\x00\x00\x10\x00{")
+    while True:
+        time.sleep(1)
