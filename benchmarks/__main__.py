@@ -20,7 +20,7 @@ import benchmarks
 from benchmarks.measure import Row, machine
 
 FRAME = {"__main__", "measure"}
-SLOW = {"faster_rcnn_race"}
+SLOW = {"class_run", "faster_rcnn_race"}
 
 
 def names() -> list[str]:
