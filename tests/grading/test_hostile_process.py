@@ -1,0 +1,106 @@
+"""A learner's process may do and say what it likes: it is ended, or not believed."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from remote_code import LIMITS, connected
+
+from course_utils.checks.calling import Question
+from course_utils.grading.isolation.remote import Link, Stopped
+from course_utils.grading.isolation.warm import Warm
+from course_utils.grading.outcome import GraderError
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Warm]:
+    if not hasattr(os, "fork"):
+        pytest.skip("the isolated way needs fork")
+    with Warm(limits=LIMITS) as process:
+        yield process
+
+
+BREAKS = {
+    "timeout": "def f(x):\n    while True: pass",
+    "memory": "def f(x):\n    return bytearray(8 * 2**30)",
+    "output": "def f(x):\n    while True: print('x' * 1000)",
+    "died": "def f(x):\n    os._exit(0)",
+}
+MEMORY = "def f(x):\n    return torch.ones(2**31, dtype=torch.float64).sum()"
+
+
+@pytest.mark.parametrize("kind", [*BREAKS, "memory of torch"])
+def test_each_limit_stops_the_process(kind: str, warm: Warm):
+    link = connected(warm)
+    link.run(BREAKS.get(kind, MEMORY))
+    with pytest.raises(Stopped) as stop:
+        link.ask({"name": "f"}, Question((1,)))
+    assert stop.value.kind == kind.partition(" ")[0]
+    assert link.child.end().cpu_seconds < 60
+
+
+LIES = {
+    "noise on the line": "os.write(3, b'hello')",
+    "an answer in advance": "os.write(3, frame({'number': 1, 'value': 2}))",
+    "no message": "os.write(3, frame([1, 2]))",
+    "an endless frame": "os.write(3, bytes([255] * 4))",
+    "half a frame, then silence": "os.write(3, bytes([0, 0, 1, 0])); time.sleep(60)",
+    "a closed line": "os.close(3)",
+}
+FRAME = """
+import json, struct
+def frame(data):
+    tagged = {"dict": [p for pair in data.items() for p in pair]} if isinstance(
+        data, dict) else data
+    text = json.dumps(tagged).encode()
+    return struct.pack(">II", 4 + len(text), len(text)) + text
+"""
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_process_that_lies_is_ended(lie: str, warm: Warm):
+    link = connected(warm)
+    link.run(FRAME)
+    link.run(f"def f(x):\n    {LIES[lie]}\n    return 1")
+    with pytest.raises(Stopped):
+        link.ask({"name": "f"}, Question((1,)))
+
+
+FORGE = """
+import course_utils.grading.isolation.child as child
+from course_utils.grading.isolation.codec import encode
+honest = iter([{}])  # the answer about this cell
+child.encode = lambda message: encode(message | next(honest, FORGED))
+"""
+
+
+def forging(warm: Warm, answer: Any) -> Link:
+    link = connected(warm)
+    link.run(FORGE.replace("FORGED", repr(answer)))
+    return link
+
+
+def test_a_forged_answer_is_no_more_than_a_value(warm: Warm):
+    forged = {"value": 1, "steps": "many", "points": 100, "passed": True}
+    link = forging(warm, forged | {"inputs": 5, "parameters": [1], "printed": 7})
+    reply = link.ask({"name": "number"}, Question(reads=True))
+    assert (reply.value, reply.steps, reply.inputs, reply.parameters) == (1, 0, (), {})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"raised": 5},
+        {"raised": {"error": ["x"], "message": {"a": 1}, "kinds": [1, "SystemExit"]}},
+        {"problem": ["not answered"], "text": 5},
+        {"limit": "points"},
+        {"raised": {"error": "x" * 10**6, "message": "y" * 10**6}},
+    ],
+)
+def test_a_forged_problem_is_no_more_than_an_error(answer: Any, warm: Warm):
+    link = forging(warm, answer)
+    with pytest.raises((Exception, Stopped)) as failure:
+        link.ask({"name": "number"}, Question(reads=True))
+    assert len(str(failure.value)) < 5000
+    assert not isinstance(failure.value, GraderError)
