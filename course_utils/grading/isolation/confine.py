@@ -6,14 +6,13 @@ mounts, and the filter of system calls comes last because the others need the ca
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.grading.isolation import landlock, namespaces, privileges, seccomp
 from course_utils.grading.isolation import limits as bounds
-from course_utils.grading.isolation.environment import drop_other_variables
+from course_utils.grading.isolation.environment import drop_other_variables, work_in
 from course_utils.grading.isolation.kernel import IS_LINUX
 from course_utils.grading.isolation.layers import (
     ENVIRONMENT,
@@ -70,6 +69,10 @@ class Rules:
         """Where a child works, as the zygote's environment says."""
         return self.folder / "work"
 
+    def bare_work(self, child: int) -> Path:
+        """Where a child works that cannot have a file system of its own."""
+        return self.folder / f"work-{child}"
+
 
 def confine(rules: Rules, entered: Mapping[str, str]) -> tuple[Layer, ...]:
     """Lock this process in; every layer with the reason if it is missing.
@@ -80,7 +83,8 @@ def confine(rules: Rules, entered: Mapping[str, str]) -> tuple[Layer, ...]:
     """
     os.umask(0o077)
     layers = [*outer_layers(entered), *mount_layers(rules, entered)]
-    work_in(rules.work)
+    has_own = all(each.active for each in layers if each.name == FOLDER)
+    work_in(rules.work if has_own else make_folder(rules.bare_work(os.getpid())))
     layers.append(attempt(ENVIRONMENT, drop_other_variables))
     layers += limit_layers(rules.limits, has_own_user=not entered[USER])
     layers.append(attempt(PRIVILEGES, give_up_privileges))
@@ -158,10 +162,10 @@ def mount_layers(rules: Rules, entered: Mapping[str, str]) -> list[Layer]:
     return layers
 
 
-def work_in(folder: Path) -> None:
-    """Make `folder` the working folder, and the one for temporary files."""
-    os.chdir(folder)
-    tempfile.tempdir = None
+def make_folder(folder: Path) -> Path:
+    """The folder, made for this process alone."""
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def limit_layers(limits: Limits, *, has_own_user: bool) -> list[Layer]:

@@ -1,6 +1,7 @@
 """The whole environment of a learner's code: no token, no setting of the user's."""
 
 import os
+import tempfile
 from pathlib import Path
 
 # What a learner's code may see of the environment; tokens have other names.
@@ -15,6 +16,7 @@ VARIABLES = frozenset(
         *("KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK", "TORCHINDUCTOR_CACHE_DIR"),
     }
 )
+FOLDERS = ("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR")
 
 
 def clean_environment(work: Path) -> dict[str, str]:
@@ -27,7 +29,7 @@ def clean_environment(work: Path) -> dict[str, str]:
     threads = dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
     )
-    folders = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), str(work))
+    folders = dict.fromkeys(FOLDERS, str(work))
     return (
         kept
         | threads
@@ -47,6 +49,13 @@ def clean_environment(work: Path) -> dict[str, str]:
             "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         }
     )
+
+
+def work_in(folder: Path) -> None:
+    """Make `folder` the working folder, the home, and the one for temporary files."""
+    os.chdir(folder)
+    os.environ.update(dict.fromkeys(FOLDERS, str(folder)))
+    tempfile.tempdir = None
 
 
 def drop_other_variables() -> None:

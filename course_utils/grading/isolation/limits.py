@@ -3,8 +3,10 @@
 import mmap
 import os
 import resource
+import sys
 from pathlib import Path
 
+from course_utils.grading.isolation.kernel import IS_LINUX
 from course_utils.grading.outcome import Limits
 
 MEGABYTE = 1 << 20
@@ -20,6 +22,8 @@ def limit_memory(limits: Limits) -> None:
 
     Raises OSError or RuntimeError where the system does not hold to it.
     """
+    if not IS_LINUX:
+        raise RuntimeError(f"{sys.platform} does not hold to such a limit")
     most = address_space() + limits.memory_mb * MEGABYTE
     lower(resource.RLIMIT_AS, most)
     try:

@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 import time
 import traceback
@@ -149,7 +150,8 @@ def watch(
         os.kill(child, signal.SIGKILL)
         _, status, usage = os.wait4(child, 0)
     if entered[PROCESSES]:  # else all of that namespace ended with its first process
-        end_orphans()
+        end_orphans(child)
+    remove(rules.bare_work(child))
     send(
         control,
         {
@@ -204,8 +206,10 @@ def has_ended(child: int) -> bool:
     return os.waitid(os.P_PID, child, flags) is not None
 
 
-def end_orphans() -> None:
+def end_orphans(child: int) -> None:
     """End what the child left behind, where no namespace of processes does so."""
+    with contextlib.suppress(OSError):  # its group is empty
+        os.killpg(child, signal.SIGKILL)
     if not IS_LINUX:
         return
     for _ in range(MOST_ORPHANS):
@@ -216,6 +220,13 @@ def end_orphans() -> None:
                 os.waitpid(orphan, 0)
         if not orphans:
             return
+
+
+def remove(folder: Path) -> None:
+    """Remove what a child left in a folder on the disk, however deep and locked."""
+    if folder.exists():
+        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            subprocess.run([*command, str(folder)], check=False, capture_output=True)
 
 
 def children_of(parent: int) -> list[int]:

@@ -126,11 +126,11 @@ class Warm:
             "imports": imports if imports is None else list(imports),
         }
         self.children: list[Child] = []
-        self.is_ready = False
         self.start_zygote()
 
     def start_zygote(self) -> None:
         """Start the process, in a folder and a session of its own."""
+        self.is_ready = False
         self.folder = Path(tempfile.mkdtemp(prefix="course-")).resolve()
         self.control, theirs = socket.socketpair()
         root = str(Path(course_utils.__file__).resolve().parents[1])
@@ -164,6 +164,9 @@ class Warm:
 
     def start_child(self) -> Child:
         """A new locked-in process; raises GraderError where none can be started."""
+        if self.is_ready and self.process.poll() is not None:  # the system killed it
+            self.clear()
+            self.start_zygote()
         self.wait_until_ready()
         data, their_data = socket.socketpair()
         control, their_control = socket.socketpair()
@@ -191,6 +194,10 @@ class Warm:
         for child in self.children:
             with contextlib.suppress(GraderError):
                 child.end()
+        self.clear()
+
+    def clear(self) -> None:
+        """End the warm process alone, and remove its folder."""
         self.control.close()
         try:
             self.process.wait(END_SECONDS)
