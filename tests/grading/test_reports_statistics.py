@@ -3,7 +3,11 @@
 import pytest
 from report_grades import CALL, message, some_class
 
-from course_utils.grading.reports.reading import Reading, read_message
+from course_utils.grading.reports.reading import (
+    Reading,
+    kind_of_failure,
+    read_message,
+)
 from course_utils.grading.reports.statistics import (
     Spread,
     frequent_mistakes,
@@ -84,11 +88,23 @@ def test_failures_are_grouped_by_mistake_case_and_error():
     assert found == [
         (3, "wrong", "swapped", True),
         (2, "not answered", "", False),
-        (2, "wrong", "case 'none'", False),
+        (2, "wrong", "no known mistake; case 'none'", False),
         (1, "error", "its cell raised E", False),
     ]
     assert task.failures[2].places == (3, 4)
     assert [f.what for f in frequent_mistakes([task])] == ["swapped"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('letter: not "a". It falls, because the rest does.', 'the choice "a"'),
+        ("iou: torchvision.ops.nms is switched off", "iou: torchvision.ops.nms is"),
+        ("iou, case 'x': no\nLikely mistake: y\nCall: f()", "y"),
+    ],
+)
+def test_choices_and_sentences_are_kinds_of_failure_too(text: str, kind: str):
+    assert kind_of_failure(wrong(text)).startswith(kind)
 
 
 def two_tasks(first: int, second: int) -> Grade:

@@ -69,6 +69,20 @@ def test_the_same_grades_give_the_same_bytes_in_any_order(tmp_path: Path):
         assert one.read_bytes() == other.read_bytes()
 
 
+def test_the_second_student_stands_before_the_tenth(tmp_path: Path):
+    names = ["student 10", "student 2", "Ada", "student 02", "2", "10"]
+    write_reports([Grade("a", student=name) for name in names], tmp_path)
+    rows = (tmp_path / "gradebook.csv").read_text("utf-8").splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == [
+        "2",
+        "10",
+        "Ada",
+        "student 02",
+        "student 2",
+        "student 10",
+    ]
+
+
 def test_no_name_leads_out_of_the_folder_or_to_that_of_another(tmp_path: Path):
     folder = tmp_path / "reports"
     written = write_reports(HARMFUL, folder)

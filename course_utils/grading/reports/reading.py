@@ -8,6 +8,7 @@ from course_utils.grading.verdict import Result
 CASE = re.compile(r"\A[^\n]{0,200}?, case '(.{1,200}?)': ")
 MISTAKE = re.compile(r"(?:^|(?<=\. ))Likely mistake: ([^\n]+)", re.MULTILINE)
 CALL = re.compile(r"^Call: (.+)\Z", re.MULTILINE | re.DOTALL)
+CHOICE = re.compile(r'\A[^\n"]{0,200}: not ("\w{1,20}")\. ')
 NOTE = re.compile(r"\nNote: ([^\n]+)\Z")
 PAIR = re.compile(r"expected (.{1,500}?), received (.{1,500})\Z", re.DOTALL)
 
@@ -65,10 +66,13 @@ def read_message(result: Result) -> Reading:
 
 
 def kind_of_failure(result: Result) -> str:
-    """What failures of one task have in common: the mistake, the case, or the error."""
-    if result.verdict == "wrong":
-        reading = read_message(result)
-        if reading.mistake:
-            return reading.mistake
-        return f"case '{reading.case}'" if reading.case else reading.problem
-    return read_message(result).problem if result.verdict == "error" else ""
+    """What failures of one task have in common: mistake, case, choice, or error."""
+    reading = read_message(result)
+    if result.verdict != "wrong":
+        return reading.problem if result.verdict == "error" else ""
+    choice = CHOICE.match(reading.problem)
+    if choice:
+        return f"the choice {choice[1]}"
+    if reading.mistake or not reading.case:
+        return reading.mistake or reading.problem
+    return f"no known mistake; case '{reading.case}'"

@@ -1,6 +1,7 @@
 """Writing all reports on a class, or on one submission, into a folder."""
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ def write_reports(grades: Sequence[Grade], folder: Path) -> list[Path]:
     several assignments, each has its own folder inside. A folder is made where it is
     missing, and older reports in it are replaced.
     """
-    ordered = sorted(grades, key=lambda grade: (grade.student, grade.file))
+    ordered = sorted(grades, key=lambda g: (natural(g.student), natural(g.file)))
     parts: dict[str, list[Grade]] = defaultdict(list)
     for grade in ordered:
         parts[assignment_of(grade, ordered)].append(grade)
@@ -41,6 +42,12 @@ def write_reports(grades: Sequence[Grade], folder: Path) -> list[Path]:
     for name, part in sorted(parts.items()):
         written += write_class(part, folder / (name or "unknown"))
     return written
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """What sorts "student 2" before "student 10"."""
+    parts = re.split(r"([0-9]+)", text)
+    return [(len(p.lstrip("0")) if n % 2 else 0, p) for n, p in enumerate(parts)]
 
 
 def write_class(grades: Sequence[Grade], folder: Path) -> list[Path]:
