@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 
 from course_utils.cli import app
 from course_utils.grading.classroom.isolated import refuse_weak_isolation
-from course_utils.grading.isolation.layers import STOPS, layer
+from course_utils.grading.isolation.layers import PROMISES, STOPS, layer
 from course_utils.grading.outcome import GraderError
 
 pytestmark = pytest.mark.skipif(
@@ -182,3 +182,11 @@ def test_isolation_that_is_required_is_complete_or_refused():
     with pytest.raises(GraderError, match=r"landlock files \(no such kernel\)") as why:
         refuse_weak_isolation(warm(without))
     assert "it cannot write outside its own folder" in str(why.value)
+
+
+def test_the_doctor_tells_how_well_submissions_are_locked_in():
+    shown = CliRunner().invoke(app, ["doctor", "--isolation"], env={"COLUMNS": "120"})
+    broken = shown.output.count("not promised: ")
+    assert [name for name in STOPS if name not in shown.output] == []
+    assert shown.output.count("yes: ") == len(PROMISES) - broken
+    assert shown.exit_code == (1 if broken else 0)

@@ -30,7 +30,7 @@ from course_utils.grading.verdict import refused
 CONNECT_SECONDS = 30
 AHEAD = 3  # submissions a thread of the cluster that are under way at a time
 Release = tuple[tuple[str, bytes], ...]
-CREWS: dict[Settings, Crew] = {}  # in a process of the cluster, while a run lasts
+CREWS: dict[Settings, Crew] = {}  # in a process of the cluster, while runs last
 LOCK = threading.Lock()
 
 
@@ -75,7 +75,7 @@ def on_cluster(
                     yield received(future, paths.pop(future), settings)
         finally:
             client.cancel(list(paths))
-            client.run(forget_crews, on_error="ignore")
+            client.run(forget_crew, settings, on_error="ignore")
 
 
 def wait_for_one(futures: list[Any]) -> list[Any]:
@@ -168,15 +168,15 @@ def unpacked(release: Release) -> str:
     return str(folder)
 
 
-def forget_crews() -> None:
-    """End this process's graders at once, after the last file."""
+def forget_crew(settings: Settings) -> None:
+    """End this process's graders of a run at once, after its last file."""
     with LOCK:
-        for settings in list(CREWS):
-            crew = CREWS.pop(settings)
-            crew.stop()
-            crew.close()
-            if crew.settings.reference:
-                shutil.rmtree(crew.settings.reference, ignore_errors=True)
+        crew = CREWS.pop(settings, None)
+    if crew is not None:
+        crew.stop()
+        crew.close()
+        if crew.settings.reference:
+            shutil.rmtree(crew.settings.reference, ignore_errors=True)
 
 
 def folder_of(settings: Settings) -> Any:
