@@ -23,6 +23,8 @@ Verdict = Literal[
     "not run",
 ]
 NOT_ANSWERED = "not answered yet"
+MOST_LETTERS = 400  # of an exception
+MOST_NOTES = 20  # about own cells
 STOPPED: dict[str, tuple[Verdict, str]] = {
     "timeout": (
         "time limit",
@@ -197,7 +199,8 @@ def judge_failure(
 def named(outcome: Outcome) -> str:
     """An exception in a few words, without the name of a temporary file."""
     text = CELL_FILE.sub(r" (line \1)", outcome.message.strip())
-    return f"{outcome.error}: {text}" if text else outcome.error
+    text = f"{outcome.error}: {text}" if text else outcome.error
+    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}..."
 
 
 def own_notes(restored: Restored, outcomes: Mapping[str, Outcome]) -> list[str]:
@@ -207,13 +210,16 @@ def own_notes(restored: Restored, outcomes: Mapping[str, Outcome]) -> list[str]:
         outcome = outcomes[grade_id]
         where = f"Your own cell (number {grade_id.removeprefix('own-')} in the file)"
         if outcome.kind == "failed":
-            notes.append(clean(f"{where} raised {named(outcome)}"))
+            notes.append(f"{where} raised {named(outcome)}")
         elif outcome.kind in STOPPED and outcome.kind != "not run":
             _, sentence = STOPPED[outcome.kind]
             notes.append(
                 f"{where} was left out: {sentence.format(why=outcome.message)}"
             )
-    return notes
+    more = len(notes) - MOST_NOTES
+    if more > 0:
+        notes[MOST_NOTES:] = [f"{more} more of your own cells did not run through"]
+    return [clean(note) for note in notes]
 
 
 def refused(file: str, problem: str, assignment: Assignment | None) -> Grade:

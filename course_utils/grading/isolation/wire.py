@@ -8,11 +8,11 @@ import torch
 MAX_FRAME = 64 * 2**20
 MAX_JSON = 8 * 2**20
 MAX_DEPTH = 40
-MAX_ITEMS = 500_000
-MAX_KEYS = 10_000  # of all dicts together: keys can be made to collide
+MAX_ITEMS = 50_000  # a check looks at them again for each mistake that it knows
+MAX_KEYS = 2_000  # of all dicts together: keys can be made to collide
 MAX_TENSORS = 10_000
 MAX_DIMENSIONS = 32
-MAX_DIGITS = 4_000  # hexadecimal
+MAX_DIGITS = 3_500  # hexadecimal; Python prints no more than 4300 decimal ones
 MAX_KIND = 100
 MAX_TEXT = 200
 LENGTHS = struct.Struct(">II")
