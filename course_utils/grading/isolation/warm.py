@@ -199,6 +199,8 @@ class Warm:
     def clear(self) -> None:
         """End the warm process alone, and remove its folder."""
         self.control.close()
+        if not self.is_ready:  # it imports, and does not listen
+            self.process.kill()
         try:
             self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
