@@ -15,6 +15,7 @@ BINS: dict[str, Bins] = {
     "ends on the grid, no bins overlap": ([32, 8, 112, 40], (4, 8), (3, 11), (12, 16)),
     "halves of even and odd cells": ([10, 12, 22, 68], (8, 4), (3, 2), (11, 7)),
     "a half left of and above the image": ([-12, -10, 41, 30], (4, 8), (2, 4), (9, 7)),
+    "a part of a cell outside": ([-6, -3, 41, 30], (4, 8), (2, 4), (9, 7)),
     "just beside a half": ([3.9, 2.1, 51.9, 18.1], (4, 8), (3, 2), (8, 9)),
     "a shift that is rounded away": ([10.3, 9.3, 30.3, 40.3], (8, 4), (2, 3), (6, 9)),
     "one bin": ([10, 3, 37, 22], (2, 4), (1, 1), (13, 11)),

@@ -73,7 +73,7 @@ PADDINGS = {
     "no padding needed": (20, 18, 3, 1, 1),
     "a dilated 3x3 keeps the size": (31, 31, 3, 1, 4),
     "7x7 halves the size": (64, 32, 7, 2, 1),
-    "the smallest of two": (17, 9, 4, 2, 1),
+    "the smallest of two": (17, 6, 4, 3, 1),
     "an even kernel cannot keep the size": (20, 20, 2, 1, 1),
     "too large without padding": (20, 9, 3, 1, 1),
     "a kernel wider than the input": (3, 1, 9, 1, 1),

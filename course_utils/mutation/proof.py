@@ -9,7 +9,7 @@ from course_utils.mutation.answers import Answers, folder_of, load
 from course_utils.mutation.equivalents import Equivalent, listed, stale
 from course_utils.mutation.mutants import Mutant, mutants_of, spread
 from course_utils.mutation.rows import Proof, Row
-from course_utils.mutation.run import Verdict, ask, warm_up
+from course_utils.mutation.run import Verdict, ask, stay_alone, warm_up
 from course_utils.mutation.script import Task, read
 
 EMPTY = "is not answered yet"
@@ -82,6 +82,7 @@ def prove(
         seeds: for the random cases of the checks.
         limit: mutants and mistakes a task; None for all.
     """
+    stay_alone()
     source = read(path)
     names = source.namespace()
     answers = load(root, source.name)

@@ -59,12 +59,16 @@ def can_fork() -> bool:
     return hasattr(os, "fork") and hasattr(signal, "setitimer")
 
 
+def stay_alone() -> None:
+    """Compute in one thread from now on: the others would be missing in a fork."""
+    torch.set_num_threads(1)
+
+
 def warm_up(check: Callable[..., None], solution: Any) -> None:
-    """Make this process ready to be forked often: one thread, all imported.
+    """Let a check import what it needs, once for all forks.
 
     Raises CheckFailed where the check refuses the solution.
     """
-    torch.set_num_threads(1)
     with contextlib.redirect_stdout(io.StringIO()):
         check(solution, seed=0)
 

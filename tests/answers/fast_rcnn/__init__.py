@@ -45,6 +45,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (bins.bins_to_even, "rounded to the even neighbour"),
         (bins.bins_by_torch_round, "rounded to the even neighbour"),
         (bins.bins_half_up, "a half below 0 goes away from zero"),
+        (bins.bins_signed_too_late, "a part of a cell outside"),
         (bins.bins_cut_off, "to the nearest cell, not down"),
         (bins.bins_rounded_down, "to the nearest cell, not down"),
         (bins.bins_rounded_up, "to the nearest cell, not up"),

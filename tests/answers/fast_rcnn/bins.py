@@ -107,6 +107,16 @@ def bins_half_up(roi: Tensor, **settings: Any) -> Tensor:
     return bins(roi, **settings, nearest=lambda value: math.floor(value + 0.5))
 
 
+def bins_signed_too_late(roi: Tensor, **settings: Any) -> Tensor:
+    """Takes the sign from the whole cells, which are 0 just outside of the map."""
+
+    def nearest(value: float) -> int:
+        whole = math.floor(abs(value) + 0.5)
+        return -whole if int(value) < 0 else whole
+
+    return bins(roi, **settings, nearest=nearest)
+
+
 def bins_cut_off(roi: Tensor, **settings: Any) -> Tensor:
     return bins(roi, **settings, nearest=int)
 

@@ -1,0 +1,81 @@
+"""A proof tells good checks from weak and faulty ones, and ends endless loops."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_course import write_course
+
+from course_utils.mutation.run import can_fork
+
+pytestmark = pytest.mark.skipif(not can_fork(), reason="this system cannot fork")
+
+
+@pytest.fixture(scope="module")
+def proof(
+    tmp_path_factory: pytest.TempPathFactory, prove: Callable[..., dict[str, Any]]
+) -> dict[str, Any]:
+    root = tmp_path_factory.mktemp("course")
+    write_course(root)
+    return prove(root, seeds=2, limit=None, cpu_seconds=0.3)
+
+
+def test_a_good_check_rejects_all_mutants(proof: dict[str, Any]):
+    assert proof["rows"]["halves"]["survivors"] == []
+    assert proof["rows"]["letter"]["survivors"] == []
+    assert proof["rows"]["letter"]["rejected"] == ["letter = 'a'", "letter = 'c'"]
+
+
+def test_an_endless_mutant_is_stopped_and_counts_as_rejected(proof: dict[str, Any]):
+    assert {"n += 2", "n = 2", "pass"} <= set(proof["rows"]["halves"]["rejected"])
+
+
+def test_a_weak_check_lets_mutants_survive(proof: dict[str, Any]):
+    survivors = proof["rows"]["largest"]["survivors"]
+    assert "return max([-1, *values])" in survivors
+    assert "return min([0, *values])" in proof["rows"]["largest"]["rejected"]
+    assert "+    return max([-1, *values])" in proof["printed"]
+    assert "rejected with 0 of 2 seeds" in proof["printed"]
+
+
+def test_a_listed_change_is_equivalent_and_not_a_survivor(proof: dict[str, Any]):
+    assert proof["rows"]["largest"]["equivalent"] == ["return max([1, *values])"]
+
+
+def test_a_list_that_does_not_fit_is_reported(proof: dict[str, Any]):
+    misses = proof["rows"]["halves"]["misses"]
+    assert "halves: listed as equivalent, but rejected: while n >= 1:" in misses
+    assert "halves: listed as equivalent, but no mutant: while n != 1:" in misses
+
+
+def test_a_check_that_fails_itself_is_reported(proof: dict[str, Any]):
+    assert any(
+        fault.startswith("KeyError") for fault in proof["rows"]["sizes"]["faults"]
+    )
+
+
+def test_listed_answers_are_asked_too(proof: dict[str, Any]):
+    misses = proof["rows"]["largest"]["misses"]
+    assert any("the right answer <lambda> is refused" in miss for miss in misses)
+    assert any("does not reach the words 'other words'" in miss for miss in misses)
+    sizes = proof["rows"]["sizes"]["misses"]
+    assert "sizes: fewer than 2 right answers are listed" in sizes
+
+
+def test_bars_that_are_missed_show_in_the_exit_status(proof: dict[str, Any]):
+    assert proof["status"] == 1
+    assert proof["shares"]["00_small"] < 0.95
+    assert "of the mutants are rejected" in proof["printed"]
+
+
+def test_an_unknown_assignment_is_said(tmp_path: Path):
+    from rich.console import Console
+
+    from course_utils.mutation.command import mutate_command
+
+    write_course(tmp_path)
+    console = Console(record=True, width=100)
+    status = mutate_command("07", root=tmp_path, seeds=1, limit=1, console=console)
+    assert status == 2
+    assert "no assignment 07; there are: 00_small" in console.export_text()
