@@ -29,6 +29,7 @@ OTHERS = (
     sysconfig.get_path("platlib"),
     sysconfig.get_path("stdlib"),
 )
+MOST_LETTERS = 300  # of the text of an error
 
 
 class NotAnsweredError(Exception):
@@ -235,8 +236,12 @@ def bare(signature: inspect.Signature) -> str:
 
 def raised(error: Exception) -> str:
     """An error of the answer in a sentence, with the learner's own line."""
-    text = str(error).strip().split("\n")[0]
-    named = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    try:
+        text = str(error).strip().split("\n")[0][:MOST_LETTERS]
+    except Exception as other:  # noqa: BLE001 it is the learner's own __str__
+        text = f"<{type(other).__name__} in __str__>"
+    name = type(error).__name__[:MOST_LETTERS]
+    named = f"{name}: {text}" if text else name
     return f"your code raised {named}{where(error.__traceback__)}"
 
 
