@@ -196,6 +196,7 @@ def attribute_replaced(owner: Any, name: str, label: str) -> Iterator[None]:
             setattr(owner, name, original)
 
 
+@functools.cache
 def owner_of(name: str) -> tuple[Any, str]:
     """The module or class that holds the dotted `name`, and its last part."""
     parts = name.split(".")

@@ -70,7 +70,8 @@ class IsolatedRun:
                 break
             acquitted = self.acquitted(answer, rest, latest.ended)
             blamed = {answer, latest.guilty, self.check_of(answer)}
-            decided |= acquitted or dict.fromkeys(blamed, latest.ended)
+            # What was decided in an earlier round stays: a right answer stays right.
+            decided = (acquitted or dict.fromkeys(blamed, latest.ended)) | decided
             if self.clock.is_over():
                 break
             rest = self.next_round(rest, decided, "" if acquitted else answer)

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.text import SList
 from traitlets.config import Config
 
-from course_utils.checks.forbidden import ALWAYS_OFF, functions_of
+from course_utils.checks.forbidden import switched_off
 from course_utils.grading.isolation import placeholders
 
 KEPT = 4000  # letters of an output or a message
@@ -61,8 +61,9 @@ def prepare() -> None:
     """
     placeholders.install()
     shell = make_shell()
-    functions_of(ALWAYS_OFF)  # loads the course, and remembers what to switch off
-    shell.run_cell("None", silent=True)
+    with switched_off(()):  # loads the course, and remembers what to switch off
+        pass
+    shell.run_cell("%time None", silent=True)
     shell.reset(new_session=False)
 
 
