@@ -25,9 +25,11 @@ PREPARE = "course_utils.grading.isolation.shell:prepare"
 READY_SECONDS = 180.0
 START_SECONDS = 40.0
 END_SECONDS = 20.0
-# The folder of the course comes last, so that nothing in it hides a library.
+# The course is the grader's own one; its folder then comes last on the path, so that
+# nothing else in it hides a library.
 BOOT = (
-    "import sys; sys.path.append(sys.argv[2]); "
+    "import sys; sys.path.insert(0, sys.argv[2]); import course_utils; "
+    "sys.path.append(sys.path.pop(0)); "
     "from course_utils.grading.isolation.zygote import main; main(int(sys.argv[1]))"
 )
 
