@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
+from jinja2 import Environment
 from markupsafe import Markup
 
 from course_utils.grading.reports.html import pages
@@ -41,10 +43,16 @@ def as_class_markdown(grades: Sequence[Grade]) -> str:
 
 def render(template: str, **values: object) -> str:
     """A page from its template, in which every value is escaped for Markdown."""
+    text = templates().get_template(template).render(**values, label=label)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+@cache
+def templates() -> Environment:
+    """The templates, with the filters for Markdown."""
     environment = pages().overlay()
     environment.filters = environment.filters | {"line": line, "block": block}
-    text = environment.get_template(template).render(**values, label=label)
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return environment
 
 
 def line(text: str, most: int = 300) -> Markup:
