@@ -9,7 +9,7 @@ A file begins with lines of the form `# key: value`:
     verdicts    what the tasks without points are said to be, such as "crash, wrong"
     says        what some note or message must hold
     hushes      what no note or message may hold
-    seconds     the limit for the whole file, where it matters
+    patience    by what to multiply the limits of time
 
 Then cells follow, each under a line `# %%` with its place: `answer NAME`, `check NAME`
 (put in the place of the released check), `own` (before the first task) or

@@ -23,8 +23,9 @@ from course_utils.grading.outcome import Limits
 from course_utils.grading.verdict import Grade
 
 LIMITS = Limits(
-    cell=2, call=2, task=4, total=30, memory_mb=512, output_kb=64, file_mb=8
+    cell=2, call=2, task=4, total=12, memory_mb=512, output_kb=64, file_mb=8
 )
+TIMES = ("cell", "call", "task", "total")
 SEED = 7318460925173846
 MARK = "left-by-an-attack"
 SECRET = "a-secret-of-another-learner"
@@ -81,9 +82,10 @@ class Arena:
         write_submission(attack, notebook, path, words)
         return path
 
-    def grade(self, path: Path, seconds: float = LIMITS.total) -> Grade:
-        """The grade of a submission."""
-        limits = dataclasses.replace(LIMITS, total=seconds)
+    def grade(self, path: Path, patience: float = 1) -> Grade:
+        """The grade of a submission, with the time limits multiplied by `patience`."""
+        times = {name: patience * getattr(LIMITS, name) for name in TIMES}
+        limits = dataclasses.replace(LIMITS, **times)
         released = self.folder / "releases"
         return grade_isolated(
             path, warm=self.warm, released=released, limits=limits, seed=SEED
@@ -173,7 +175,7 @@ def test_the_honest_learner_gets_all_points(honest):
 def test_attack(attack: Attack, arena: Arena, honest):
     path = arena.submit(attack)
     before = file_state(path)
-    grade = arena.grade(path, float(attack.header.get("seconds", LIMITS.total)))
+    grade = arena.grade(path, float(attack.header.get("patience", 1)))
     assert_fair(attack, grade)
     assert file_state(path) == before
     assert told(arena.grade(honest[0])) == honest[1]

@@ -1,8 +1,8 @@
 # tries: sleeps in so many cells that the whole class would wait
+# patience: 0.3
 # fair: 0 0 0 0
-# seconds: 4
 # %% own
 pass
 # %% file
-for i in range(60):
-    notebook.cells.insert(2, v4.new_code_cell("import time\ntime.sleep(1.5)"))
+for i in range(40):
+    notebook.cells.insert(2, v4.new_code_cell("import time\ntime.sleep(0.3)"))
