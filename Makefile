@@ -2,10 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The graders that ours is compared with; torch and the rest they see in $(VENV).
+PEERS := .venv-grading
 # TORCH=cpu takes the small CPU builds of PyTorch on Linux; empty takes pip's default.
 TORCH ?=
 
-.PHONY: help setup lab test fix check build lessons bench clean
+.PHONY: help setup lab test fix check build lessons bench bench-grading clean
 
 help:
 	@echo "make lab      set up, then open the course in JupyterLab"
@@ -16,6 +18,7 @@ help:
 	@echo "make build    build the notebooks whose sources changed"
 	@echo "make lessons  run every lesson at full laptop size, with its asserted results"
 	@echo "make bench    print speed beside the public peers"
+	@echo "make bench-grading  grade a class beside nbgrader, otter and plain nbval"
 	@echo "TORCH=cpu     with any of them, on Linux: CPU builds of PyTorch (a tenth of the size)"
 
 setup: $(VENV)/.installed
@@ -51,8 +54,11 @@ build: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
+bench-grading: $(VENV)/.installed-dev $(PEERS)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.grading_peers $(PEERS)/bin/python
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache
 
 # One recipe makes the environment; a stamp file says which parts it holds.
 $(BIN)/python:
@@ -75,3 +81,12 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+# The folder of installed packages of a Python, as options for it.
+PACKAGES := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+
+$(PEERS)/.installed: | $(VENV)/.installed-dev
+	$(BIN)/python -m venv --clear $(PEERS)
+	$(BIN)/python $(PACKAGES) > "$$($(PEERS)/bin/python $(PACKAGES))/course.pth"
+	$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet nbgrader otter-grader
+	@touch $@

@@ -1,0 +1,1 @@
+"""Grading beside nbgrader, otter and plain nbval: `make bench-grading`."""
