@@ -26,6 +26,7 @@ from course_utils.checks.compare import difference, plain, shown, single
 from course_utils.checks.forbidden import ForbiddenCallError
 
 SEED_VARIABLE = "COURSE_CHECK_SEED"
+Mistakes = Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None
 
 
 class CheckFailed(AssertionError):
@@ -46,7 +47,7 @@ class Ask:
     forbids: tuple[str, ...] = ()
     cases: list[str] = field(default_factory=list)
     explanation: str = ""
-    last_call: str = ""
+    last_call: Callable[[], str] = str
     is_made: bool = False
 
     def __post_init__(self) -> None:
@@ -93,7 +94,7 @@ class Ask:
         returned Ask calls the object, `part` its methods.
         """
         kept = self.reply(case, Question(arguments, settings, keeps=True)).value
-        return replace(self, answer=kept, task=self.last_call, is_made=True)
+        return replace(self, answer=kept, task=self.last_call(), is_made=True)
 
     def part(self, case: str, name: str, *arguments: Any, **settings: Any) -> Any:
         """What a part of the answer returns when called, such as "state_dict"."""
@@ -111,7 +112,9 @@ class Ask:
             received = shown(self.answer.value if is_remote else self.answer)
             raise CheckFailed(f"{self.task} is {received}, but a function was expected")
         name = f"{self.task}.{question.part}" if question.part else self.task
-        self.last_call = written(name, question.arguments, question.settings)
+        self.last_call = functools.partial(
+            written, name, question.arguments, question.settings
+        )
         try:
             return call(self.answer, replace(question, forbids=self.forbids))
         except NotAnsweredError:
@@ -120,7 +123,7 @@ class Ask:
             raise CheckFailed(f"{self.task}: {error}") from error
         except BadCallError as error:
             raise CheckFailed(
-                f"{self.task}, case '{case}': {error}\nCall: {self.last_call}"
+                f"{self.task}, case '{case}': {error}\nCall: {self.last_call()}"
             ) from error
 
     def refuse_empty(self) -> NoReturn:
@@ -134,7 +137,7 @@ class Ask:
         received: Any,
         expected: Any,
         *,
-        mistakes: Mapping[str, Any] | None = None,
+        mistakes: Mistakes = None,
         tolerance: float = 1e-5,
     ) -> None:
         """Compare, and name the likely mistake where `received` equals its value.
@@ -144,19 +147,21 @@ class Ask:
             received: what the answer returned.
             expected: what an independent oracle says: a number, a string, a tensor,
                 or a tuple, list or dict of these.
-            mistakes: what typical mistakes would have returned, by their description.
+            mistakes: what typical mistakes would have returned, by their description;
+                or a function that computes it where it is needed.
             tolerance: relative and absolute, for floats; whole numbers are exact.
         """
         problem = difference(received, expected, tolerance)
         if problem is None:
             return
         lines = [f"{self.task}, case '{case}': {problem}"]
-        for mistake, value in (mistakes or {}).items():
+        likely = mistakes() if callable(mistakes) else mistakes
+        for mistake, value in (likely or {}).items():
             if difference(received, value, tolerance) is None:
                 lines.append(f"Likely mistake: {mistake}")
                 break
-        if self.last_call:
-            lines.append(f"Call: {self.last_call}")
+        if call := self.last_call():
+            lines.append(f"Call: {call}")
         raise CheckFailed("\n".join(lines))
 
     def call_and_expect(
@@ -165,7 +170,7 @@ class Ask:
         arguments: Sequence[Any],
         expected: Any,
         *,
-        mistakes: Mapping[str, Any] | None = None,
+        mistakes: Mistakes = None,
         tolerance: float = 1e-5,
         **settings: Any,
     ) -> None:

@@ -110,8 +110,10 @@ def check_position_sensitive_pool(ask: Ask) -> None:
     for case, given in votes_cases(ask.generator).items():
         features, rois, bins = given
         right = slow_position_sensitive_pool(*given)
-        mistakes = mistaken(slow_position_sensitive_pool, given, VOTE_MISTAKES)
-        mistakes["rows of bins come before columns"] = right.transpose(2, 3)
+        turned = {"rows of bins come before columns": right.transpose(2, 3)}
+        mistakes = partial(
+            mistaken, slow_position_sensitive_pool, given, VOTE_MISTAKES, turned
+        )
         received = ask(case, features, rois, bins=bins)
         ask.expect(case, received, right, mistakes=mistakes)
 
@@ -124,8 +126,10 @@ def check_roi_pool_gradient(ask: Ask) -> None:
         cases[f"random {i}"] = random_way_back(i, ask.generator)
     for case, given in cases.items():
         right = slow_roi_pool_gradient(*given)
-        mistakes = mistaken(slow_roi_pool_gradient, given, WAY_BACK_MISTAKES)
-        mistakes["this is minus the gradient: keep the sign of `upstream`"] = -right
+        minus = {"this is minus the gradient: keep the sign of `upstream`": -right}
+        mistakes = partial(
+            mistaken, slow_roi_pool_gradient, given, WAY_BACK_MISTAKES, minus
+        )
         ask.call_and_expect(case, given, right, mistakes=mistakes)
 
 

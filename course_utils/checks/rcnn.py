@@ -1,6 +1,7 @@
 """The checks of assignment 02: regions, proposals, crops, targets, hard negatives."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -54,7 +55,7 @@ from course_utils.checks.rcnn_training_oracles import (
     slow_whitened,
 )
 
-Mistakes = Mapping[str, Mapping[str, Tensor]]
+Mistakes = Callable[[], Mapping[str, Mapping[str, Tensor]]]
 
 # torchvision keeps the code of a box regressor outside torchvision.ops.
 CODER = "torchvision.models.detection._utils"
@@ -93,9 +94,14 @@ def expect_parts(
             f"{case}: {name}",
             parts[name],
             right[name],
-            mistakes=mistakes.get(name),
+            mistakes=partial(named_mistakes, mistakes, name),
             tolerance=tolerance,
         )
+
+
+def named_mistakes(mistakes: Mistakes, name: str) -> Mapping[str, Tensor]:
+    """What mistakes make of one of several values."""
+    return mistakes().get(name, {})
 
 
 @check("group_similarities")
@@ -110,13 +116,13 @@ def check_group_similarities(ask: Ask) -> None:
         if type(received) is not Tensor or received.shape != right.shape:
             last = {"a group is a row, with four numbers": right.T}
             ask.expect(case, received, right, mistakes=last)
-        mistakes = mistaken_similarities(given)
+        mistakes = partial(mistaken_similarities, given)
         for place, name in enumerate(("colour", "texture", "size", "fill")):
             ask.expect(
                 f"{case}: {name}",
                 received[:, place],
                 right[:, place],
-                mistakes=mistakes[name],
+                mistakes=partial(named_mistakes, mistakes, name),
             )
     regions, groups, image_size = random_regions(12, 95, 3, ask.generator)
     few, many = ((regions, groups[:n], image_size) for n in (5, 95))
@@ -134,7 +140,7 @@ def check_merged_regions(ask: Ask) -> None:
         received = ask(case, *tensors, num_groups=num_groups)
         histograms, sizes, boxes = slow_merged(*given)
         right = {"histograms": histograms, "sizes": sizes, "boxes": boxes}
-        expect_parts(ask, case, received, right, mistaken_merges(given))
+        expect_parts(ask, case, received, right, partial(mistaken_merges, given))
 
 
 @check("proposal_quality")
@@ -148,7 +154,7 @@ def check_proposal_quality(ask: Ask) -> None:
         received = ask(case, *lists, budget=budget, thresholds=thresholds)
         images = slow_best(given)
         right = {"recall": slow_recall(images, thresholds), "MABO": slow_mabo(images)}
-        expect_parts(ask, case, received, right, mistaken_quality(given))
+        expect_parts(ask, case, received, right, partial(mistaken_quality, given))
 
 
 @check("filled_parts")
@@ -163,9 +169,8 @@ def check_filled_parts(ask: Ask) -> None:
             case, boxes, height=height, width=width, size=size, context=context
         )
         right = slow_filled(*given)
-        ask.expect(
-            case, received, right, mistakes=mistaken_crops(given), tolerance=1e-4
-        )
+        mistakes = partial(mistaken_crops, given)
+        ask.expect(case, received, right, mistakes=mistakes, tolerance=1e-4)
 
 
 @check("whitened_targets", forbids=CODERS)
@@ -182,7 +187,7 @@ def check_whitened_targets(ask: Ask) -> None:
         right = {"targets": whitened, "means": means, "deviations": deviations}
         # A slip in the formulas shows in the means, where it can still be named.
         order = ("means", "deviations")
-        mistakes = mistaken_targets(given)
+        mistakes = partial(mistaken_targets, given)
         expect_parts(ask, case, received, right, mistakes, first=order, tolerance=1e-4)
 
 
@@ -195,7 +200,7 @@ def check_refined_boxes(ask: Ask) -> None:
     for case, given in cases.items():
         *tensors, height, width = given
         received = ask(case, *tensors, height=height, width=width)
-        mistakes = mistaken_refinements(given)
+        mistakes = partial(mistaken_refinements, given)
         right = slow_refined(given)
         ask.expect(case, received, right, mistakes=mistakes, tolerance=1e-4)
 
@@ -211,7 +216,7 @@ def check_mined_negatives(ask: Ask) -> None:
         received = ask(case, *tensors, most=most, easy=easy)
         added, evicted = slow_mined(*given)
         right = {"added": added, "evicted": evicted}
-        expect_parts(ask, case, received, right, mistaken_mining(given))
+        expect_parts(ask, case, received, right, partial(mistaken_mining, given))
 
 
 @check("three_trainings_answer")

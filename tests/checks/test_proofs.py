@@ -107,7 +107,8 @@ def offered_hints(
 
     def seen(original: Any) -> Any:
         def method(*arguments: Any, **settings: Any) -> Any:
-            found.append(settings.get("mistakes") or {})
+            mistakes = settings.get("mistakes") or {}
+            found.append(mistakes() if callable(mistakes) else mistakes)
             return original(*arguments, **settings)
 
         return method
