@@ -144,8 +144,10 @@ def crew_of_process(settings: Settings, release: Release, program: str) -> Crew:
     with LOCK:
         if settings not in CREWS:
             refuse_other_program(program)
-            there = replace(settings, reference=unpacked(release))
-            CREWS[settings] = Crew(there, get_worker().state.nthreads)
+            machine = get_worker()
+            folder = unpacked(release, Path(machine.local_directory))
+            there = replace(settings, reference=folder)
+            CREWS[settings] = Crew(there, machine.state.nthreads)
         return CREWS[settings]
 
 
@@ -158,11 +160,11 @@ def refuse_other_program(program: str) -> None:
         )
 
 
-def unpacked(release: Release) -> str:
-    """A folder with these assignments, or "" for the package's own."""
+def unpacked(release: Release, place: Path) -> str:
+    """A folder with these assignments in `place`, which Dask clears up; else ""."""
     if not release:
         return ""
-    folder = Path(tempfile.mkdtemp(prefix="course-release-"))
+    folder = Path(tempfile.mkdtemp(prefix="release-", dir=place))
     for name, content in release:
         (folder / f"{name}.ipynb").write_bytes(content)
     return str(folder)

@@ -96,6 +96,7 @@ class Worker:
         try:
             line = self.answers.readline()
         except TimeoutError:
+            self.kill()
             raise WorkerEnded(f"it gave no answer for {seconds:g} s") from None
         except OSError:
             line = b""
@@ -179,11 +180,10 @@ class Grader:
         return worker
 
     def drop(self) -> None:
-        """Bury a worker that is of no more use."""
+        """Part with a worker that is of no more use; it clears up where it can."""
         with self.lock:
             worker, self.worker = self.worker, None
         if worker is not None:
-            worker.kill()
             worker.close()
         if self.is_stopped:
             raise Stopped
