@@ -16,7 +16,9 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
+from course_utils.grading.isolation.limits import limit_memory
 from course_utils.grading.isolation.lines import Message, receive, send
+from course_utils.grading.outcome import Limits
 from course_utils.grading.second_opinion.provisioner import register
 
 # What a run of nbval imports, found out by looking at what it had imported at its end.
@@ -87,9 +89,14 @@ def end_with(run: socket.socket) -> None:
 
 
 def run_pytest(request: Message) -> None:
-    """Run pytest in a folder, with these variables; its output goes to a file."""
+    """Run pytest in a folder, with these variables; its output goes to a file.
+
+    It keeps what the cells print, so its memory is limited where that can be done.
+    """
     import pytest
 
+    with contextlib.suppress(OSError, RuntimeError):
+        limit_memory(Limits(memory_mb=request["memory_mb"]))
     folder = Path(request["folder"])
     output = os.open(folder / "output.txt", os.O_WRONLY | os.O_CREAT, 0o600)
     os.dup2(output, 1)

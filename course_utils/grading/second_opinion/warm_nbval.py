@@ -20,7 +20,7 @@ from typing import Any, Self
 import course_utils
 from course_utils.grading.assignment import Cell
 from course_utils.grading.isolation.kernel import IS_LINUX
-from course_utils.grading.isolation.lines import receive, send
+from course_utils.grading.isolation.lines import Message, receive, send
 from course_utils.grading.isolation.warm import Child, Warm
 from course_utils.grading.nbval_events import EVENTS_VARIABLE
 from course_utils.grading.nbval_run import SEED_VARIABLE, WORK, Round, prepare, watch
@@ -81,20 +81,23 @@ class WarmNbval:
         """
         self.wait_until_ready()
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        child = self.kernels.start_child()
-        run = None
-        try:
+        with contextlib.ExitStack() as ending:
+            ending.callback(shutil.rmtree, folder, ignore_errors=True)
+            child = self.kernels.start_child()
+            ending.callback(child.end)
             connect(child, folder, seed)
             arguments, settings = prepare(folder, cells, "--nbval-kernel-name", NAME)
             settings["JUPYTER_PATH"] = str(folder)
-            run = Run(self.control, folder / WORK, arguments, settings)
+            request = {
+                "folder": str(folder / WORK),
+                "arguments": arguments,
+                "environment": settings,
+                "memory_mb": limits.memory_mb,
+            }
+            run = Run(self.control, request)
+            ending.callback(run.end)
             events = Path(settings[EVENTS_VARIABLE])
             return watch(run, events, limits=limits, deadline=deadline)
-        finally:
-            child.end()
-            if run is not None:
-                run.end()
-            shutil.rmtree(folder, ignore_errors=True)
 
     def wait_until_ready(self) -> None:
         """Wait for the imports of pytest's process."""
@@ -137,21 +140,10 @@ class WarmNbval:
 class Run:
     """One run of pytest."""
 
-    def __init__(
-        self,
-        control: socket.socket,
-        work: Path,
-        arguments: list[str],
-        settings: dict[str, str],
-    ) -> None:
+    def __init__(self, control: socket.socket, request: Message) -> None:
         """Have it forked and started."""
-        self.output = work / "output.txt"
+        self.output = Path(request["folder"]) / "output.txt"
         self.connection, theirs = socket.socketpair()
-        request = {
-            "folder": str(work),
-            "arguments": arguments,
-            "environment": settings,
-        }
         try:
             with theirs:
                 socket.send_fds(control, [b"r"], [theirs.fileno()])
