@@ -78,26 +78,110 @@ SMALL_WRONG = {
     "sides": "sides = 5",
     "last": "def last(x):\n    return x[0]",
 }
+OBJECTS_GIVEN = """\
+import torch
+
+from course_utils.checks.check import check
+
+@check("Counter")
+def check_counter(ask):
+    counter = ask.made("from 5", 5)
+    ask.expect("add 2", counter.part("add 2", "add", 2), 7)
+    ask.expect("add 3", counter.part("add 3", "add", 3), 10)
+    ask.expect("the count", counter.value("the count", "count"), 10)
+
+@check("Scale")
+def check_scale(ask):
+    scale, x = ask.made("by 3", 3.0), torch.tensor([1.0, 2.0])
+    ask.expect("forward", scale("forward", x), 3 * x)
+    state = {"factor": torch.tensor(3.0)}
+    ask.expect("state", dict(scale.part("state", "state_dict")), state)
+    reply = scale.gradient("gradient", x, upstream=torch.tensor([1.0, 10.0]))
+    ask.expect("of x", reply.inputs[0], torch.tensor([3.0, 30.0]))
+    ask.expect("of the factor", reply.parameters["factor"], torch.tensor(21.0))
+
+@check("cube")
+def check_cube(ask):
+    x = torch.randn(5, generator=ask.generator)
+    reply = ask.gradient("random", x, upstream=torch.ones(5))
+    ask.expect("value", reply.value, x**3)
+    ask.expect("slope", reply.inputs[0], 3 * x**2)
+
+@check("sides")
+def check_sides(ask):
+    for size in ((2, 5), (7, 1)):
+        width, low = ask(f"size {size}", *size)
+        ask.expect("width", width, size[0] * 2)
+        ask.expect("low", low, torch.tensor(size))
+"""
+OBJECTS_RIGHT = {
+    "Counter": """\
+class Counter:
+    def __init__(self, count):
+        self.count = count
+    def add(self, more):
+        self.count += more
+        return self.count
+""",
+    "Scale": """\
+class Scale(torch.nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = torch.nn.Parameter(torch.tensor(factor))
+    def forward(self, x):
+        return self.factor * x
+""",
+    "cube": "def cube(x):\n    return x**3",
+    "sides": "def sides(a, b):\n    return 2 * a, torch.tensor([a, b])",
+}
+OBJECTS_WRONG = {
+    "Counter": "class Counter:\n    pass",
+    "Scale": "class Scale(torch.nn.Module):\n    pass",
+    "cube": "def cube(x):\n    return x",
+    "sides": "def sides(a, b):\n    return a, b",
+}
+OBJECTS_STUBS = dict.fromkeys(
+    OBJECTS_RIGHT, "# YOUR CODE HERE\nraise NotImplementedError"
+)
 ANSWERS: dict[str, dict[str, dict[str, str]]] = {
     "93_attacked": {"right": RIGHT, "wrong": WRONG, "stub": STUBS},
+    "94_objects": {
+        "right": OBJECTS_RIGHT,
+        "wrong": OBJECTS_WRONG,
+        "stub": OBJECTS_STUBS,
+    },
     "90_small": {"right": SMALL_RIGHT, "wrong": SMALL_WRONG, "stub": SMALL_STUBS},
 }
 
 
 def attacked_assignment() -> Any:
     """The release with the real tasks."""
+    checks = {name: f"check_{name}({name})" for name in STUBS}
+    checks["window_sums"] += HIDDEN_CASE
+    return assignment(GIVEN, STUBS, checks, POINTS)
+
+
+def objects_assignment() -> Any:
+    """The release with tasks that make objects, have gradients, return several."""
+    checks = {name: f"check_{name.lower()}({name})" for name in OBJECTS_STUBS}
+    points = dict(zip(OBJECTS_STUBS, (1, 2, 3, 4), strict=True))
+    return assignment(OBJECTS_GIVEN, OBJECTS_STUBS, checks, points)
+
+
+def assignment(
+    given: str, stubs: dict[str, str], checks: dict[str, str], points: dict[str, int]
+) -> Any:
+    """A release: a title, a given cell, then text, answer and check of each task."""
     cells = [
         v4.new_markdown_cell("# Under attack", metadata=marks("title")),
-        v4.new_code_cell(GIVEN, metadata=marks("given")),
+        v4.new_code_cell(given, metadata=marks("given")),
     ]
-    for name, stub in STUBS.items():
+    for name, stub in stubs.items():
         answer = marks(name, solution=True, locked=False)
-        check = marks(f"check_{name}", grade=True, points=POINTS[name])
-        source = f"check_{name}({name})"
-        hidden = HIDDEN_CASE if name == "window_sums" else ""
+        check = marks(f"check_{name}", grade=True, points=points[name])
         cells += [
             v4.new_markdown_cell(f"## {name}", metadata=marks(f"text_{name}")),
             v4.new_code_cell(stub, metadata=answer),
-            v4.new_code_cell(source + hidden, metadata=check),
+            v4.new_code_cell(checks[name], metadata=check),
         ]
     return v4.new_notebook(cells=cells)

@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 import psutil
 import pytest
-from attack_base import HIDDEN, attacked_assignment
+from attack_base import HIDDEN, attacked_assignment, objects_assignment
 from attack_files import Attack, all_attacks, write_submission
 from small_assignment import small_assignment
 
@@ -39,6 +39,11 @@ BACKWARDS = {
     "CASE": "the kernel does not fit"[::-1],
     "ORACLE": "with a loop over the pixels"[::-1],
     "SOLUTION": "Rows 1, 4 and 5 are hits"[::-1],
+}
+ASSIGNMENTS = {
+    "90_small": small_assignment,
+    "93_attacked": attacked_assignment,
+    "94_objects": objects_assignment,
 }
 ATTACKS = all_attacks()
 HONEST = Attack("honest", {"tries": "nothing"}, [])
@@ -122,8 +127,8 @@ class Arena:
 def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     folder = tmp_path_factory.mktemp("arena")
     (folder / "releases").mkdir()
-    nbformat.write(attacked_assignment(), folder / "releases" / "93_attacked.ipynb")
-    nbformat.write(small_assignment(), folder / "releases" / "90_small.ipynb")
+    for name, make in ASSIGNMENTS.items():
+        nbformat.write(make(), folder / "releases" / f"{name}.ipynb")
     (folder / "outside").mkdir()
     (folder / "outside").chmod(0o777)
     (folder / "outside" / "canary").write_text(SECRET)

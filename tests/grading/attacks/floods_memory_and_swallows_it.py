@@ -1,5 +1,6 @@
 # tries: takes all memory, catches the error and goes on
 # fair: 1 2 0 4
+# verdicts: time limit
 # %% answer distance_iou
 kept = []
 def distance_iou(a, b):

@@ -3,7 +3,7 @@
 # fair: 0 2 0 0
 # %% answer tight_boxes
 def tight_boxes(masks):
-    return list(range(3_000_000))
+    return list(range(100_000))
 # %% answer padding_answer
 padding_answer = "b"
 # %% answer distance_iou
@@ -11,4 +11,4 @@ def distance_iou(a, b):
     return torch.zeros(80_000_000, dtype=torch.uint8)
 # %% answer window_sums
 def window_sums(image, windows):
-    return "x" * 200_000_000
+    return "x" * 20_000_000
