@@ -25,7 +25,9 @@ ALWAYS_OFF = (
 # The machinery itself has to go on.
 ALWAYS_ON = (
     "course_utils.models.model",
+    "course_utils.checks.ask",
     "course_utils.checks.check",
+    "course_utils.checks.question",
     "course_utils.checks.calling",
     "course_utils.checks.compare",
     "course_utils.checks.forbidden",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from remote_code import LIMITS, connected
 
-from course_utils.checks.calling import Question
+from course_utils.checks.question import Question
 from course_utils.grading.isolation.remote import Link, Stopped
 from course_utils.grading.isolation.warm import Warm
 from course_utils.grading.outcome import GraderError

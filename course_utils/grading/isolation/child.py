@@ -15,14 +15,10 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from course_utils.checks.calling import (
-    BadCallError,
-    NotAnsweredError,
-    Question,
-    call,
-)
+from course_utils.checks.calling import call
 from course_utils.checks.compare import plain
 from course_utils.checks.forbidden import ForbiddenCallError
+from course_utils.checks.question import BadCallError, NotAnsweredError, Question
 from course_utils.grading.isolation.codec import ProtocolError, encode
 from course_utils.grading.isolation.shell import (
     Captured,

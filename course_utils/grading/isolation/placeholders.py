@@ -14,7 +14,8 @@ from typing import Any
 CHECKS = "course_utils.checks"
 # How answers are called is needed on their side too; these hold no check.
 MACHINERY = frozenset(
-    f"{CHECKS}.{name}" for name in ("calling", "compare", "forbidden", "steps")
+    f"{CHECKS}.{name}"
+    for name in ("calling", "compare", "forbidden", "question", "steps")
 )
 
 

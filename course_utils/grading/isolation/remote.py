@@ -11,14 +11,14 @@ from typing import Any, Literal, NoReturn
 
 from torch import Tensor
 
-from course_utils.checks.calling import (
+from course_utils.checks.forbidden import ForbiddenCallError
+from course_utils.checks.question import (
     BadCallError,
     Elsewhere,
     NotAnsweredError,
     Question,
     Reply,
 )
-from course_utils.checks.forbidden import ForbiddenCallError
 from course_utils.grading.isolation.clock import Clock, Step
 from course_utils.grading.isolation.codec import ProtocolError, encode
 from course_utils.grading.isolation.stream import receive_frame, send_frame

@@ -169,7 +169,14 @@ for path in {hidden!r}:
         pass
 """
     read = {Path(path).name for path in ask(child, code)}
-    machinery = {"calling.py", "compare.py", "forbidden.py", "steps.py", "__init__.py"}
+    machinery = {
+        "calling.py",
+        "compare.py",
+        "forbidden.py",
+        "question.py",
+        "steps.py",
+        "__init__.py",
+    }
     assert read <= machinery
 
 
@@ -316,6 +323,17 @@ def test_it_has_no_privileges_and_cannot_get_any(child: Child):
     for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
         assert int(fields[name], 16) == 0
     assert fields["NoNewPrivs"] == "1"
+
+
+def test_a_crash_is_not_dumped(child: Child):
+    need(child, names.PRIVILEGES)
+    code = "import ctypes; value = ctypes.CDLL(None).prctl({}, {}, 0, 0, 0)"
+    assert ask(child, code.format(3, 0)) == 0
+    assert ask(child, code.format(4, 1)) == (0 if is_off(child, names.SECCOMP) else -1)
+
+
+def is_off(child: Child, name: str) -> bool:
+    return any(each.name == name and not each.active for each in child.layers)
 
 
 def test_it_cannot_outlive_its_warden(child: Child):
