@@ -190,3 +190,4 @@ def give_up_privileges() -> None:
     privileges.drop_privileges()
     privileges.prove_unprivileged()
     privileges.die_with_parent()
+    privileges.leave_no_dump()

@@ -7,6 +7,7 @@ from pathlib import Path
 from course_utils.grading.isolation.kernel import (
     GET_NO_NEW_PRIVILEGES,
     SET_DEATH_SIGNAL,
+    SET_DUMPABLE,
     SET_NO_NEW_PRIVILEGES,
     checked,
     libc,
@@ -56,3 +57,8 @@ def prove_unprivileged() -> None:
 def die_with_parent() -> None:
     """Be killed when the parent ends, however it ends."""
     process_control(SET_DEATH_SIGNAL, 9, "death signal")
+
+
+def leave_no_dump() -> None:
+    """Let no crash be dumped, not even to the program that a system has for it."""
+    process_control(SET_DUMPABLE, 0, "dumpable")

@@ -10,6 +10,7 @@ import pytest
 from inside import ask, bare
 
 from course_utils.grading.isolation import layers as names
+from course_utils.grading.isolation.readable import MACHINERY
 from course_utils.grading.isolation.warm import Child, Warm, available_layers
 
 ROOT = Path(__file__).parents[3]
