@@ -170,15 +170,7 @@ for path in {hidden!r}:
         pass
 """
     read = {Path(path).name for path in ask(child, code)}
-    machinery = {
-        "calling.py",
-        "compare.py",
-        "forbidden.py",
-        "question.py",
-        "steps.py",
-        "__init__.py",
-    }
-    assert read <= machinery
+    assert read <= {f"{name}.py" for name in MACHINERY}
 
 
 def test_the_home_folder_and_other_submissions_are_not_read(
