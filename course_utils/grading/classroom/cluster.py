@@ -4,12 +4,14 @@ The files travel to the machines, so these need no folder in common, only the sa
 course. There, too, each file is graded in an isolated child of a grading process.
 """
 
+import contextlib
 import functools
 import hashlib
 import shutil
 import tempfile
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,17 +44,7 @@ def on_cluster(
     A worker that is lost loses nothing: the cluster gives its submissions to others.
     Raises GraderError where the cluster cannot be reached or has another course.
     """
-    try:
-        from distributed import Client
-    except ImportError:
-        raise GraderError(
-            "--scheduler needs Dask: pip install 'boxes-to-meshes[cluster]'."
-        ) from None
-    try:
-        client = Client(address, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
-        raise GraderError(f"No Dask scheduler answers at {address}.") from error
-    with client:
+    with connected(address) as client:
         send = functools.partial(
             submit,
             client,
@@ -60,29 +52,59 @@ def on_cluster(
             release=release_of(settings),
             program=program_hash(),
         )
-        waiting = list(reversed(todo))
-        paths: dict[Any, Path] = {}  # by the future of their grade
         try:
-            while waiting or paths:
-                while waiting and len(paths) < ahead(client):
-                    sent = send(waiting[-1])
-                    if isinstance(sent, Row):
-                        yield sent
-                    else:
-                        paths[sent] = waiting[-1]
-                    waiting.pop()
+            yield from shared_out(client, todo, send, settings)
+        except (OSError, CancelledError) as error:
+            raise GraderError(
+                f"The scheduler at {address} was lost; add --resume to go on later."
+            ) from error
+        finally:
+            with contextlib.suppress(OSError):
+                client.run(forget_crew, settings, on_error="ignore")
+
+
+def connected(address: str) -> Any:
+    """A client of the scheduler. Raises GraderError."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise GraderError(
+            "--scheduler needs Dask: pip install 'boxes-to-meshes[cluster]'."
+        ) from None
+    try:
+        return Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise GraderError(f"No Dask scheduler answers at {address}.") from error
+
+
+def shared_out(
+    client: Any, todo: Sequence[Path], send: Callable[[Path], Any], settings: Settings
+) -> Generator[Row]:
+    """The rows as they come; only so many files are under way as keep it busy."""
+    waiting = list(reversed(todo))
+    paths: dict[Any, Path] = {}  # by the future of their grade
+    try:
+        while waiting or paths:
+            if waiting and len(paths) < ahead(client):
+                path = waiting.pop()
+                sent = send(path)
+                if isinstance(sent, Row):
+                    yield sent
+                else:
+                    paths[sent] = path
+            else:
                 for future in wait_for_one(list(paths)):
                     yield received(future, paths.pop(future), settings)
-        finally:
+    finally:
+        with contextlib.suppress(OSError):
             client.cancel(list(paths))
-            client.run(forget_crew, settings, on_error="ignore")
 
 
 def wait_for_one(futures: list[Any]) -> list[Any]:
-    """Those that are done, at least one; none of none."""
+    """Those that are done, at least one."""
     from distributed import wait
 
-    return list(wait(futures, return_when="FIRST_COMPLETED").done) if futures else []
+    return list(wait(futures, return_when="FIRST_COMPLETED").done)
 
 
 def ahead(client: Any) -> int:
