@@ -169,8 +169,8 @@ for path in {hidden!r}:
     except PermissionError:
         pass
 """
-    read = {Path(path).name for path in ask(child, code)}
-    assert read <= {f"{name}.py" for name in MACHINERY}
+    read = {Path(path).relative_to(ROOT / "course_utils") for path in ask(child, code)}
+    assert read <= {Path("checks", f"{name}.py") for name in MACHINERY}
 
 
 def test_the_home_folder_and_other_submissions_are_not_read(
