@@ -50,6 +50,7 @@ class IsolatedRun:
         self.restored = restored
         self.warm = warm
         self.seed = seed
+        warm.wait_until_ready()  # its imports cost no learner time
         self.clock = Clock(limits, time.monotonic() + limits.total)
         self.owners = {task.check: task.name for task in restored.assignment.tasks}
         self.layers: dict[str, Layer] = {}
