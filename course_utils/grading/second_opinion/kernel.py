@@ -39,7 +39,11 @@ SILENT = 50
 def prepare() -> None:
     """In the warm process: import the checks, and what a kernel imports late."""
     checks = [each.name for each in pkgutil.iter_modules(course_utils.checks.__path__)]
-    late = ("matplotlib_inline.backend_inline", "ipywidgets", "torch.testing")
+    late = [
+        *("matplotlib_inline.backend_inline", "ipywidgets", "torch.testing"),
+        *("ipykernel.debugger", "IPython.extensions.storemagic", "pdb"),
+        *("tornado.platform.asyncio", "tornado.queues"),
+    ]
     import_all([*late, *(f"course_utils.checks.{name}" for name in checks)])
     functions_of(ALWAYS_OFF)
 
