@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -32,6 +33,7 @@ from course_utils.grading.isolation.layers import IPC, NETWORK, PROCESSES, USER
 from course_utils.grading.isolation.lines import Message, send
 
 Reasons = dict[str, str]  # why a namespace could not be entered; "" where it was
+Ended = tuple[int, int, resource.struct_rusage]
 Serve = Callable[[socket.socket], None]
 DATA, STATUS = 3, 4  # the only descriptors of a child beside the standard ones
 MOST_DESCRIPTORS = 1 << 16
@@ -144,11 +146,12 @@ def watch(
     """Pass on what the child tells, end it when asked to, and tell how it ended."""
     deadline = time.monotonic() + rules.limits.total + GRACE_SECONDS
     send(control, told_by(child, control, reader))
-    await_end(child, control, deadline)
-    ended, status, usage = os.wait4(child, os.WNOHANG)
-    if not ended:
+    ended = await_end(child, control, deadline)
+    is_killed = ended is None
+    if ended is None:
         os.kill(child, signal.SIGKILL)
-        _, status, usage = os.wait4(child, 0)
+        ended = os.wait4(child, 0)
+    _, status, usage = ended
     if entered[PROCESSES]:  # else all of that namespace ended with its first process
         end_orphans(child)
     remove(rules.bare_work(child))
@@ -158,7 +161,7 @@ def watch(
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
             "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0,
             # It may have been ending by itself when it was killed.
-            "by_grader": not ended and status == signal.SIGKILL,
+            "by_grader": is_killed and status == signal.SIGKILL,
             "peak_memory_mb": bounds.peak_memory(usage),
             "cpu_seconds": usage.ru_utime + usage.ru_stime,
         },
@@ -188,22 +191,25 @@ def ready(*descriptors: int, seconds: float) -> set[int]:
     return {descriptor for descriptor, _ in poller.poll(seconds * 1000)}
 
 
-def await_end(child: int, control: socket.socket, deadline: float) -> None:
-    """Return when the child has ended, or is to be ended."""
+def await_end(child: int, control: socket.socket, deadline: float) -> Ended | None:
+    """How the child ended by itself, or None when it is to be ended."""
     try:
         watched = (control.fileno(), os.pidfd_open(child))
     except (AttributeError, OSError):  # not on macOS, nor on Linux before 5.3
         while time.monotonic() < deadline:
-            if ready(control.fileno(), seconds=POLL_SECONDS) or has_ended(child):
-                return
+            if ended := reaped(child):
+                return ended
+            if ready(control.fileno(), seconds=POLL_SECONDS):
+                break
     else:
         ready(*watched, seconds=max(deadline - time.monotonic(), 0))
+    return reaped(child)
 
 
-def has_ended(child: int) -> bool:
-    """Whether a child has ended; it is not reaped."""
-    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-    return os.waitid(os.P_PID, child, flags) is not None
+def reaped(child: int) -> Ended | None:
+    """How a child has ended, with what it used; None while it lives."""
+    ended = os.wait4(child, os.WNOHANG)
+    return ended if ended[0] else None
 
 
 def end_orphans(child: int) -> None:
