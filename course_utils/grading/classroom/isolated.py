@@ -28,6 +28,7 @@ def isolated(settings: Settings) -> Iterator[Callable[[Path], Grade]]:
         Warm(limits=settings.limits) as warm,
         SecondOpinion(limits=settings.limits) as opinion,
     ):
+        warm.wait_until_ready()  # or the first file would pay for it with its time
         if settings.require_isolation:
             refuse_weak_isolation(warm)
 
