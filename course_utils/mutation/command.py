@@ -35,17 +35,16 @@ def mutate_command(
     if not can_fork():
         console.print("`course mutate` needs Linux or macOS: it forks a process.")
         return 2
+    missed = False
     try:
-        paths = chosen(root, assignment)
+        for path in chosen(root, assignment):
+            for step in prove(path, root=root, seeds=range(seeds), limit=limit):
+                if isinstance(step, Proof):
+                    print_proof(step, console)
+                    missed = missed or bool(step.misses())
+                else:
+                    console.print(Text(f"{path.stem}: {step.task}", style="dim"))
     except SourceError as error:
         console.print(Text(str(error), style="red"))
         return 2
-    missed = False
-    for path in paths:
-        for step in prove(path, root=root, seeds=range(seeds), limit=limit):
-            if isinstance(step, Proof):
-                print_proof(step, console)
-                missed = missed or bool(step.misses())
-            else:
-                console.print(Text(f"{path.stem}: {step.task} ...", style="dim"))
     return int(missed)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.mutation.mutants import Mutant
+from course_utils.mutation.script import SourceError
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def essence(lines: str) -> str:
 def listed(path: Path) -> list[Equivalent]:
     """What a file lists; nothing where there is none.
 
-    Raises ValueError where an entry lacks a part or gives no reason.
+    Raises SourceError where an entry lacks a part or gives no reason.
     """
     if not path.exists():
         return []
@@ -53,7 +54,7 @@ def listed(path: Path) -> list[Equivalent]:
     for task, entries in tables.items():
         for entry in entries:
             if entry.keys() != {"was", "now", "reason"} or not entry["reason"].strip():
-                raise ValueError(
+                raise SourceError(
                     f"{path.name}, {task}: an entry needs was, now and reason"
                 )
             found += [

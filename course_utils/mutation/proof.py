@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from course_utils.checks.check import CheckFailed
 from course_utils.mutation.answers import Answers, folder_of, load
 from course_utils.mutation.equivalents import Equivalent, listed, stale
 from course_utils.mutation.mutants import Mutant, mutants_of, spread
 from course_utils.mutation.rows import Proof, Row
 from course_utils.mutation.run import Verdict, ask, stay_alone, warm_up
-from course_utils.mutation.script import Task, read
+from course_utils.mutation.script import SourceError, Task, read
 
 EMPTY = "is not answered yet"
 
@@ -81,16 +82,26 @@ def prove(
         root: the folder of the course.
         seeds: for the random cases of the checks.
         limit: mutants and mistakes a task; None for all.
+
+    Raises SourceError where the source, its solutions or the lists are at fault.
     """
     stay_alone()
     source = read(path)
     names = source.namespace()
     answers = load(root, source.name)
     equivalents = listed(folder_of(root, source.name) / "equivalent.toml")
+    unknown = {each.task for each in equivalents} - {each.name for each in source.tasks}
+    if unknown:
+        raise SourceError(
+            f"equivalent mutants of no task: {', '.join(sorted(unknown))}"
+        )
     proof = Proof(path.stem, [])
     for task in source.tasks:
         trial = Trial(task, names, seeds, limit)
-        warm_up(trial.check, trial.solution)
+        try:
+            warm_up(trial.check, trial.solution)
+        except CheckFailed as error:
+            raise SourceError(f"the check refuses the solution: {error}") from error
         row = Row(task.name)
         prove_answers(row, trial, answers)
         prove_mutants(
@@ -106,23 +117,24 @@ def prove_answers(row: Row, trial: Trial, answers: Answers) -> None:
     right = answers.right.get(row.task, [])
     wrong = spread(answers.wrong.get(row.task, []), trial.limit)
     refused = [each for each in right if not trial.ask(each).is_accepted]
-    missed = [pair for pair in wrong if not reaches(trial, *pair)]
+    missed = [text for pair in wrong if (text := complaint(trial, *pair))]
     row.right = (len(right), len(right) - len(refused))
     row.wrong = (len(wrong), len(wrong) - len(missed))
     # The cell of a value raises before it binds the name, so there is no stub to ask.
     empty = [None, ..., stub] if callable(trial.solution) else [None, ...]
-    missed += [(each, EMPTY) for each in empty if not reaches(trial, each, EMPTY)]
+    missed += [text for each in empty if (text := complaint(trial, each, EMPTY))]
     row.problems += [f"the right answer {called(each)} is refused" for each in refused]
-    row.problems += [
-        f"the wrong answer {called(answer)} does not reach the words {words!r}"
-        for answer, words in missed
-    ]
+    row.problems += missed
 
 
-def reaches(trial: Trial, answer: Any, words: str) -> bool:
-    """Whether the check refuses an answer with these words, whatever the seed."""
-    texts = trial.ask(answer).texts
-    return len(texts) == len(trial.seeds) and all(words in text for text in texts)
+def complaint(trial: Trial, answer: Any, words: str) -> str:
+    """What to say where the check does not refuse an answer with these words."""
+    verdict = trial.ask(answer)
+    if not all(verdict.texts):
+        return f"the wrong answer {called(answer)} is accepted with some seed"
+    if verdict.stopped or not all(words in text for text in verdict.texts):
+        return f"the wrong answer {called(answer)} does not reach the words {words!r}"
+    return ""
 
 
 def stub(*arguments: Any, **settings: Any) -> Any:

@@ -1,12 +1,15 @@
 """A proof tells good checks from weak and faulty ones, and ends endless loops."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from small_course import write_course
 
+from course_utils.mutation.command import mutate_command
 from course_utils.mutation.run import can_fork
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="this system cannot fork")
@@ -69,13 +72,33 @@ def test_bars_that_are_missed_show_in_the_exit_status(proof: dict[str, Any]):
     assert "of the mutants are rejected" in proof["printed"]
 
 
-def test_an_unknown_assignment_is_said(tmp_path: Path):
-    from rich.console import Console
+FAULTS = {
+    "an unknown assignment": ("x", "x", "07", "no assignment 07; there are: 00_small"),
+    "a wrong solution": (
+        "count = 0",
+        "count = 1",
+        "00",
+        "refuses the solution: halves",
+    ),
+    "an unknown task": ("[[halves]]", "[[gone]]", "00", "mutants of no task: gone"),
+    "no reason": ("reason =", "because =", "00", "needs was, now and reason"),
+    "a marker too few": ("# END SOLUTION", "", "00", "a marker without partner"),
+}
 
-    from course_utils.mutation.command import mutate_command
 
+@pytest.mark.parametrize("case", FAULTS)
+def test_what_cannot_be_proven_is_said_in_a_sentence(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    old, new, assignment, sentence = FAULTS[case]
     write_course(tmp_path)
+    for path in (*tmp_path.rglob("00_small.py"), *tmp_path.rglob("equivalent.toml")):
+        path.write_text(path.read_text().replace(old, new, 1))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "small_checks", raising=False)
     console = Console(record=True, width=100)
-    status = mutate_command("07", root=tmp_path, seeds=1, limit=1, console=console)
+    status = mutate_command(
+        assignment, root=tmp_path, seeds=1, limit=1, console=console
+    )
     assert status == 2
-    assert "no assignment 07; there are: 00_small" in console.export_text()
+    assert sentence in " ".join(console.export_text().split())
