@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_utils.grading.isolation import landlock, namespaces, privileges, seccomp
+from course_utils.grading.isolation import (
+    folders,
+    landlock,
+    namespaces,
+    privileges,
+    seccomp,
+)
 from course_utils.grading.isolation import limits as bounds
 from course_utils.grading.isolation.environment import drop_other_variables, work_in
 from course_utils.grading.isolation.kernel import IS_LINUX
@@ -84,7 +90,7 @@ def confine(rules: Rules, entered: Mapping[str, str]) -> tuple[Layer, ...]:
     os.umask(0o077)
     layers = [*outer_layers(entered), *mount_layers(rules, entered)]
     has_own = all(each.active for each in layers if each.name == FOLDER)
-    work_in(rules.work if has_own else make_folder(rules.bare_work(os.getpid())))
+    work_in(rules.work if has_own else folders.make(rules.bare_work(os.getpid())))
     layers.append(attempt(ENVIRONMENT, drop_other_variables))
     layers += limit_layers(rules.limits, has_own_user=not entered[USER])
     layers.append(attempt(PRIVILEGES, give_up_privileges))
@@ -160,12 +166,6 @@ def mount_layers(rules: Rules, entered: Mapping[str, str]) -> list[Layer]:
     layers.append(attempt(PROC, namespaces.mount_proc))
     layers.append(attempt(PROCESS_COUNT, namespaces.limit_processes))
     return layers
-
-
-def make_folder(folder: Path) -> Path:
-    """The folder, made for this process alone."""
-    folder.mkdir(mode=0o700)
-    return folder
 
 
 def limit_layers(limits: Limits, *, has_own_user: bool) -> list[Layer]:

@@ -60,7 +60,8 @@ PROMISES: dict[str, tuple[frozenset[str], ...]] = {
         frozenset({PROCESSES, PROCESS_COUNT}),
     ),
     "it cannot take all memory": (frozenset({MEMORY}),),
-    "it cannot compute or fill files for ever": (frozenset({LIMITS}),),
+    # Without a file system of its own, the warden watches the size of its folder.
+    "it cannot compute or fill the disk for ever": (frozenset({LIMITS}),),
     "it cannot gain privileges": (frozenset({PRIVILEGES}),),
     "it sees no environment variable of the grader's": (frozenset({ENVIRONMENT}),),
 }

@@ -12,7 +12,6 @@ import resource
 import select
 import signal
 import socket
-import subprocess
 import sys
 import time
 import traceback
@@ -21,8 +20,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
+from course_utils.grading.isolation import folders, namespaces
 from course_utils.grading.isolation import limits as bounds
-from course_utils.grading.isolation import namespaces
 from course_utils.grading.isolation.confine import Rules, confine
 from course_utils.grading.isolation.kernel import (
     ADOPT_ORPHANS,
@@ -39,6 +38,7 @@ DATA, STATUS = 3, 4  # the only descriptors of a child beside the standard ones
 MOST_DESCRIPTORS = 1 << 16
 FAILED = 70
 START_SECONDS = 30.0
+LOOK_SECONDS = 0.2
 POLL_SECONDS = 0.02
 MOST_ORPHANS = 1000
 GRACE_SECONDS = 60.0
@@ -146,7 +146,7 @@ def watch(
     """Pass on what the child tells, end it when asked to, and tell how it ended."""
     deadline = time.monotonic() + rules.limits.total + GRACE_SECONDS
     send(control, told_by(child, control, reader))
-    ended = await_end(child, control, deadline)
+    ended = await_end(child, control, rules, deadline)
     is_killed = ended is None
     if ended is None:
         os.kill(child, signal.SIGKILL)
@@ -154,7 +154,7 @@ def watch(
     _, status, usage = ended
     if entered[PROCESSES]:  # else all of that namespace ended with its first process
         end_orphans(child)
-    remove(rules.bare_work(child))
+    folders.remove(rules.bare_work(child))
     send(
         control,
         {
@@ -191,18 +191,23 @@ def ready(*descriptors: int, seconds: float) -> set[int]:
     return {descriptor for descriptor, _ in poller.poll(seconds * 1000)}
 
 
-def await_end(child: int, control: socket.socket, deadline: float) -> Ended | None:
+def await_end(
+    child: int, control: socket.socket, rules: Rules, deadline: float
+) -> Ended | None:
     """How the child ended by itself, or None when it is to be ended."""
+    watched, pause = [control.fileno()], LOOK_SECONDS
     try:
-        watched = (control.fileno(), os.pidfd_open(child))
+        watched.append(os.pidfd_open(child))
     except (AttributeError, OSError):  # not on macOS, nor on Linux before 5.3
-        while time.monotonic() < deadline:
-            if ended := reaped(child):
-                return ended
-            if ready(control.fileno(), seconds=POLL_SECONDS):
-                break
-    else:
-        ready(*watched, seconds=max(deadline - time.monotonic(), 0))
+        pause = POLL_SECONDS
+    work = rules.bare_work(child)
+    while time.monotonic() < deadline:
+        if control.fileno() in ready(*watched, seconds=pause):
+            break
+        if ended := reaped(child):
+            return ended
+        if work.exists() and folders.is_overfull(work, rules.limits.file_mb):
+            return None
     return reaped(child)
 
 
@@ -226,13 +231,6 @@ def end_orphans(child: int) -> None:
                 os.waitpid(orphan, 0)
         if not orphans:
             return
-
-
-def remove(folder: Path) -> None:
-    """Remove what a child left in a folder on the disk, however deep and locked."""
-    if folder.exists():
-        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-            subprocess.run([*command, str(folder)], check=False, capture_output=True)
 
 
 def children_of(parent: int) -> list[int]:
