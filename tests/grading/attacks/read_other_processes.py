@@ -14,6 +14,4 @@ for pid in [*range(1, 400), @GRADER@]:
             seen.append((pid, name))
         except OSError:
             pass
-if os.getppid() != 0:
-    seen.append(os.getppid())
 raise RuntimeError(f"seen: {seen}" if seen else "nobody else was seen")
