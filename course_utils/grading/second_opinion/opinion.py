@@ -63,6 +63,7 @@ class SecondOpinion:
         """What nbval says of each cell, by `grade_id`."""
         if self.warm is None:
             self.warm = WarmNbval(limits=self.limits)
+        self.warm.wait_until_ready()  # before the clock of the notebook starts
         run = self.warm.run_once
         return run_nbval(restored, limits=self.limits, seed=seed, run=run)
 

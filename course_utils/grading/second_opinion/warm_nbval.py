@@ -100,9 +100,10 @@ class WarmNbval:
             return watch(run, events, limits=limits, deadline=deadline)
 
     def wait_until_ready(self) -> None:
-        """Wait for the imports of pytest's process."""
+        """Wait for the imports of both processes. Raises GraderError."""
         if self.is_ready:
             return
+        self.kernels.wait_until_ready()
         self.control.settimeout(START_SECONDS)
         try:
             self.is_ready = receive(self.control) is not None
