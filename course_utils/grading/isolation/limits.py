@@ -15,7 +15,7 @@ OPEN_FILES = 128
 # With a user namespace of its own, only its own threads are counted.
 THREADS = 128
 # A clock of the processor's runs only for what works, so this is a backstop.
-MOST_CORES = 4
+MOST_CORES = 2
 
 
 def limit_memory(limits: Limits) -> None:

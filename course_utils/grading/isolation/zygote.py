@@ -49,6 +49,9 @@ def main(descriptor: int) -> None:
     send(control, {"ready": os.getpid()})
     try:
         answer_requests(control, rules, serve)
+    except Exception:
+        traceback.print_exc()  # into the log
+        raise
     finally:
         shutil.rmtree(rules.folder, ignore_errors=True)
         os._exit(0)  # at once: nothing here needs to be put in order
