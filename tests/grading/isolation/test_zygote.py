@@ -117,6 +117,14 @@ def memory_of(pid: int) -> bytes:
     return b"".join(parts)
 
 
+def test_no_memory_is_shared_that_could_be_written(child: Child):
+    code = """
+value = [line for line in open('/proc/self/maps')
+         if line.split()[1].endswith('s') and 'w' in line.split()[1]]
+"""
+    assert ask(child, code) == []
+
+
 def test_one_thread_is_alive_before_the_first_cell(child: Child):
     assert ask(child, "import os; value = len(os.listdir('/proc/self/task'))") == 1
     assert ask(child, "import torch; value = torch.get_num_threads()") == 1
