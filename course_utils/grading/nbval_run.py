@@ -132,15 +132,15 @@ def prepare(
     """Write a notebook of these cells; pytest's arguments, and its environment.
 
     Args:
-        folder: of the run; the notebook goes to its part WORK, what is the grader's to
-            a part beside.
+        folder: of the run; the notebook goes to its part WORK, what is the grader's and
+            temporary files to parts beside.
         cells: of the notebook.
         kernel: nbval's options that say which kernel to take.
 
     The arguments make nbval the same whatever the user's own pytest settings are.
     """
-    own, work = folder / "grader", folder / WORK
-    for each in (own, work):
+    own, work, temporary = folder / "grader", folder / WORK, folder / "temporary"
+    for each in (own, work, temporary):
         each.mkdir()
     notebook = json.dumps(to_notebook(cells))
     (work / "submission.ipynb").write_text(notebook, encoding="utf-8")
@@ -157,6 +157,7 @@ def prepare(
         EVENTS_VARIABLE: str(own / "events.jsonl"),
         "IPYTHONDIR": str(own / "ipython"),
         "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
+        "TMPDIR": str(temporary),
     }
     return arguments, settings
 

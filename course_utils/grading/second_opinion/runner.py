@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import traceback
 from pathlib import Path
@@ -104,4 +105,5 @@ def run_pytest(request: Message) -> None:
     os.dup2(output, 2)
     os.chdir(folder)
     os.environ.update(request["environment"])
+    tempfile.tempdir = None  # it is another one now
     pytest.main(request["arguments"])

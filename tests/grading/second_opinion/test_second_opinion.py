@@ -1,5 +1,7 @@
 """nbval over warm processes: it agrees, it differs, and nothing of it stays behind."""
 
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +44,15 @@ LOOPS = {
         "        except BaseException: pass"
     ),
 }
+ASKS = """
+import sys
+from pathlib import Path
+from course_utils.grading.outcome import Limits
+from course_utils.grading.restore import restore_file
+from course_utils.grading.second_opinion.opinion import SecondOpinion
+with SecondOpinion(limits=Limits(cell=300, total=300)) as opinion:
+    opinion.run(restore_file(Path(sys.argv[1]), Path(sys.argv[2])), None)
+"""
 MIXED = {
     "double": "def double(x):\n    return x",
     "add": "def add(a, b):\n    return helper(a)",
@@ -196,3 +207,23 @@ def test_nothing_is_left(opinion, review):
     assert not any(each.is_running() for each in processes)
     assert not warm.folder.exists()
     assert not warm.kernels.folder.exists()
+
+
+def test_a_killed_grader_leaves_nothing(submit, released, tmp_path):
+    path = submit({"double": LOOPS["when called, stubborn"]})
+    command = [sys.executable, "-c", ASKS, str(path), str(released)]
+    environment = dict(os.environ) | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environment) as grader:
+        reached: list[Path] = []
+        for _ in range(600):
+            reached = list(tmp_path.glob("course-*/*/grader/events.jsonl"))
+            if reached and '"double"' in reached[0].read_text():
+                break
+            time.sleep(0.1)
+        assert reached
+        left = psutil.Process(grader.pid).children(recursive=True)
+        grader.kill()
+    assert len(left) >= 5  # two warm processes, pytest, a warden, the kernel
+    _, left = psutil.wait_procs(left, timeout=2)
+    assert left == []
+    assert list(tmp_path.iterdir()) == []
