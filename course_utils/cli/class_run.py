@@ -132,7 +132,9 @@ def watched(
 
 def show(result: ClassResult, folder: Path) -> None:
     """Write the reports; print the table and where the reports are."""
-    first, *_ = write_reports(result.grades, folder)
+    written = write_reports(result.grades, folder)
+    pages = [path for path in written if path.name == "class.html"]
+    place = pages[0] if len(pages) == 1 else folder
     console = terminal()
     print_class(result.grades, console)
     if result.note:
@@ -140,7 +142,7 @@ def show(result: ClassResult, folder: Path) -> None:
     if result.kept:
         console.print(f"{result.kept} of {len(result.grades)} were graded before.")
     add_to_job_summary(as_class_markdown(result.grades))
-    console.print(Text(f"Seed {result.seed}. Reports: {first}", style="bold"))
+    console.print(Text(f"Seed {result.seed}. Reports: {place}", style="bold"))
     if result.faults:
         sentence = f"The grader failed on {result.faults} of them, see above."
         console.print(Text(f"{sentence} --resume tries these again.", style="red"))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import psutil
 import pytest
@@ -19,7 +20,9 @@ from small_assignment import RIGHT
 from typer.testing import CliRunner, Result
 
 from course_utils.cli import app
+from course_utils.grading.classroom import isolated
 from course_utils.grading.classroom.isolated import refuse_weak_isolation
+from course_utils.grading.classroom.settings import Settings
 from course_utils.grading.isolation.layers import PROMISES, STOPS, layer
 from course_utils.grading.outcome import GraderError
 
@@ -182,6 +185,22 @@ def test_isolation_that_is_required_is_complete_or_refused():
     with pytest.raises(GraderError, match=r"landlock files \(no such kernel\)") as why:
         refuse_weak_isolation(warm(without))
     assert "it cannot write outside its own folder" in str(why.value)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_nbval_is_asked_about_a_class_where_that_is_wanted(asks, monkeypatch):
+    warm = MagicMock()
+    opinion = MagicMock()
+    monkeypatch.setattr(isolated, "Warm", warm)
+    monkeypatch.setattr(isolated, "SecondOpinion", opinion)
+    monkeypatch.setattr(isolated, "grade_isolated", lambda path, **_: "first")
+    ask = opinion.return_value.__enter__.return_value.ask
+    ask.return_value = "second"
+    settings = Settings(seed=4, second_opinion=asks)
+    with isolated.isolated(settings) as grade:
+        assert grade(Path("a.ipynb")) == ("second" if asks else "first")
+    if asks:
+        ask.assert_called_once_with(Path("a.ipynb"), "first", released=None, seed=4)
 
 
 def test_the_doctor_tells_how_well_submissions_are_locked_in():
