@@ -17,6 +17,7 @@ from course_utils.grading.isolation.layers import Layer
 from course_utils.grading.isolation.warm import Warm
 from course_utils.grading.nbval_run import run_nbval
 from course_utils.grading.outcome import GraderError, Limits, Outcome
+from course_utils.grading.reaching import reaches
 from course_utils.grading.restore import Restored, restore_file
 from course_utils.grading.sections import explained
 from course_utils.grading.submission import UngradableError, named_assignment
@@ -79,7 +80,8 @@ def grade_isolated(
     run = IsolatedRun(restored, warm, limits or Limits(), seed)
     outcomes = run.run()
     record = recorded(path, restored, folder, "isolated", seed=seed, started=started)
-    return graded(path, restored, outcomes, with_layers(record, run.layers))
+    grade = graded(path, restored, outcomes, with_layers(record, run.layers))
+    return replace(grade, review=reaches(restored))
 
 
 def graded(

@@ -1,5 +1,7 @@
 """Every released assignment: untouched it earns nothing, solved it earns all."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -10,10 +12,36 @@ from course_utils.grading.assignment import (
     read_assignment,
     shipped,
 )
-from course_utils.grading.grade import grade_file
+from course_utils.grading.grade import grade_file, grade_isolated
+from course_utils.grading.isolation.warm import Warm
+from course_utils.grading.verdict import Grade
 
 ROOT = Path(__file__).parents[2]
 NAMES = known_assignments(shipped())
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Warm | None]:
+    if not hasattr(os, "fork"):
+        yield None
+        return
+    with Warm() as process:
+        yield process
+
+
+def in_both_ways(path: Path, warm: Warm | None, seed: int | None = None) -> Grade:
+    """The grade of a file, after proof that the other way gives the same."""
+    grade = grade_file(path, seed=seed)
+    if warm is not None:
+        other = grade_isolated(path, warm=warm, seed=seed)
+        assert said(other) == said(grade)
+        assert other.review == ""
+    return grade
+
+
+def said(grade: Grade) -> tuple[object, ...]:
+    results = [(r.name, r.score, r.verdict, r.message, r.hints) for r in grade.results]
+    return results, grade.notes, grade.problem
 
 
 def test_the_learners_files_are_those_that_the_grader_knows():
@@ -29,8 +57,8 @@ def test_the_points_are_ten(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_untouched_it_earns_nothing_and_every_task_says_why(name: str):
-    grade = grade_file(ROOT / "assignments" / f"{name}.ipynb")
+def test_untouched_it_earns_nothing_and_every_task_says_why(name: str, warm):
+    grade = in_both_ways(ROOT / "assignments" / f"{name}.ipynb", warm)
     assert grade.problem == ""
     assert grade.notes == []
     assert (grade.score, grade.points) == (0, 10)
@@ -40,14 +68,14 @@ def test_untouched_it_earns_nothing_and_every_task_says_why(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_solved_it_earns_all_points(name: str):
-    grade = grade_file(ROOT / "solutions" / f"{name}.ipynb", seed=20261121)
+def test_solved_it_earns_all_points(name: str, warm):
+    grade = in_both_ways(ROOT / "solutions" / f"{name}.ipynb", warm, seed=20261121)
     assert [r.message for r in grade.results if r.verdict != "right"] == []
     assert grade.notes == []
     assert grade.is_full
 
 
-def test_an_answer_that_renames_its_check_earns_nothing(tmp_path: Path):
+def test_an_answer_that_renames_its_check_earns_nothing(tmp_path: Path, warm):
     notebook = nbformat.read(ROOT / "assignments" / "01_sliding_windows.ipynb", 4)
     answer = next(
         cell
@@ -57,6 +85,7 @@ def test_an_answer_that_renames_its_check_earns_nothing(tmp_path: Path):
     answer.source = "check_window_sums = window_sums = print"
     path = tmp_path / "01_sliding_windows.ipynb"
     nbformat.write(notebook, path)
-    result = next(r for r in grade_file(path).results if r.name == "window_sums")
+    results = in_both_ways(path, warm).results
+    result = next(r for r in results if r.name == "window_sums")
     assert (result.score, result.verdict) == (0, "wrong")
     assert "expected a tensor" in result.message
