@@ -195,14 +195,10 @@ def test_the_command_leaves_the_file_alone_and_writes_the_result(
     assert path.stat().st_mtime_ns == 10**18
     assert [f.name for f in path.parent.iterdir()] == [path.name]
     written = json.loads(result.read_text(encoding="utf-8"))
-    assert set(written) == {"file", "score", "points", "tasks"}
     assert (written["file"], written["score"], written["points"]) == (str(path), 8, 10)
-    assert written["tasks"][1] == {
-        "name": "add",
-        "points": 2,
-        "score": 0,
-        "message": "add: received -1, expected 3",
-    }
+    task = written["tasks"][1]
+    assert (task["name"], task["points"], task["score"]) == ("add", 2, 0)
+    assert task["message"] == "add: received -1, expected 3"
 
 
 def test_the_time_for_the_file_ends_the_run(submit, released):
