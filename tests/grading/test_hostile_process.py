@@ -1,14 +1,17 @@
 """A learner's process may do and say what it likes: it is ended, or not believed."""
 
 import os
+import random
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import torch
 from remote_code import LIMITS, connected
 
-from course_utils.checks.question import Question
-from course_utils.grading.isolation.remote import Link, Stopped
+from course_utils.checks.forbidden import ForbiddenCallError
+from course_utils.checks.question import BadCallError, NotAnsweredError, Question
+from course_utils.grading.isolation.remote import Link, RemoteError, Stopped
 from course_utils.grading.isolation.warm import Warm
 from course_utils.grading.outcome import GraderError
 
@@ -104,3 +107,49 @@ def test_a_forged_problem_is_no_more_than_an_error(answer: Any, warm: Warm):
         link.ask({"name": "number"}, Question(reads=True))
     assert len(str(failure.value)) < 5000
     assert not isinstance(failure.value, GraderError)
+
+
+KEYS = ("is", "value", "raised", "problem", "text", "steps", "inputs", "parameters")
+PARTS = (None, ..., 0, -1, 10**30, 0.5, "function", "value", "missing", "not answered")
+KINDS = ("KeyError", "StopIteration", "UnicodeDecodeError", "SystemExit", "eval", "_")
+
+
+def random_part(generator: random.Random) -> Any:
+    """Some data, now and then of the form that is expected."""
+    kind = generator.randrange(5)
+    if kind == 0:
+        return [generator.choice(PARTS) for _ in range(3)]
+    if kind == 1:
+        return (torch.ones(2), generator.choice(PARTS))
+    if kind == 2:
+        error, message = generator.choice(KINDS), generator.choice(PARTS)
+        return {"error": error, "message": message, "kinds": [error, message, "int"]}
+    if kind == 3:
+        return {generator.choice(PARTS): torch.zeros(1)}
+    return generator.choice(PARTS)
+
+
+def test_whatever_is_replied_is_a_value_or_a_known_error(monkeypatch, warm: Warm):
+    generator = random.Random(2026)
+    link = connected(warm)
+
+    def request(*_: Any, **__: Any) -> dict[str, Any]:
+        keys = generator.sample(KEYS, generator.randrange(4))
+        return {key: random_part(generator) for key in keys}
+
+    monkeypatch.setattr(link, "request", request)
+    known = (RemoteError, BadCallError, NotAnsweredError, ForbiddenCallError)
+    values = 0
+    for number in range(6000):
+        try:
+            if number % 3 == 0:
+                link.run("x")
+            elif number % 3 == 1:
+                link.describe("x")
+            else:
+                link.ask({"name": "x"}, Question(keeps=number % 2 == 0))
+            values += 1
+        except (*known, NameError):
+            continue
+    link.child.end()
+    assert values > 1000
