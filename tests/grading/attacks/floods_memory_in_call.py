@@ -6,4 +6,4 @@
 def distance_iou(a, b):
     kept = []
     while True:
-        kept.append(bytearray(1 << 24))
+        kept.append(bytearray(1 << 26))

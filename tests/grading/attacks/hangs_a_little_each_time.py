@@ -4,7 +4,7 @@
 # %% answer distance_iou
 import time
 def distance_iou(a, b):
-    time.sleep(1.2)
+    time.sleep(0.6)
     low, high = torch.maximum(a[:, None], b), torch.minimum(a[:, None], b)
     overlap = (high[..., 2:] - low[..., :2]).clamp(min=0).prod(-1)
     area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(1) for x in (a, b))

@@ -1,5 +1,6 @@
 # tries: nothing: progress bars, widgets and pictures, as notebooks have them
 # fair: 1 2 3 4
+# patience: 5
 # hushes: Your own cell
 # %% own
 from IPython.display import HTML, Image, Markdown, clear_output, display

@@ -1,5 +1,6 @@
 # tries: nothing: plots, timers, progress bars, files, threads and data frames
 # fair: 1 2 3 4
+# patience: 5
 # hushes: Your own cell
 # %% own
 %matplotlib inline

@@ -8,4 +8,4 @@ kept = []
 class Counter:
     def __init__(self, count):
         while True:
-            kept.append(bytearray(1 << 24))
+            kept.append(bytearray(1 << 26))

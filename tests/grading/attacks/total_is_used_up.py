@@ -5,4 +5,4 @@
 pass
 # %% file
 for i in range(40):
-    notebook.cells.insert(2, v4.new_code_cell("import time\ntime.sleep(0.3)"))
+    notebook.cells.insert(2, v4.new_code_cell("import time\ntime.sleep(0.2)"))
