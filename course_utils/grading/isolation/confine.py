@@ -15,6 +15,7 @@ from course_utils.grading.isolation import (
     landlock,
     namespaces,
     privileges,
+    root,
     seccomp,
 )
 from course_utils.grading.isolation import limits as bounds
@@ -35,6 +36,7 @@ from course_utils.grading.isolation.layers import (
     PROC,
     PROCESS_COUNT,
     PROCESSES,
+    ROOT,
     SECCOMP,
     USER,
     Layer,
@@ -55,7 +57,8 @@ class Rules:
     Attributes:
         limits: what a child may use.
         folder: the zygote's own; the working folder of a child is inside.
-        files: what may be read, opened; empty without Landlock.
+        files: what may be read, opened, for Landlock.
+        readable: what may be read, where Landlock is missing; empty where it is not.
         system_calls: the compiled filter for the first process of a namespace, or the
             reason why there is none.
     """
@@ -63,6 +66,7 @@ class Rules:
     limits: Limits
     folder: Path
     files: tuple[landlock.Rule, ...]
+    readable: tuple[Path, ...]
     system_calls: bytes | str
 
     @property
@@ -102,17 +106,31 @@ def confine(rules: Rules, entered: Mapping[str, str]) -> tuple[Layer, ...]:
 def make_rules(limits: Limits, folder: Path, extra_readable: Sequence[Path]) -> Rules:
     """Work out once what every child of this process will be put under."""
     if not IS_LINUX:
-        return Rules(limits, folder, (), not_here())
+        return Rules(limits, folder, (), (), not_here())
     whole, listed = readable_files(extra_readable)
-    files = landlock.opened(whole, landlock.READ)
-    files += landlock.opened(listed, landlock.READ_FOLDER)
-    files += landlock.opened([Path(os.devnull)], landlock.ON_FILES)
+    whole.append(Path(os.devnull))
+    files: list[landlock.Rule] = []
+    if has_landlock():
+        files += landlock.opened(whole, landlock.READ)
+        files += landlock.opened(listed, landlock.READ_FOLDER)
+        files += landlock.opened([Path(os.devnull)], landlock.ON_FILES)
+        whole = []
+    else:
+        (folder / "root").mkdir()
     system_calls: bytes | str
     try:
         system_calls = seccomp.compiled(FIRST_PROCESS)
     except (ImportError, OSError, RuntimeError) as error:
         system_calls = str(error)
-    return Rules(limits, folder, tuple(files), system_calls)
+    return Rules(limits, folder, tuple(files), tuple(whole), system_calls)
+
+
+def has_landlock() -> bool:
+    """Whether this kernel knows Landlock."""
+    try:
+        return landlock.version() > 0
+    except OSError:
+        return False
 
 
 def not_here() -> str:
@@ -155,11 +173,23 @@ def mount_layers(rules: Rules, entered: Mapping[str, str]) -> list[Layer]:
     if entered["mounts"]:
         why = entered["mounts"]
         return [layer(name, why) for name in (MOUNTS, FOLDER, PROC, PROCESS_COUNT)]
-    megabytes = rules.limits.file_mb
     layers = [attempt(MOUNTS, namespaces.make_read_only)]
-    layers.append(
-        attempt(FOLDER, lambda: namespaces.mount_folder(rules.work, megabytes))
+    if not rules.readable:
+        return layers + folder_layers(rules, entered)
+    entering = attempt(
+        ROOT, lambda: root.enter(rules.folder / "root", rules.readable, rules.work)
     )
+    layers += folder_layers(rules, entered)
+    leaving = attempt(ROOT, lambda: root.leave_old(HIDDEN))
+    return [*layers, leaving if entering.active else entering]
+
+
+def folder_layers(rules: Rules, entered: Mapping[str, str]) -> list[Layer]:
+    """Its working folder and its /proc."""
+    megabytes = rules.limits.file_mb
+    layers = [
+        attempt(FOLDER, lambda: namespaces.mount_folder(rules.work, megabytes)),
+    ]
     if entered[PROCESSES]:
         layers += [layer(name, entered[PROCESSES]) for name in (PROC, PROCESS_COUNT)]
         return layers

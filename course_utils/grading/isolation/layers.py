@@ -10,6 +10,7 @@ IPC = "ipc namespace"
 MOUNTS = "read-only mounts"
 FOLDER = "folder of its own"
 PROC = "/proc of its own"
+ROOT = "root of its own"  # only where Landlock is missing
 PROCESS_COUNT = "process count"
 MEMORY = "memory limit"
 LIMITS = "time and file limits"
@@ -28,6 +29,7 @@ STOPS = {
     MOUNTS: "changing any file outside its folder, also its mode or times",
     FOLDER: "filling the disk, and files that stay behind",
     PROC: "reading about other processes",
+    ROOT: "reading checks, solutions, submissions and home folders",
     PROCESS_COUNT: "floods of processes or threads, and new namespaces",
     MEMORY: "taking more memory than allowed",
     LIMITS: "endless computing, large files, many open files, core dumps",
@@ -44,8 +46,12 @@ STOPS = {
 PROMISES: dict[str, tuple[frozenset[str], ...]] = {
     "it cannot read checks, solutions, other submissions or the home folder": (
         frozenset({LANDLOCK_FILES}),
+        frozenset({ROOT, PROC}),
     ),
-    "it cannot write outside its own folder": (frozenset({LANDLOCK_FILES}),),
+    "it cannot write outside its own folder": (
+        frozenset({LANDLOCK_FILES}),
+        frozenset({ROOT, FOLDER}),
+    ),
     "it cannot reach a network": (frozenset({NETWORK}), frozenset({SECCOMP})),
     "it cannot signal or trace other processes": (
         frozenset({PROCESSES}),
