@@ -4,7 +4,7 @@ Nothing that comes back is believed beyond what a learner could have returned an
 """
 
 import builtins
-import random
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal, NoReturn
@@ -78,7 +78,7 @@ class Link:
 
     def request(self, do: str, what: Step, **content: Any) -> Message:
         """The answer to a request. Raises Stopped where none comes in time."""
-        number = random.getrandbits(48)  # an answer cannot be sent before its request
+        number = secrets.randbits(48)  # an answer cannot be sent before its request
         frame = encode({"do": do, "number": number} | content)
         seconds, why = self.clock.left(what)
         try:
@@ -99,8 +99,9 @@ class Link:
         """Raise Stopped for a process that ended, or that talks nonsense."""
         ending = self.child.end()
         limits = self.clock.limits
-        if not ending.by_grader and ending.peak_memory_mb > limits.memory_mb:
-            self.stop("memory")
+        is_large = ending.peak_memory_mb > limits.memory_mb
+        if is_large and ending.signal and not ending.by_grader:
+            self.stop("memory")  # a library may abort where it gets no more
         raise Stopped("died")
 
     def stop(self, limit: Any) -> NoReturn:
@@ -130,16 +131,7 @@ class Link:
 
     def ask(self, target: Message, question: Question) -> Reply:
         """Send a check's question to a name or an object."""
-        content = {
-            "arguments": question.arguments,
-            "settings": dict(question.settings),
-            "forbids": question.forbids,
-            "counts": question.counts,
-            "part": question.part,
-            "reads": question.reads,
-            "keeps": question.keeps,
-            "upstream": question.upstream,
-        }
+        content = vars(question) | {"settings": dict(question.settings)}
         answer = self.request("ask", "call", question=content, **target)
         refuse_problem(answer)
         if question.keeps:
