@@ -9,6 +9,7 @@ A file begins with lines of the form `# key: value`:
     verdicts    what the tasks without points are said to be, such as "crash, wrong"
     says        what some note or message must hold
     hushes      what no note or message may hold
+    reviews     what the grade must name for an instructor to look at
     patience    by what to multiply the limits of time
 
 Then cells follow, each under a line `# %%` with its place: `answer NAME`, `check NAME`
@@ -44,6 +45,11 @@ class Attack:
     def assignment(self) -> str:
         """The release that it is an answer to."""
         return self.header.get("assignment", "93_attacked")
+
+    @property
+    def is_honest(self) -> bool:
+        """Whether it is no attack, but what a learner may well hand in."""
+        return self.header["tries"].startswith("nothing")
 
     @property
     def fair(self) -> list[int]:

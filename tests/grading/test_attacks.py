@@ -198,6 +198,8 @@ def assert_fair(attack: Attack, grade: Grade) -> None:
     kinds = [result.verdict for result in grade.results if not result.score]
     assert kinds == (attack.verdicts or kinds), said
     assert attack.header.get("says", "") in said
+    assert attack.header.get("reviews", "") in grade.review
+    assert not (attack.is_honest and grade.review)
     for secret in (attack.header.get("hushes", SECRET), HIDDEN, str(SEED), SECRET):
         assert secret not in said
     assert len(said) < 20_000
