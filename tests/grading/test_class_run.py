@@ -196,6 +196,10 @@ def test_an_unfinished_run_is_not_thrown_away(run, handed_in, tmp_path):
         run(folder)
     assert run(folder, resume=True).kept == 1
     assert run(folder).kept == 0
+    other = tmp_path / "other"
+    folder.rename(other)
+    with pytest.raises(GraderError, match="holds the results of other submissions"):
+        run(other)
 
 
 SCRIPT = """

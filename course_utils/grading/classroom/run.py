@@ -67,15 +67,12 @@ def grade_class(
         resume: whether to keep the results that the folder holds already.
         tell: called with the number done, the number of all, and the latest row.
 
-    Raises GraderError where no grading is possible, or where the folder holds an
-    unfinished run and `resume` is not set.
+    Raises GraderError where no grading is possible, or where `resume` is not set and
+    the folder holds an unfinished run, or results of another class.
     """
     journal = Journal(folder)
-    if not resume and journal.is_unfinished():
-        raise GraderError(
-            f"{folder} holds the results of a run that did not come to its end. Add "
-            f"--resume to go on with it, or delete {journal.path} to begin anew."
-        )
+    if not resume:
+        refuse_loss(journal, submissions)
     settings, note = begin(journal, settings, resume=resume)
     rows = kept_rows(journal, submissions)
     kept = len(rows)
@@ -91,6 +88,22 @@ def grade_class(
     faults = sum(row.fault for row in rows.values())
     grades = marked_twins([grade_of(s, rows) for s in submissions])
     return ClassResult(grades, settings.seed or 0, kept, faults, note)
+
+
+def refuse_loss(journal: Journal, submissions: Sequence[Submission]) -> None:
+    """Raise GraderError where a new run would replace what somebody may still need."""
+    place = journal.path.parent
+    if journal.is_unfinished():
+        raise GraderError(
+            f"{place} holds the results of a run that did not come to its end. Add "
+            f"--resume to go on with it, or delete {journal.path} to begin anew."
+        )
+    graded = {line["path"] for line in journal.lines() if "path" in line}
+    if graded and graded.isdisjoint(str(s.path.absolute()) for s in submissions):
+        raise GraderError(
+            f"{place} holds the results of other submissions. Name another folder "
+            f"with --reports, or delete {journal.path}."
+        )
 
 
 def give_up_if_hopeless(rows: Collection[Row]) -> None:
