@@ -1,5 +1,6 @@
 """What a proof found, in the terminal."""
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
@@ -24,13 +25,14 @@ def print_proof(proof: Proof, console: Console) -> None:
 
 def table_of(proof: Proof) -> Table:
     """A row a task."""
-    table = Table(title=proof.assignment, title_justify="left")
-    table.add_column("task")
+    table = Table(title=proof.assignment, title_justify="left", box=SIMPLE)
+    longest = max((len(row.task) for row in proof.rows), default=0)
+    table.add_column("task", no_wrap=True, min_width=longest)
     for name in ("mutants", "rejected", "equivalent", "survive", "right", "hints"):
         table.add_column(name, justify="right")
     for row in proof.rows:
         counts = (row.count, len(row.rejected), len(row.equivalent), len(row.survivors))
-        pairs = (f"{good} of {all_}" for all_, good in (row.right, row.wrong))
+        pairs = (f"{good}/{all_}" for all_, good in (row.right, row.wrong))
         style = "red" if row.survivors or row.misses() else ""
         table.add_row(row.task, *map(str, counts), *pairs, style=style)
     return table
