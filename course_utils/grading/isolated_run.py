@@ -104,8 +104,9 @@ class IsolatedRun:
             return {}  # it is settled already, and an empty check proves nothing
         for trial in self.alone(answer, check, cells):
             shown = self.round(trial).outcomes
-            if check in shown and shown[check].kind == "passed":
-                return {key: shown[key] for key in (answer, check)}
+            if check in shown:  # that is the verdict: a guess gets no second try
+                is_right = shown[check].kind == "passed"
+                return {key: shown[key] for key in (answer, check) if is_right}
         return {}
 
     def alone(self, answer: str, check: str, cells: list[Cell]) -> Iterator[list[Cell]]:

@@ -16,7 +16,10 @@ from course_utils.grading.isolation import placeholders
 
 KEPT = 4000  # letters of an output or a message
 NO_COMMANDS = "The grader runs no commands of the operating system."
-COMMAND_CELLS = ("bash", "sh", "script", "system", "!", "sx", "perl", "ruby", "cmd")
+COMMAND_CELLS = (
+    *("bash", "sh", "script", "system", "!", "sx", "perl", "ruby", "cmd"),
+    *("python", "python2", "python3", "pypy"),
+)
 
 
 class Cells(CachingCompiler):
@@ -74,7 +77,6 @@ def make_shell() -> Any:
         settings.HistoryManager.enabled = False
         settings.HistoryAccessor.enabled = False
         settings.InteractiveShell.colors = "nocolor"
-        settings.InteractiveShell.cache_size = 0
         settings.InteractiveShell.show_rewritten_input = False
         shell: Any = Shell.instance(config=settings)
         forbid_commands(shell)
@@ -116,6 +118,10 @@ class Captured(io.TextIOBase):
         if self.count > self.most:
             self.overflow()
         return len(text)
+
+    def fileno(self) -> int:
+        """The standard output, which leads nowhere: some libraries ask for it."""
+        return 1
 
     def writable(self) -> bool:
         """It can be written to."""
