@@ -4,6 +4,7 @@ One line of JSON a message, over the socket that is its standard input. It holds
 checks, and the learner's code never runs in it.
 """
 
+import contextlib
 import json
 import os
 import pkgutil
@@ -59,7 +60,11 @@ def receive(
     connection: socket.socket, requests: "queue.SimpleQueue[str | None]"
 ) -> None:
     """Pass requests on; end the process where the parent has ended."""
-    with connection.makefile("r", encoding="utf-8") as lines:
+    # A parent that was killed with an answer unread resets the connection.
+    with (
+        contextlib.suppress(OSError),
+        connection.makefile("r", encoding="utf-8") as lines,
+    ):
         for line in lines:
             requests.put(line)
     requests.put(None)
