@@ -25,10 +25,17 @@ def print_proof(proof: Proof, console: Console) -> None:
 
 def table_of(proof: Proof) -> Table:
     """A row a task."""
-    table = Table(title=proof.assignment, title_justify="left", box=SIMPLE)
+    table = Table(
+        title=proof.assignment,
+        title_justify="left",
+        box=SIMPLE,
+        show_edge=False,
+        pad_edge=False,
+    )
     longest = max((len(row.task) for row in proof.rows), default=0)
     table.add_column("task", no_wrap=True, min_width=longest)
-    for name in ("mutants", "rejected", "equivalent", "survive", "right", "hints"):
+    # "listed" are those that the list of equivalent mutants names.
+    for name in ("mutants", "rejected", "listed", "survive", "right", "hints"):
         table.add_column(name, justify="right")
     for row in proof.rows:
         counts = (row.count, len(row.rejected), len(row.equivalent), len(row.survivors))
