@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 import torch
 
 from course_utils.checks.calling import call, written
-from course_utils.checks.compare import difference, plain, shown, single
+from course_utils.checks.compare import difference, shown, single
 from course_utils.checks.forbidden import ForbiddenCallError
+from course_utils.checks.plain import plain
 from course_utils.checks.question import (
     BadCallError,
     Elsewhere,

@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_utils.checks.compare import copied, plain, shown, unchanged
+from course_utils.checks.compare import shown
 from course_utils.checks.forbidden import ForbiddenCallError, switched_off
+from course_utils.checks.plain import copied, plain, unchanged
 from course_utils.checks.question import (
     BadCallError,
     Elsewhere,

@@ -1,109 +1,16 @@
 """Comparing what an answer returned with what was expected, in words."""
 
 import math
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-# An object inside a list shows its place in memory, which differs from run to run.
-ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
-
+from course_utils.checks.plain import ADDRESS, Opaque, plain
 
 LARGEST_FLOAT = 1023  # in bits
-
-
-@dataclass(frozen=True)
-class Opaque:
-    """What stands for a value that does not leave the learner's process.
-
-    Attributes:
-        kind: the name of its type.
-        text: how it would be printed.
-    """
-
-    kind: str
-    text: str
-
-    def __repr__(self) -> str:
-        """As the value itself, inside a list for instance."""
-        return self.text
-
-
-def plain(value: Any) -> Any:
-    """The same numbers, tensors and containers, of no other type than Python's own.
-
-    Comparing calls methods of the value, and a type of the learner's could answer them
-    as it likes. What is no number, tensor or container of these stays as it is, and
-    equals nothing.
-    """
-    kind = type(value)
-    if issubclass(kind, Tensor):
-        return plain_tensor(value)
-    if issubclass(kind, (dict, Mapping)):
-        return {plain(key): plain(item) for key, item in value.items()}
-    if issubclass(kind, (tuple, list)):
-        items = [plain(item) for item in value]
-        return tuple(items) if issubclass(kind, tuple) else items
-    return plain_scalar(value)
-
-
-def plain_scalar(value: Any) -> Any:
-    """A number or text as Python's own; anything else as it is."""
-    kind = type(value)
-    if issubclass(kind, np.generic) and kind.__module__ == "numpy":
-        return value.item()
-    if kind in (Fraction, Decimal):
-        return float(value)
-    for python in (int, float, str):
-        if kind is not bool and issubclass(kind, python):
-            return python(value)
-    return value
-
-
-def plain_tensor(value: Tensor) -> Any:
-    """The tensor without what its type or memory may do later; others as they are."""
-    kind = type(value)
-    is_known = kind in (Tensor, torch.nn.Parameter)
-    if not is_known and not kind.__module__.startswith("torchvision.tv_tensors."):
-        return value
-    return value.as_subclass(Tensor).detach().clone()
-
-
-def copied(value: Any) -> Any:
-    """The same numbers, tensors and containers, sharing no memory with the original."""
-    if isinstance(value, Tensor):
-        return value.detach().clone().requires_grad_(value.requires_grad)
-    if isinstance(value, Mapping):
-        return {key: copied(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return type(value)(copied(item) for item in value)
-    return value
-
-
-def unchanged(now: Any, before: Any) -> bool:
-    """Whether two nested values hold the same, bit for bit (nan equals nan)."""
-    if isinstance(before, Tensor):
-        same_kind = isinstance(now, Tensor) and now.dtype == before.dtype
-        return (
-            same_kind
-            and now.shape == before.shape
-            and torch.equal(now.detach().isnan(), before.detach().isnan())
-            and torch.equal(now.detach().nan_to_num(), before.detach().nan_to_num())
-        )
-    if isinstance(before, Mapping):
-        return list(now) == list(before) and all(
-            unchanged(now[key], before[key]) for key in before
-        )
-    if isinstance(before, (tuple, list)):
-        return len(now) == len(before) and all(map(unchanged, now, before))
-    return bool(now is before or now == before)
 
 
 def difference(received: Any, expected: Any, tolerance: float) -> str | None:

@@ -27,6 +27,7 @@ ALWAYS_ON = (
     "course_utils.models.model",
     "course_utils.checks.ask",
     "course_utils.checks.check",
+    "course_utils.checks.plain",
     "course_utils.checks.question",
     "course_utils.checks.calling",
     "course_utils.checks.compare",

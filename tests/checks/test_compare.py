@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torchvision import tv_tensors
 
-from course_utils.checks.compare import copied, difference, plain, shown, unchanged
+from course_utils.checks.compare import difference, shown
+from course_utils.checks.plain import copied, plain, unchanged
 
 NAN = float("nan")
 BOX = tv_tensors.BoundingBoxes([[0, 0, 4, 3]], format="XYXY", canvas_size=(9, 9))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.checks.compare import Opaque, difference, shown, unchanged
+from course_utils.checks.compare import difference, shown
+from course_utils.checks.plain import Opaque, unchanged
 from course_utils.grading.isolation.codec import (
     MAX_FRAME,
     ProtocolError,

@@ -11,7 +11,7 @@ from remote_code import CODE, LIMITS, connected
 from torch import Tensor
 
 from course_utils.checks.check import Ask, CheckFailed
-from course_utils.checks.compare import Opaque
+from course_utils.checks.plain import Opaque
 from course_utils.grading.isolation.remote import Link
 from course_utils.grading.isolation.warm import Warm
 

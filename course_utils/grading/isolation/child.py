@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from course_utils.checks.calling import call
-from course_utils.checks.compare import plain
 from course_utils.checks.forbidden import ForbiddenCallError
+from course_utils.checks.plain import plain
 from course_utils.checks.question import BadCallError, NotAnsweredError, Question
 from course_utils.grading.isolation.codec import ProtocolError, encode
 from course_utils.grading.isolation.shell import (
@@ -82,8 +82,8 @@ class Server:
         head = {"number": self.number, "printed": self.printed.take()}
         try:
             frame = encode(head | answer)
-        except ProtocolError as error:
-            text = f"your code returned too much to look at: {error}"
+        except Exception as error:  # noqa: BLE001 values may be of any kind
+            text = f"your code returned what cannot be looked at: {error}"
             frame = encode(head | {"problem": "bad call", "text": text})
         self.noise.take()
         send_frame(self.connection, frame)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.checks.compare import Opaque
+from course_utils.checks.plain import Opaque
 from course_utils.grading.isolation.wire import (
     ARRAYS,
     DTYPES,

@@ -7,14 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.checks.compare import Opaque
+from course_utils.checks.plain import Opaque, is_ordinary, opaque
 from course_utils.grading.isolation.wire import (
     ARRAYS,
-    DTYPES,
     LENGTHS,
     MAX_DEPTH,
     MAX_DIGITS,
-    MAX_DIMENSIONS,
     MAX_FRAME,
     MAX_ITEMS,
     MAX_JSON,
@@ -86,7 +84,7 @@ class Writer:
         """A tensor, an array, `...`, or something that stays where it is."""
         if value is ...:
             return {"ellipsis": 0}
-        if type(value) is Tensor and is_portable(value):
+        if type(value) is Tensor and is_ordinary(value):
             self.add(tensor_bytes(value))
             name = str(value.dtype).removeprefix("torch.")
             return {"tensor": [name, list(value.shape), value.requires_grad]}
@@ -108,18 +106,7 @@ class Writer:
         """The name of a type, and how the value would be printed."""
         if type(value) is Opaque:
             return {"opaque": [value.kind[:MAX_KIND], value.text[:MAX_TEXT]]}
-        try:
-            text = str(repr(value))
-        except Exception as error:  # noqa: BLE001 a learner's own may raise anything
-            text = f"<{type(error).__name__} in __repr__>"
-        return {"opaque": [str(type(value).__name__)[:MAX_KIND], text[:MAX_TEXT]]}
-
-
-def is_portable(tensor: Tensor) -> bool:
-    """Whether a tensor is an ordinary one, all of whose values can be read."""
-    name = str(tensor.dtype).removeprefix("torch.")
-    is_dense = tensor.layout == torch.strided and not tensor.is_meta
-    return is_dense and name in DTYPES and tensor.dim() <= MAX_DIMENSIONS
+        return self.opaque(opaque(value))
 
 
 def tensor_bytes(tensor: Tensor) -> bytes:

@@ -15,7 +15,7 @@ CHECKS = "course_utils.checks"
 # How answers are called is needed on their side too; these hold no check.
 MACHINERY = frozenset(
     f"{CHECKS}.{name}"
-    for name in ("calling", "compare", "forbidden", "question", "steps")
+    for name in ("calling", "compare", "forbidden", "plain", "question", "steps")
 )
 
 

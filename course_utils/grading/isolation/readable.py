@@ -15,7 +15,15 @@ import course_utils
 COURSE = Path(course_utils.__file__).resolve().parent
 HIDDEN_ROOMS = ("checks", "grading", "mutation")
 # The parts of the room of checks that know nothing of any task.
-MACHINERY = ("__init__", "calling", "compare", "forbidden", "question", "steps")
+MACHINERY = (
+    "__init__",
+    "calling",
+    "compare",
+    "forbidden",
+    "plain",
+    "question",
+    "steps",
+)
 SYSTEM = (
     *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"),
     *("/usr/share/zoneinfo", "/etc/localtime", "/etc/timezone", "/etc/mime.types"),

@@ -27,7 +27,7 @@ from course_utils.grading.outcome import Limits
 # release does not have is left out.
 LIBRARIES = ("torch", "torchvision", "numpy", "matplotlib.pyplot", "IPython")
 COURSE = ("data", "draw", "metrics", "models", "ops", "results", "training")
-MACHINERY = ("compare", "calling", "forbidden", "question", "steps")
+MACHINERY = ("compare", "calling", "forbidden", "plain", "question", "steps")
 IMPORTS = (
     *LIBRARIES,
     *(f"course_utils.{room}" for room in COURSE),

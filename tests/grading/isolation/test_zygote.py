@@ -11,7 +11,7 @@ from inside import STAND_IN, ask
 from course_utils.grading.isolation.warm import PREPARE, Child, Warm
 
 ROOT = Path(__file__).parents[3]
-MACHINERY = {"calling", "compare", "forbidden", "question", "steps"}
+MACHINERY = {"calling", "compare", "forbidden", "plain", "question", "steps"}
 
 
 @pytest.fixture(scope="module")
