@@ -37,3 +37,8 @@ window_sums = torch.compile(window_sums)
 # %% own after window_sums
 %%python
 print("in another process")
+# %% own after window_sums
+from multiprocessing.pool import ThreadPool
+with ThreadPool(2) as pool:
+    assert pool.map(abs, [-1, 2]) == [1, 2]
+torch.ones(3).share_memory_()

@@ -6,7 +6,7 @@ import os, shutil, tempfile
 import torch as library
 done = []
 home = os.path.expanduser("~root")
-folders = ["/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/home", "/root", home, "..",
+folders = ["/", "/tmp", "/var/tmp", "/run", "/home", "/root", home, "..",
            "@OUTSIDE@", "@RELEASES@", "@REPOSITORY@", "@REPOSITORY@/course_utils",
            os.path.dirname(os.__file__), os.path.dirname(library.__file__)]
 canary = "@OUTSIDE@/canary"
@@ -21,6 +21,10 @@ for folder in folders:
     attempt(folder, lambda: os.mkdir(os.path.join(folder, "@MARK@-d")))
     attempt(folder, lambda: os.mkfifo(os.path.join(folder, "@MARK@-p")))
     attempt(folder, lambda: os.symlink("/", os.path.join(folder, "@MARK@-s")))
+try:  # its own, seen by nobody else
+    open("/dev/shm/@MARK@", "w").close()
+except OSError:
+    pass
 before = os.stat(canary), os.stat("@OUTSIDE@")
 for act in (lambda: os.utime(canary, (1, 1)), lambda: os.chmod(canary, 0),
             lambda: os.chmod("@OUTSIDE@", 0), lambda: os.chown(canary, 7, 7)):

@@ -1,4 +1,4 @@
-# tries: nothing: a word that is in memory is found there, by the same search
+# tries: finds a word of its own in memory, which shows that such a search would find others
 # answers: wrong
 # fair: 0 0 0 0
 # patience: 20
