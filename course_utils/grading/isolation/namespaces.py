@@ -4,6 +4,7 @@ A process in namespaces of its own sees no other process, no network, and mounts
 nobody else sees. The warden enters them; the child, born inside, mounts.
 """
 
+import contextlib
 import ctypes
 import os
 from pathlib import Path
@@ -27,7 +28,8 @@ OTHERS = {
 INSIDE_ID = 1000  # who the learner is inside; outside it is whoever runs the grader
 
 NO_SETUID, NO_DEVICES, NO_PROGRAMS = 2, 4, 8
-RECURSIVE, PRIVATE = 0x4000, 0x40000
+RECURSIVE, PRIVATE, SAME = 0x4000, 0x40000, 0x1000
+SHARED_MEMORY = "/dev/shm"
 FROM_HERE, WHOLE_TREE = -100, 0x8000
 ATTRIBUTE_READ_ONLY, ATTRIBUTE_NO_SETUID = 1, 2
 FEW_PROCESSES = 301  # the kernel takes no smaller one
@@ -116,10 +118,15 @@ def make_read_only() -> None:
 
 
 def mount_folder(folder: Path, megabytes: int) -> None:
-    """Put an empty file system in memory, of limited size, over `folder`."""
+    """Put an empty file system in memory, of limited size, over `folder`.
+
+    The place for shared memory is the same folder, where the system has one.
+    """
     options = f"size={megabytes}m,nr_inodes={MOST_FILES},mode=0700"
     flags = NO_SETUID | NO_DEVICES | NO_PROGRAMS
     mount("tmpfs", str(folder), "tmpfs", flags, options)
+    with contextlib.suppress(OSError):  # locks, even between threads, need a place
+        mount(str(folder), SHARED_MEMORY, "", SAME)
 
 
 def mount_proc() -> None:
