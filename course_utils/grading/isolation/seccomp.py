@@ -59,9 +59,10 @@ ABOUT = names("""
 getpid gettid getppid getuid geteuid getgid getegid getgroups getresuid getresgid
 getpgrp getpgid getsid capget getrlimit getrusage sysinfo uname getrandom
 """)
-# On sockets that the process was given.
+# On sockets that the process was given. None may be set to hold more, for what it holds
+# is memory that no limit counts.
 TALKING = names("""
-accept accept4 recvfrom recvmsg shutdown getsockopt setsockopt getsockname getpeername
+accept accept4 recvfrom recvmsg shutdown getsockopt getsockname getpeername
 """)
 # Where their flags are. Data out of band has let processes out of such filters before.
 SENDING = {"sendto": 3, "sendmsg": 2}
