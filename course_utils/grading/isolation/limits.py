@@ -12,6 +12,7 @@ from course_utils.grading.outcome import Limits
 
 MEGABYTE = 1 << 20
 OPEN_FILES = 128
+SIGNALS = 1024
 # With a user namespace of its own, only its own threads are counted.
 THREADS = 128
 # A clock of the processor's runs only for what works, so this is a backstop.
@@ -48,6 +49,8 @@ def limit_time_and_files(limits: Limits, *, counts_own_threads: bool) -> None:
     lower(resource.RLIMIT_NOFILE, OPEN_FILES)
     lower(resource.RLIMIT_CORE, 0)
     lower(resource.RLIMIT_MEMLOCK, 0)
+    if IS_LINUX:  # timers, too, which all processes of a user share
+        lower(resource.RLIMIT_SIGPENDING, SIGNALS)
     if counts_own_threads:
         lower(resource.RLIMIT_NPROC, THREADS)
 
