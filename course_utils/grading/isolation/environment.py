@@ -14,7 +14,7 @@ VARIABLES = frozenset(
         *("MALLOC_ARENA_MAX", "PYTHONMALLOC", "GLIBC_TUNABLES"),
         *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "__CF_USER_TEXT_ENCODING"),
         *("KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK", "TORCHINDUCTOR_CACHE_DIR"),
-        "TORCH_COMPILE_DISABLE",
+        *("TORCH_COMPILE_DISABLE", "JOBLIB_MULTIPROCESSING"),
     }
 )
 FOLDERS = ("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR")
@@ -42,8 +42,9 @@ def clean_environment(work: Path) -> dict[str, str]:
             "LOGNAME": "learner",
             "MPLBACKEND": "Agg",
             "CUDA_VISIBLE_DEVICES": "",
-            # A compiler may not be started: what is to be compiled runs as it is.
+            # No process may be started: nothing is compiled, or shared out.
             "TORCH_COMPILE_DISABLE": "1",
+            "JOBLIB_MULTIPROCESSING": "0",
             "PYTHONHASHSEED": "0",
             # A thread may otherwise reserve 64 MB, which the memory limit counts.
             "MALLOC_ARENA_MAX": "2",

@@ -42,3 +42,8 @@ from multiprocessing.pool import ThreadPool
 with ThreadPool(2) as pool:
     assert pool.map(abs, [-1, 2]) == [1, 2]
 torch.ones(3).share_memory_()
+# %% own after window_sums
+import joblib
+joblib.cpu_count()
+for wish in ("threads", "processes"):
+    joblib.Parallel(n_jobs=2, prefer=wish)(joblib.delayed(abs)(-i) for i in range(3))
