@@ -81,13 +81,15 @@ class Way:
     """A grader: how it grades a class, and where its points are found afterwards.
 
     Only `grade` is timed; `prepare` makes what an instructor has before grading. A fast
-    one grades the class in several copies too, so that its start is not all one sees.
+    one grades the class in several copies too, and several times, for its start takes
+    much longer than a submission.
     """
 
     grade: Callable[[Course], None]
     points: Callable[[Course], Points]
     prepare: Callable[[Course], object] = lambda course: None
     copies: int = 1
+    repeats: int = 1
 
 
 def release_by_nbgrader(course: Course) -> None:
@@ -160,7 +162,7 @@ def course_grade(opinion: str) -> Way:
         grades = json.loads((course.folder / result).read_text())["grades"]
         return {each["student"]: each["score"] for each in grades}
 
-    return Way(grade, points, copies=5)
+    return Way(grade, points, copies=5, repeats=3)
 
 
 OURS = "course grade"
