@@ -7,15 +7,15 @@ and what is not decided yet runs again.
 import json
 import tempfile
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 from course_utils.grading.assignment import Cell
 from course_utils.grading.nbval_events import EVENTS_VARIABLE
 from course_utils.grading.outcome import GraderError, Limits, Outcome
 from course_utils.grading.processes import Family, is_alive, pytest_command
+from course_utils.grading.progress import Progress
 from course_utils.grading.restore import Restored, to_notebook
 
 SEED_VARIABLE = "COURSE_CHECK_SEED"  # as in checks/check.py, which imports torch
@@ -32,20 +32,22 @@ class Round:
         outcomes: by `grade_id`, of the cells that came to an end.
         guilty: the cell that ended the run before its end, or "".
         ended: how it did so.
+        seconds: how long it ran, from the kernel's first word on.
     """
 
     outcomes: dict[str, Outcome]
     guilty: str = ""
     ended: Outcome | None = None
+    seconds: float = 0.0
 
 
 class RunOnce(Protocol):
     """Runs all cells in a fresh kernel until they end or one breaks a limit."""
 
     def __call__(
-        self, cells: list[Cell], *, limits: Limits, deadline: float, seed: int | None
+        self, cells: list[Cell], *, limits: Limits, left: float, seed: int | None
     ) -> Round:
-        """What the run showed; `deadline` is a time of time.monotonic()."""
+        """What the run showed; `left` are the seconds left of those for the file."""
 
 
 class Running(Protocol):
@@ -75,18 +77,19 @@ def run_nbval(
     Raises GraderError if no kernel can be started.
     """
     run = run or run_once
-    deadline = time.monotonic() + limits.total
+    left = limits.total
     owners = {task.check: task.name for task in restored.assignment.tasks}
     cells = [cell for cell in restored.cells if cell.kind == "code"]
     decided: dict[str, Outcome] = {}
     for _ in range(len(cells) + 1):  # each further round has one guilty cell less
-        latest = run(cells, limits=limits, deadline=deadline, seed=seed)
+        latest = run(cells, limits=limits, left=left, seed=seed)
+        left -= latest.seconds
         decided = latest.outcomes | decided
         if latest.ended is None:
             break
         answer = owners.get(latest.guilty, latest.guilty)
         decided[answer] = decided[latest.guilty] = latest.ended
-        if time.monotonic() >= deadline or is_given(restored, answer):
+        if left <= 0 or is_given(restored, answer):
             break
         settled = {c for c, name in owners.items() if c in decided or name == answer}
         cells = [without(cell, answer, settled, restored) for cell in cells]
@@ -109,7 +112,7 @@ def without(cell: Cell, guilty: str, settled: set[str], restored: Restored) -> C
 
 
 def run_once(
-    cells: list[Cell], *, limits: Limits, deadline: float, seed: int | None
+    cells: list[Cell], *, limits: Limits, left: float, seed: int | None
 ) -> Round:
     """Run all cells in a fresh kernel until they end or one breaks a limit."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
@@ -121,7 +124,7 @@ def run_once(
         family = Family(command, folder=folder / WORK, settings=settings)
         try:
             events = Path(settings[EVENTS_VARIABLE])
-            return watch(family, events, limits=limits, deadline=deadline)
+            return watch(family, events, limits=limits, left=left)
         finally:
             family.end()
 
@@ -162,23 +165,31 @@ def prepare(
     return arguments, settings
 
 
-def watch(run: Running, events: Path, *, limits: Limits, deadline: float) -> Round:
-    """Follow the events until the run ends, its kernel dies, or the time is over."""
+def watch(run: Running, events: Path, *, limits: Limits, left: float) -> Round:
+    """Follow the events until the run ends, its kernel dies, or the time is over.
+
+    The time for the file begins with the kernel's first word: a slow start is not the
+    learner's.
+    """
     started = changed = time.monotonic()
+    begun: float | None = None
     state = Progress()
     while True:
         has_ended = run.has_ended()
         is_dead = state.kernel is not None and not is_alive(state.kernel)
         if state.read(events):  # read after looking, so that a last word is heard
             changed = time.monotonic()
+            begun = begun or changed
         now = time.monotonic()
+        seconds = now - begun if begun else 0.0
         if state.current and (has_ended or is_dead or state.lost_kernel):
-            return Round(state.outcomes, state.blamed(), Outcome("died"))
+            return Round(state.outcomes, state.blamed(), Outcome("died"), seconds)
         if has_ended:
-            return finished(run, state)
-        why = overtime(now - changed, now > deadline, limits)
+            return finished(run, state, seconds)
+        why = overtime(now - changed, seconds > left, limits)
         if state.current and why:
-            return Round(state.outcomes, state.current, Outcome("timeout", "", why))
+            stopped = Outcome("timeout", "", why)
+            return Round(state.outcomes, state.current, stopped, seconds)
         if not state.outcomes and not state.current and now - started > START_SECONDS:
             raise GraderError("No notebook kernel answers on this computer.")
         time.sleep(POLL_SECONDS)
@@ -195,52 +206,9 @@ def overtime(seconds: float, is_over: bool, limits: Limits) -> str:
     return ""
 
 
-def finished(run: Running, state: "Progress") -> Round:
+def finished(run: Running, state: Progress, seconds: float) -> Round:
     """The round of a run that came to its end."""
     if state.outcomes:
-        return Round(state.outcomes)
+        return Round(state.outcomes, seconds=seconds)
     tail = run.output.read_text(encoding="utf-8", errors="replace")[-1500:]
     raise GraderError(f"The notebook could not be run under nbval:\n{tail}")
-
-
-class Progress:
-    """What the events have told so far."""
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.outcomes: dict[str, Outcome] = {}
-        self.current = ""
-        self.previous = ""
-        self.kernel: int | None = None
-        self.lost_kernel = False
-        self.lines = 0
-
-    def read(self, events: Path) -> bool:
-        """Take in the lines that are new and whole; whether there were any."""
-        if not events.exists():
-            return False
-        lines = events.read_text(encoding="utf-8").split("\n")[:-1]
-        new = lines[self.lines :]
-        self.lines = len(lines)
-        for line in new:
-            self.take(json.loads(line))
-        return bool(new)
-
-    def take(self, event: Mapping[str, Any]) -> None:
-        """One event: the kernel's process id, or a cell that begins or ends."""
-        if event["event"] == "kernel":
-            self.kernel = event["pid"]
-        elif event["event"] == "start":
-            self.current = event["cell"]
-        elif event["message"].startswith("Kernel dead"):
-            self.lost_kernel = True
-        elif not self.lost_kernel:
-            kind: Literal["passed", "failed"] = "failed" if event["error"] else "passed"
-            self.outcomes[event["cell"]] = Outcome(
-                kind, event["error"], event["message"], event["printed"]
-            )
-            self.previous, self.current = event["cell"], ""
-
-    def blamed(self) -> str:
-        """The cell during which the kernel died, or the one after which it was dead."""
-        return self.previous if self.lost_kernel and self.previous else self.current

@@ -73,7 +73,7 @@ class WarmNbval:
         self.is_ready = False
 
     def run_once(
-        self, cells: list[Cell], *, limits: Limits, deadline: float, seed: int | None
+        self, cells: list[Cell], *, limits: Limits, left: float, seed: int | None
     ) -> Round:
         """Run all cells in a fresh kernel until they end or one breaks a limit.
 
@@ -97,7 +97,7 @@ class WarmNbval:
             run = Run(self.control, request)
             ending.callback(run.end)
             events = Path(settings[EVENTS_VARIABLE])
-            return watch(run, events, limits=limits, deadline=deadline)
+            return watch(run, events, limits=limits, left=left)
 
     def wait_until_ready(self) -> None:
         """Wait for the imports of both processes. Raises GraderError."""
