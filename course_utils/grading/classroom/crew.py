@@ -4,11 +4,11 @@ import queue
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from course_utils.grading.assignment import shipped
 from course_utils.grading.classroom.process import Worker, WorkerEnded
 from course_utils.grading.classroom.settings import Settings
+from course_utils.grading.closing import Closing
 from course_utils.grading.outcome import GraderError
 from course_utils.grading.submission import named_assignment
 from course_utils.grading.verdict import Grade, refused
@@ -93,7 +93,7 @@ class Grader:
             self.worker.close()
 
 
-class Crew:
+class Crew(Closing):
     """Graders that share the files of a class; `grade` is for many threads at once."""
 
     def __init__(self, settings: Settings, count: int) -> None:
@@ -121,10 +121,6 @@ class Crew:
         """End all workers, each after what it is doing."""
         for grader in self.graders:
             grader.close()
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
 
     def __exit__(
         self,

@@ -13,6 +13,7 @@ from typing import Any
 
 import course_utils
 from course_utils.grading.classroom.settings import Settings
+from course_utils.grading.closing import end
 from course_utils.grading.outcome import GraderError
 from course_utils.grading.reports.json import from_json
 from course_utils.grading.verdict import Grade
@@ -117,9 +118,5 @@ class Worker:
         """Let it end, or end it; may be called again."""
         self.answers.close()
         self.connection.close()
-        try:
-            self.process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process, END_SECONDS)
         self.log.close()

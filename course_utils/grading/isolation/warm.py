@@ -11,10 +11,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import course_utils
+from course_utils.grading.closing import Closing, end
 from course_utils.grading.isolation.environment import clean_environment
 from course_utils.grading.isolation.layers import Layer
 from course_utils.grading.isolation.lines import Message, receive, send
@@ -91,7 +90,7 @@ class Child:
         return Ending(signal.SIGKILL, 0, False, 0.0, 0.0)
 
 
-class Warm:
+class Warm(Closing):
     """A warm process; it holds no check, no solution and no seed."""
 
     def __init__(
@@ -203,25 +202,8 @@ class Warm:
         self.control.close()
         if not self.is_ready:  # it imports, and does not listen
             self.process.kill()
-        try:
-            self.process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process, END_SECONDS)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
 
 def available_layers() -> tuple[Layer, ...]:

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from course_utils.grading.assignment import shipped
+from course_utils.grading.closing import Closing
 from course_utils.grading.nbval_run import run_nbval
 from course_utils.grading.outcome import GraderError, Limits, Outcome
 from course_utils.grading.restore import Restored, restore_file
@@ -22,7 +21,7 @@ from course_utils.grading.verdict import Grade, Result, judge
 MOST_LETTERS = 300  # of each message
 
 
-class SecondOpinion:
+class SecondOpinion(Closing):
     """Asks nbval about grades with full marks; a context manager."""
 
     def __init__(self, *, limits: Limits | None = None) -> None:
@@ -72,19 +71,6 @@ class SecondOpinion:
         if self.warm is not None:
             self.warm.close()
         self.warm = None
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
 
 def compared(grade: Grade, opinion: Grade) -> Grade:

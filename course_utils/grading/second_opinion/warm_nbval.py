@@ -14,11 +14,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import course_utils
 from course_utils.grading.assignment import Cell
+from course_utils.grading.closing import Closing, end
 from course_utils.grading.isolation.kernel import IS_LINUX
 from course_utils.grading.isolation.lines import Message, receive, send
 from course_utils.grading.isolation.warm import Child, Warm
@@ -44,7 +44,7 @@ BOOT = (
 )
 
 
-class WarmNbval:
+class WarmNbval(Closing):
     """Runs notebooks under nbval, one after the other; a context manager."""
 
     def __init__(self, *, limits: Limits) -> None:
@@ -117,25 +117,8 @@ class WarmNbval:
         """End both processes and all that they started; may be called again."""
         self.kernels.close()
         self.control.close()
-        try:
-            self.process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process, END_SECONDS)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
 
 class Run:
