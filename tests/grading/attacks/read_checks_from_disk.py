@@ -30,9 +30,8 @@ for place in places:
         if os.path.isfile(place):
             open(place).close()
         elif "__pycache__" in place:
-            for name in os.listdir(place):
-                if name.startswith("s") and not name.startswith("steps"):
-                    open(os.path.join(place, name)).close()
+            secret = [n for n in os.listdir(place) if n[0] == "s" and n[:5] != "steps"]
+            open(os.path.join(place, (secret or ["compiled by nobody yet"])[0])).close()
         else:
             os.listdir(place)
         inside.append(place)
