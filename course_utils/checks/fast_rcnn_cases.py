@@ -148,10 +148,10 @@ def way_back_cases(draw: torch.Generator) -> dict[str, WayBack]:
             (2, 2),
             draw,
         ),
+        "negative features": way_back(-plain - 1, [(0, [1, 1, 7, 5])], (2, 3), draw),
         "each channel has its own maximum": way_back(
             eighths(1, 4, 5, 7, generator=draw), [(0, [1, 0, 6, 4])], (2, 3), draw
         ),
-        "negative features": way_back(-plain - 1, [(0, [1, 1, 7, 5])], (2, 3), draw),
         "a flat map: all cells are equal": way_back(
             torch.full((1, 2, 5, 6), 0.5), [(0, [1, 1, 4, 3])], (2, 3), draw
         ),

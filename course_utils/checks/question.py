@@ -1,5 +1,6 @@
 """What is asked of an answer, and what comes back: data that can be sent."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,7 +59,7 @@ class Reply:
     parameters: Mapping[str, Tensor | None] = field(default_factory=dict)
 
 
-class Elsewhere:
+class Elsewhere(ABC):
     """An answer in another process, which can only be sent questions.
 
     Attributes:
@@ -67,6 +68,6 @@ class Elsewhere:
 
     value: Any = None
 
+    @abstractmethod
     def ask(self, question: Question) -> Reply:
         """What it replies; raises what `call` raises."""
-        raise NotImplementedError

@@ -6,21 +6,8 @@ import pytest
 from builder.course import BuildError
 from builder.lint import lint_script
 from builder.script import read_script
-from builder.targets import make_product
 from nbgrader.nbgraderformat.v3 import MetadataValidatorV3
-
-SOURCE = "source/assignments/01_thrice.py"
-
-
-def product(course, library):
-    return make_product(course, library, course.root / SOURCE)
-
-
-def edit(course, old, new):
-    path = course.root / SOURCE
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
+from thrice import SOURCE, edit, product
 
 
 def test_the_section_stands_beside_nbgraders_metadata_and_in_no_tag(course, library):

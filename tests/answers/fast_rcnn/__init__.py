@@ -120,7 +120,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (way_back.divides_by_height, "roi_pool_gradient, case"),
         (way_back.swapped_bins, "x and y of the bins are swapped"),
         (way_back.absolute_maxima, "roi_pool_gradient, case"),
-        (way_back.from_zero, "roi_pool_gradient, case"),
+        (way_back.from_zero, "negative features"),
         (way_back.crashes_on_empty, "case 'empty bins': your code raised"),
         (way_back.minus_the_gradient, "keep the sign"),
         (way_back.mean_of_gradients, "the example"),
