@@ -73,16 +73,30 @@ class Backbone(nn.Module):
                 f"widths is {tuple(widths)}, but multiples of {MULTIPLE} were expected"
             )
         layers: list[nn.Module] = [convolution(3, widths[0], stride=2), nn.ReLU()]
+        self.ends = [len(layers)]  # layers after which a map is complete
         for fine, coarse in pairwise(widths):
             layers += [convolution(fine, coarse, stride=2), nn.ReLU()]
             layers += [Residual(coarse) for _ in range(depth)]
-        self.layers = nn.Sequential(*layers)
+            self.ends.append(len(layers))
+        self.layers, self.widths = nn.Sequential(*layers), tuple(widths)
         self.stride, self.out_channels = 2 ** len(widths), widths[-1]
         # Channels of a pixel side by side: on a CPU, a tenth less time a step.
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> (B, out_channels, H / stride, W / stride)."""
-        images = images.contiguous(memory_format=torch.channels_last)
-        maps: Tensor = self.layers((images - 0.5) * 4)  # mean near 0, variance near 1
+        return self.maps(images)[-1]
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """The map after each halving, the finest first; the last is `forward`'s.
+
+        (B, 3, H, W) in [0, 1] -> (B, width, H / 2, W / 2), then H / 4, and so on.
+        """
+        x = images.contiguous(memory_format=torch.channels_last)
+        x = (x - 0.5) * 4  # mean near 0, variance near 1
+        maps = []
+        for done, layer in enumerate(self.layers, start=1):
+            x = layer(x)
+            if done in self.ends:
+                maps.append(x)
         return maps

@@ -20,6 +20,22 @@ def test_shapes(widths, depth, stride):
     )
 
 
+def test_the_map_after_each_halving():
+    backbone = Backbone((8, 16, 24), depth=1)
+    images = torch.rand(2, 3, 32, 48)
+    maps = backbone.maps(images)
+    assert [tuple(each.shape) for each in maps] == [
+        (2, 8, 16, 24),
+        (2, 16, 8, 12),
+        (2, 24, 4, 6),
+    ]
+    assert backbone.widths == (8, 16, 24)
+    with torch.no_grad():
+        assert torch.equal(backbone.maps(images)[-1], backbone(images))
+        whole = backbone.layers((images - 0.5) * 4)
+        torch.testing.assert_close(backbone(images), whole)
+
+
 def test_every_parameter_gets_a_gradient():
     backbone = Backbone((8, 16), depth=2)
     (backbone(torch.rand(2, 3, 16, 16)) ** 2).sum().backward()
