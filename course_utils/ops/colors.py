@@ -1,0 +1,56 @@
+"""Changes of an image's colours: what a lamp, a camera or the weather would do.
+
+Images are float (B, 3, H, W) RGB in [0, 1], and so is what comes back. Each image has a
+factor or an angle of its own, (B,).
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def each(values: Tensor) -> Tensor:
+    """(B,) values as (B, 1, 1, 1), one for all numbers of an image."""
+    return values[:, None, None, None]
+
+
+def change_brightness(images: Tensor, change: Tensor) -> Tensor:
+    """The images with a value added to every number."""
+    return (images + each(change)).clamp(0, 1)
+
+
+def change_contrast(images: Tensor, factor: Tensor) -> Tensor:
+    """The images with their distance from mid grey multiplied; 1 changes nothing."""
+    return ((images - 0.5) * each(factor) + 0.5).clamp(0, 1)
+
+
+def change_exposure(images: Tensor, factor: Tensor) -> Tensor:
+    """The images with the value of HSV, the largest of R, G, B, multiplied."""
+    return (images * each(factor)).clamp(0, 1)
+
+
+def change_saturation(images: Tensor, factor: Tensor) -> Tensor:
+    """The images with the saturation of HSV multiplied, and hue and value kept."""
+    value = images.amax(dim=1, keepdim=True)  # (B, 1, H, W)
+    lack = value - images  # saturation is the largest lack over the value
+    largest = lack.amax(dim=1, keepdim=True)
+    # A saturation ends at 1, where the smallest of R, G, B is 0.
+    most = value / largest.clamp(min=1e-6)
+    return (value - lack * torch.minimum(each(factor), most)).clamp(min=0)
+
+
+def turn_hue(images: Tensor, degrees: Tensor) -> Tensor:
+    """The images with all colours turned about the axis of greys.
+
+    A turn by 120 degrees makes red green, green blue, and blue red. It is one product
+    with a matrix and keeps the sum of R, G and B, where a turn of HSV's hue keeps the
+    largest of them.
+    """
+    third, angle = 1 / 3, degrees * (math.pi / 180)
+    cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    ones, eye = images.new_ones(3, 3), torch.eye(3).to(images)
+    # Rodrigues' formula for the axis (1, 1, 1) / sqrt(3).
+    cross = images.new_tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
+    turn = cosine * eye + sine * cross + (1 - cosine) * third * ones  # (B, 3, 3)
+    return (turn @ images.flatten(2)).view_as(images).clamp(0, 1)
