@@ -7,7 +7,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ import platformdirs
 import psutil
 
 Row = dict[str, Any]
+
+# Of the figures of `evaluate_detections`, those that a row keeps.
+FIGURES = ("AP", "AP50", "AP_small", "AP_medium", "AP_large")
 
 
 def cache_folder() -> Path:
@@ -28,8 +31,7 @@ def write_row(
     system: str,
     budget: str,
     *,
-    ap: float,
-    ap50: float,
+    figures: Mapping[str, float],
     ms_an_image: float,
     training_seconds: float,
     parameters: int,
@@ -40,18 +42,25 @@ def write_row(
     Args:
         system: what was trained, such as "Faster R-CNN".
         budget: "smoke", "laptop" or "gpu".
-        ap: COCO's AP in [0, 1].
-        ap50: AP at an IoU of 0.5.
+        figures: as `evaluate_detections` returns them; AP, AP50, and AP of small,
+            medium and large objects are kept, -1 as null: no objects, no meaning.
         ms_an_image: milliseconds to predict one image.
         training_seconds: seconds of training.
         parameters: how many weights the system has.
-        more: further figures by name.
+        more: further figures by name, such as how many scenes were the test.
+
+    Raises ValueError if `figures` lacks AP or AP50.
     """
+    lacking = {"AP", "AP50"} - figures.keys()
+    if lacking:
+        raise ValueError(
+            f"figures holds {sorted(figures)}, but {sorted(lacking)} was expected, "
+            "too: give what evaluate_detections returns"
+        )
     row: Row = {
         "system": system,
         "budget": budget,
-        "AP": ap,
-        "AP50": ap50,
+        **{name: known(figures.get(name)) for name in FIGURES},
         "ms_an_image": ms_an_image,
         "training_seconds": training_seconds,
         "parameters": parameters,
@@ -62,6 +71,11 @@ def write_row(
     row = {name: as_plain(value) for name, value in row.items()}
     append_line(cache_folder() / "results.jsonl", json.dumps(row))
     return row
+
+
+def known(figure: float | None) -> float | None:
+    """The figure, or None if it is missing or -1, which stands for "no meaning"."""
+    return None if figure is None or figure == -1 else figure
 
 
 def append_line(path: Path, line: str) -> None:

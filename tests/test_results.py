@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -12,9 +13,8 @@ import torch
 from course_utils import results
 from course_utils.results import median_ms, read_rows, start_lesson, write_row
 
-FIGURES = {
-    "ap": 0.5,
-    "ap50": 0.8,
+FIGURES: dict[str, Any] = {
+    "figures": {"AP": 0.5, "AP50": 0.8, "AP_small": 0.4, "AP_large": -1.0, "AR_1": 0.2},
     "ms_an_image": 12.5,
     "training_seconds": 60.0,
     "parameters": 1000,
@@ -35,6 +35,19 @@ def test_a_row_is_read_back_as_it_was_written():
     assert "cores" in row["machine"]
 
 
+def test_a_row_keeps_the_ap_of_sizes_and_none_where_there_are_no_objects():
+    row = write_row("SSD", "laptop", **FIGURES)
+    assert [row[name] for name in ("AP_small", "AP_medium", "AP_large")] == [
+        0.4, None, None,
+    ]  # fmt: skip
+    assert "AR_1" not in row
+
+
+def test_figures_without_ap_are_refused():
+    with pytest.raises(ValueError, match=r"\['AP50'\] was expected"):
+        write_row("SSD", "laptop", **FIGURES | {"figures": {"AP": 0.5}})
+
+
 def test_without_rows_there_is_an_empty_list():
     assert read_rows() == []
 
@@ -43,7 +56,7 @@ def test_the_newest_row_of_a_system_and_budget_wins():
     write_row("SSD", "laptop", **FIGURES)
     write_row("YOLO", "laptop", **FIGURES)
     write_row("SSD", "gpu", **FIGURES)
-    write_row("SSD", "laptop", **FIGURES | {"ap": 0.6})
+    write_row("SSD", "laptop", **FIGURES | {"figures": {"AP": 0.6, "AP50": 0.8}})
     rows = [(row["system"], row["budget"], row["AP"]) for row in read_rows()]
     assert rows == [
         ("SSD", "laptop", 0.6),
@@ -63,9 +76,8 @@ def test_a_line_that_was_cut_short_is_passed_over(cache: Path):
 
 
 def test_figures_may_be_tensors_or_numpy_numbers():
-    row = write_row(
-        "SSD", "laptop", **FIGURES | {"ap": torch.tensor(0.25), "ap50": np.float32(0.5)}
-    )
+    figures = {"AP": torch.tensor(0.25), "AP50": np.float32(0.5)}
+    row = write_row("SSD", "laptop", **FIGURES | {"figures": figures})
     assert (row["AP"], row["AP50"]) == (0.25, 0.5)
 
 

@@ -841,11 +841,12 @@ milliseconds = median_ms(lambda: detector.predict(images[:1].to(device)), 3)
 row = write_row(
     "sliding windows",
     budget,
-    ap=figures["AP"],
-    ap50=figures["AP50"],
+    figures=figures,
     ms_an_image=milliseconds,
     training_seconds=history.seconds + second.seconds,
     parameters=sum(weight.numel() for weight in detector.parameters()),
+    test_scenes=len(test),
+    side=test[0][0].shape[-1],
 )
 print({name: row[name] for name in ("system", "AP50", "parameters")})
 print(f"{milliseconds:.0f} ms for one image with {len(sizes)} passes")

@@ -1324,13 +1324,14 @@ training_seconds = pretraining.seconds + sum(history.seconds.values())
 row = write_row(
     "R-CNN",
     budget,
-    ap=figures["AP"],
-    ap50=figures["AP50"],
+    figures=figures,
     ms_an_image=1000 * total,
     training_seconds=training_seconds,
     parameters=sum(each.numel() for each in numbers),
     ms_proposals=1000 * cost["proposals"],
     ms_network=1000 * (cost["features"] + cost["classifiers"]),
+    test_scenes=len(test),
+    side=test[0][0].shape[-1],
 )
 print({name: row[name] for name in ("system", "AP50", "parameters")})
 

@@ -1244,13 +1244,14 @@ from course_utils.training import write_row
 row = write_row(
     "Fast R-CNN",
     budget,
-    ap=figures["AP"],
-    ap50=figures["AP50"],
+    figures=figures,
     ms_an_image=whole_fast,
     training_seconds=history.seconds,
     parameters=sum(weight.numel() for weight in detector.parameters()),
     ms_proposals=ms_proposals,
     ms_network=ms_fast,
+    test_scenes=len(test),
+    side=test[0][0].shape[-1],
 )
 print({name: row[name] for name in ("system", "AP50", "parameters")})
 

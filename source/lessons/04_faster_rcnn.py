@@ -1476,13 +1476,14 @@ from course_utils.training import read_rows, write_row
 row = write_row(
     "Faster R-CNN",
     budget,
-    ap=figures["AP"],
-    ap50=figures["AP50"],
+    figures=figures,
     ms_an_image=whole,
     ms_proposals=times["RPN"],
     ms_network=times["backbone, box head"],
     training_seconds=history.seconds,
     parameters=sum(weight.numel() for weight in model.parameters()),
+    test_scenes=len(test),
+    side=side,
 )
 systems = ("R-CNN", "Fast R-CNN", "Faster R-CNN")
 show_systems(read_rows(budget), systems=systems, caption="On the tabletop, measured")
