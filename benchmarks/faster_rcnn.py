@@ -7,12 +7,9 @@ from torch import Tensor
 
 from benchmarks.measure import Row, compare
 from course_utils.data.tabletop import Tabletop
-from course_utils.models.backbone import Backbone
-from course_utils.models.box_head import BoxHead
 from course_utils.models.faster_rcnn import FasterRCNN
 from course_utils.models.model import Model, Target
-from course_utils.models.roi_heads import RoIHeads
-from course_utils.models.rpn import RPN
+from course_utils.models.small_faster_rcnn import small_faster_rcnn
 from course_utils.models.torchvision_faster_rcnn import TorchvisionFasterRCNN
 from course_utils.training.batches import load_batch, move_batch
 from course_utils.training.run import take_step
@@ -26,19 +23,7 @@ def make_pair() -> tuple[FasterRCNN, TorchvisionFasterRCNN]:
     """The detector of lesson 04 and torchvision's with the same weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        backbone = Backbone((32, 64), depth=2)
-        channels = backbone.out_channels
-        rpn = RPN(channels, sizes=SIZES, ratios=RATIOS, count=128)
-        heads = RoIHeads(
-            BoxHead(channels, hidden=256, num_classes=8),
-            stride=backbone.stride,
-            count=64,
-            negative_iou=(0.0, 0.5),
-            beta=1 / 9,
-            iou_threshold=0.5,
-        )
-        proposals = {"train_proposals": (200, 100), "test_proposals": (300, 100)}
-        ours = FasterRCNN(backbone, rpn, heads, **proposals)
+        ours = small_faster_rcnn(sizes=SIZES, ratios=RATIOS)
         return ours, TorchvisionFasterRCNN(ours, sizes=SIZES, ratios=RATIOS)
 
 

@@ -801,22 +801,15 @@ show_stages(
 # Put it together: backbone, RPN, and from lesson 03 RoI pooling and the box head. RPN
 # and box head read one feature map, from one backbone.
 
+# %% tags=["show"]
+from course_utils.models.small_faster_rcnn import small_faster_rcnn
+
+
 # %%
-from course_utils.models.box_head import BoxHead
-from course_utils.models.faster_rcnn import FasterRCNN
-from course_utils.models.roi_heads import RoIHeads
-
-
 def build(sizes=sizes, ratios=ratios, make_rpn=RPN):
     torch.manual_seed(0)  # so that all models of this lesson start alike
-    backbone = Backbone(widths, depth=2)
-    width = backbone.out_channels
-    rpn = make_rpn(width, sizes=sizes, ratios=ratios, count=128)
-    head = BoxHead(width, hidden=256, num_classes=len(CLASS_NAMES))
-    settings = {"negative_iou": (0.0, 0.5), "beta": 1 / 9, "iou_threshold": 0.5}
-    heads = RoIHeads(head, stride=backbone.stride, count=64, **settings)
-    most = {"train_proposals": (200, 100), "test_proposals": (300, 100)}
-    return FasterRCNN(backbone, rpn, heads, **most).to(device)
+    shape = {"num_classes": len(CLASS_NAMES), "sizes": sizes, "ratios": ratios}
+    return small_faster_rcnn(widths, make_rpn=make_rpn, **shape).to(device)
 
 
 model = build()
@@ -1534,6 +1527,16 @@ for each in published[1:2] + published[3:4]:
 #
 # Networks like this one, with a deeper backbone, won the ImageNet and COCO challenges
 # of 2015. Nearly all that follows in this course changes one part of it.
+
+# %% [markdown]
+# Keep the trained network. Lesson 05 times it against the next one, and asks what kinds
+# of errors each of them makes.
+
+# %%
+from course_utils.training.kept_models import keep_model
+
+kept = keep_model(model, "faster_rcnn", budget)
+print(f"{kept.name}: {kept.stat().st_size / 1e6:.1f} MB in the cache")
 
 # %%
 watch.report(
