@@ -119,6 +119,7 @@ def default_boxes(
     Returns (N, 4) xyxy. Raises ValueError if the settings are not of as many maps.
     """
     check_maps(map_sizes, scales, ratios, strides)
+    steps: list[int | None] = [None] * len(map_sizes) if strides is None else [*strides]
     boxes = [
         map_default_boxes(
             box_shapes(*pair, wide), map_size=size, image_size=image_size, stride=stride
@@ -127,7 +128,7 @@ def default_boxes(
             map_sizes,
             pairwise(scales),
             ratios,
-            strides or [None] * len(map_sizes),
+            steps,
             strict=True,
         )
     ]
