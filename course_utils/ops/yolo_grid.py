@@ -1,0 +1,202 @@
+"""The grid of YOLO: which cell an object belongs to, and what a cell's numbers mean.
+
+Redmon et al. 2016. The image is cut into S x S cells. Each answers with 5B + C numbers:
+B times (x, y, w, h, confidence), then one value for each of C classes. This is the
+paper's order; the released darknet writes all classes of the grid first, then all
+confidences, then all boxes.
+
+x and y say where in its cell a box has its centre, from 0 to 1. w and h are fractions
+of the image. What a network answers in their place is explained in `decode_grid`.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_utils.ops.boxes import as_boxes, normalize_boxes, xyxy_to_cxcywh
+
+BOX = 5  # numbers of a box: x, y, w, h, confidence
+Pair = tuple[int, int]
+
+
+class GridTruth(NamedTuple):
+    """What the cells are to answer; a leading B for a batch of images."""
+
+    is_object: Tensor  # (S, S) bool: does the cell own an object?
+    boxes: Tensor  # (S, S, 4) x, y in the cell, w, h of the image; 0 where none
+    classes: Tensor  # (S, S, C) 1 for the class of the object, 0 elsewhere
+    lost: Tensor  # () int64: objects that found their cell taken
+
+
+class GridBoxes(NamedTuple):
+    """What the cells have answered, one row for each of K = S * S * boxes a cell."""
+
+    boxes: Tensor  # (B, K, 4) xyxy pixels
+    confidence: Tensor  # (B, K)
+    classes: Tensor  # (B, K, C): all boxes of a cell share theirs
+
+
+def check_objects(boxes: Tensor, labels: Tensor, image_size: Pair) -> None:
+    """Raises ValueError unless each box has a label, sides >= 0, and a centre inside.
+
+    (N, 4) xyxy boxes and (N,) labels in an image of (height, width).
+    """
+    if labels.shape != boxes.shape[:1]:
+        raise ValueError(
+            f"labels has shape {tuple(labels.shape)}, but ({len(boxes)},) was "
+            "expected: give one label for each box"
+        )
+    if not (boxes[:, 2:] >= boxes[:, :2]).all():  # also false for nan
+        raise ValueError(
+            "a box has x2 < x1, y2 < y1 or nan, but x1, y1, x2, y2 with x1 <= x2 and "
+            "y1 <= y2 were expected: convert other formats first"
+        )
+    height, width = image_size
+    centre = xyxy_to_cxcywh(boxes)[:, :2]
+    if not ((centre >= 0) & (centre <= centre.new_tensor([width, height]))).all():
+        raise ValueError(
+            f"a box has its centre outside the image of {height} x {width}, where no "
+            "cell can own it: clip the boxes, and drop what is left of none"
+        )
+
+
+def owner_cells(boxes: Tensor, image_size: Pair, grid: int) -> Tensor:
+    """The cell in which each box has its centre: (N, 4) -> (N, 2) int64 row, column.
+
+    A centre on the line between two cells belongs to the right or lower one; one on the
+    right or lower border of the image has no cell there, and belongs to the last.
+
+    Args:
+        boxes: (N, 4) xyxy pixels.
+        image_size: height and width.
+        grid: S, the cells a side.
+
+    Raises ValueError if a centre lies outside the image, or the grid has no cell.
+    """
+    if grid < 1:
+        raise ValueError(f"grid is {grid}, but at least 1 cell a side was expected")
+    boxes = as_boxes(boxes)
+    check_objects(boxes, boxes[:, 0], image_size)
+    x, y = xyxy_to_cxcywh(normalize_boxes(boxes, *image_size))[:, :2].unbind(1)
+    return (torch.stack([y, x], dim=1) * grid).floor().long().clamp(max=grid - 1)
+
+
+def is_first(values: Tensor) -> Tensor:
+    """Whether no earlier value is equal: (N,) -> (N,) bool."""
+    return ~(values[:, None] == values).tril(diagonal=-1).any(dim=1)
+
+
+def encode_grid(
+    boxes: Tensor, labels: Tensor, image_size: Pair, *, grid: int, num_classes: int
+) -> GridTruth:
+    """What the cells are to answer for one image.
+
+    A cell owns at most one object. Of several with their centres in it, the first in
+    the list keeps the cell, and the others are `lost`. A box without width or height is
+    left out before, as darknet does it: no box can overlap it.
+
+    Args:
+        boxes: (N, 4) xyxy pixels.
+        labels: (N,) int64 from 1 to num_classes - 1.
+        image_size: height and width.
+        grid: S, the cells a side.
+        num_classes: counted with background, as everywhere. Background has no column:
+            class k stands in column k - 1 of C = num_classes - 1.
+
+    Raises ValueError if a box or label does not fit.
+    """
+    boxes = as_boxes(boxes)
+    check_objects(boxes, labels, image_size)
+    check_labels(labels, num_classes)
+    is_solid = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+    boxes, labels = boxes[is_solid], labels[is_solid]
+    cells = owner_cells(boxes, image_size, grid)  # (N, 2)
+    kept = is_first(cells[:, 0] * grid + cells[:, 1])
+    centre_size = xyxy_to_cxcywh(normalize_boxes(boxes, *image_size))
+    inside = centre_size[:, :2] * grid - cells.flip(1)  # x, y in the cell
+    row, column = cells[kept].unbind(1)
+    truth = boxes.new_zeros(grid, grid, 4)
+    truth[row, column] = torch.cat([inside, centre_size[:, 2:]], dim=1)[kept]
+    classes = boxes.new_zeros(grid, grid, num_classes - 1)
+    classes[row, column] = F.one_hot(labels[kept] - 1, num_classes - 1).to(boxes)
+    is_object = torch.zeros_like(truth[..., 0], dtype=torch.bool)
+    is_object[row, column] = True
+    return GridTruth(is_object, truth, classes, (~kept).sum())
+
+
+def check_labels(labels: Tensor, num_classes: int) -> None:
+    """Raises ValueError unless all labels are from 1 to num_classes - 1."""
+    if num_classes < 2:
+        raise ValueError(f"num_classes is {num_classes}, but background and 1 make 2")
+    if ((labels < 1) | (labels >= num_classes)).any():
+        raise ValueError(
+            f"labels are {sorted(set(labels.tolist()))}, but 1 to {num_classes - 1} "
+            "were expected: 0 is background, which owns no cell"
+        )
+
+
+def split_answers(answers: Tensor, num_boxes: int) -> tuple[Tensor, Tensor]:
+    """A cell's numbers taken apart: boxes with their confidences, and class values.
+
+    (..., S, S, 5B + C) -> (..., S, S, B, 5) and (..., S, S, C). Raises ValueError if
+    the grid is not square, or there are too few numbers for B boxes and a class.
+    """
+    rows, columns, numbers = answers.shape[-3:]
+    if rows != columns or num_boxes < 1 or numbers <= BOX * num_boxes:
+        raise ValueError(
+            f"answers has shape {tuple(answers.shape)}, but (..., S, S, "
+            f"{BOX} * num_boxes + C) with {num_boxes} boxes and C >= 1 was expected"
+        )
+    boxes, classes = answers.tensor_split([BOX * num_boxes], dim=-1)
+    return boxes.unflatten(-1, (num_boxes, BOX)), classes
+
+
+def cell_boxes_to_xyxy(boxes: Tensor) -> Tensor:
+    """Corners, as fractions of the image, of boxes written as a cell writes them.
+
+    (..., S, S, B, 4) of x, y in the cell and w, h of the image -> the same shape.
+    """
+    grid = boxes.shape[-4]
+    index = torch.arange(grid, dtype=boxes.dtype, device=boxes.device)
+    row, column = torch.meshgrid(index, index, indexing="ij")
+    corner = torch.stack([column, row], dim=-1)[:, :, None]  # (S, S, 1, 2) x, y
+    centre, half = (corner + boxes[..., :2]) / grid, boxes[..., 2:] / 2
+    return torch.cat([centre - half, centre + half], dim=-1)
+
+
+def square_sides(boxes: Tensor) -> Tensor:
+    """Boxes (..., 4) with the roots that a network answers squared to w and h.
+
+    So sides are never negative, whatever the network says.
+    """
+    return torch.cat([boxes[..., :2], boxes[..., 2:].square()], dim=-1)
+
+
+def decode_grid(answers: Tensor, image_size: Pair, *, num_boxes: int) -> GridBoxes:
+    """The boxes that the cells' answers mean, all S * S * num_boxes of each image.
+
+    A network answers the *roots* of w and h, as darknet does: the loss compares roots,
+    and a root of a negative answer would be nan.
+
+    Args:
+        answers: (B, S, S, 5 * num_boxes + C).
+        image_size: height and width.
+        num_boxes: B, the boxes a cell.
+
+    Boxes stand in the order of rows, columns, boxes of a cell; they are not clipped.
+    """
+    boxes, classes = split_answers(answers, num_boxes)
+    corners = cell_boxes_to_xyxy(square_sides(boxes[..., :4])).flatten(1, 3)
+    height, width = image_size
+    pixels = corners * corners.new_tensor([width, height, width, height])
+    shared = classes[..., None, :].expand(*boxes.shape[:-1], -1)  # (B, S, S, B, C)
+    return GridBoxes(pixels, boxes[..., 4].flatten(1), shared.flatten(1, 3))
+
+
+def stack_truths(truths: list[GridTruth]) -> GridTruth:
+    """The truths of several images, with a leading B. Raises if there are none."""
+    if not truths:
+        raise ValueError("there is no truth to stack, but at least 1 was expected")
+    return GridTruth(*(torch.stack(parts) for parts in zip(*truths, strict=True)))
