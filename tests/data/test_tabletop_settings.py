@@ -38,6 +38,52 @@ def test_the_number_of_solids_and_their_classes_can_be_chosen():
     assert names == {"chair", "torus"}
 
 
+def test_a_scale_makes_the_same_solids_smaller():
+    for seed in range(5):
+        usual = make_scene(seed, max_solids=1).solids[0]
+        small = make_scene(seed, max_solids=1, scale=0.5).solids[0]
+        assert (small.label, small.place, small.color) == (
+            usual.label,
+            usual.place,
+            usual.color,
+        )
+        expected = np.array(usual.surface.half_extents) / 2
+        assert np.allclose(small.surface.half_extents, expected, atol=1e-5)
+
+
+def mean_distance(**settings) -> float:
+    """How far the solids of a scene lie from each other, in metres."""
+    distances = []
+    for seed in range(30):
+        scene = make_scene(seed, min_solids=5, scale=0.5, **settings)
+        places = np.array([solid.place for solid in scene.solids])
+        offsets = places[:, None] - places
+        distances.append(np.hypot(*offsets.transpose(2, 0, 1)).mean())
+    return float(np.mean(distances))
+
+
+def test_groups_stand_closer_together():
+    spread, two, one = mean_distance(), mean_distance(groups=2), mean_distance(groups=1)
+    assert one < 0.5 < two < 0.8 * spread
+    for seed in range(10):
+        scene = make_scene(seed, groups=1, scale=0.5, min_solids=5)
+        places = np.array([solid.place for solid in scene.solids])
+        assert (np.ptp(places, axis=0) <= 0.8).all()
+
+
+def test_small_objects_in_groups_share_cells_of_a_grid():
+    """What they are for: YOLO's 7 x 7 grid has one class for each cell."""
+
+    def share_lost(**settings):
+        dataset = Tabletop(40, split="test", truth=(), min_solids=5, **settings)
+        boxes = [dataset[i][1]["boxes"].as_subclass(torch.Tensor) for i in range(40)]
+        cells = [((b[:, :2] + b[:, 2:]) / 2 * 7 / 128).floor() for b in boxes]
+        count = sum(map(len, boxes))
+        return 1 - sum(len(each.unique(dim=0)) for each in cells) / count
+
+    assert share_lost(scale=0.5, groups=2) > 2 * share_lost(scale=0.5)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -53,6 +99,9 @@ def test_the_number_of_solids_and_their_classes_can_be_chosen():
         ({"min_solids": 4, "max_solids": 3}, "min_solids=4"),
         ({"classes": ("sphere", "lamp")}, "lamp"),
         ({"classes": ()}, "empty"),
+        ({"scale": 0.1}, "scale=0.1"),
+        ({"scale": 1.5}, "scale=1.5"),
+        ({"groups": -1}, "groups=-1"),
         ({"grid": 0}, "grid=0"),
         ({"points": -1}, "points=-1"),
     ],

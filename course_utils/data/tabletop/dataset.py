@@ -34,6 +34,8 @@ class Tabletop(Dataset[tuple[tv_tensors.Image, dict[str, Any]]]):
         min_solids: fewest solids drawn for a scene.
         max_solids: most solids drawn for a scene, at most 8.
         classes: class names that may stand in the scenes.
+        scale: of the solids; 1 is as large as usual, 0.25 the least.
+        groups: spots around which they crowd; 0 for solids that stand anywhere.
         grid: voxels a side.
         points: surface samples a solid.
         transforms: a torchvision.transforms.v2 transform of (image, target).
@@ -50,6 +52,8 @@ class Tabletop(Dataset[tuple[tv_tensors.Image, dict[str, Any]]]):
         min_solids: int = 1,
         max_solids: int = 8,
         classes: Sequence[str] = CLASS_NAMES[1:],
+        scale: float = 1.0,
+        groups: int = 0,
         grid: int = 24,
         points: int = 1024,
         transforms: Transforms | None = None,
@@ -63,6 +67,8 @@ class Tabletop(Dataset[tuple[tv_tensors.Image, dict[str, Any]]]):
             "min_solids": min_solids,
             "max_solids": max_solids,
             "classes": tuple(classes),
+            "scale": scale,
+            "groups": groups,
         }
         if grid < 1 or points < 1:
             raise ValueError(f"grid={grid}, points={points}: expected 1 or more")

@@ -21,6 +21,9 @@ from course_utils.data.tabletop.torus import Torus
 T = TypeVar("T")
 GAP = 0.04  # metres between footprints
 TRIES = 40
+GROUP_REACH = 0.4  # metres, along x and y, from the middle of a group to a solid's
+
+Spot = tuple[float, float]
 
 
 class Dice:
@@ -49,12 +52,21 @@ def make_scene(
     min_solids: int = 1,
     max_solids: int = 8,
     classes: Sequence[str] = CLASS_NAMES[1:],
+    scale: float = 1.0,
+    groups: int = 0,
 ) -> Scene:
     """A scene of `min_solids` to `max_solids` solids that do not touch each other.
 
     The same seed (a whole number or a sequence of them) and settings give the same
     scene on every machine. Crowded scenes stop short of the number drawn for them.
+    Solids are `scale` times as large as usual. They stand anywhere, or crowd around as
+    many spots as there are `groups`.
     """
+    if not (0.25 <= scale <= 1 and groups >= 0):
+        raise ValueError(
+            f"scale={scale}, groups={groups}: expected a scale from 0.25 to 1, since "
+            "smaller solids are too small to be labelled, and 0 or more groups"
+        )
     if not 1 <= min_solids <= max_solids <= 8:
         raise ValueError(
             f"min_solids={min_solids}, max_solids={max_solids}: "
@@ -68,8 +80,9 @@ def make_scene(
         raise ValueError(f"seed={seed}: expected whole numbers of 0 or more")
     dice = Dice(seed)
     scene = Scene(_camera(dice), _stage(dice), seed=seed)
+    spots = [_spot(dice, scene.camera, near=-1.0, far=1.0) for _ in range(groups)]
     for _ in range(dice.count(min_solids, max_solids)):
-        solid = _place_solid(dice, scene, dice.pick(list(classes)))
+        solid = _place_solid(dice, scene, dice.pick(list(classes)), scale, spots)
         if solid is not None:
             scene.solids.append(solid)
     return scene
@@ -118,11 +131,11 @@ def _stage(dice: Dice) -> Stage:
     )
 
 
-def _surface(dice: Dice, name: str) -> tuple[Surface, str]:
+def _surface(dice: Dice, name: str, scale: float) -> tuple[Surface, str]:
     """A shape of the class with drawn sizes, and whether that is small or large."""
-    scale = dice.between(0.0, 1.0)
-    word = "small" if scale < 0.5 else "large"
-    size, wide = 0.8 + 0.5 * scale, dice.between(0.8, 1.2)
+    growth = dice.between(0.0, 1.0)
+    word = "small" if growth < 0.5 else "large"
+    size, wide = scale * (0.8 + 0.5 * growth), dice.between(0.8, 1.2)
     surface: Surface
     if name == "sphere":
         surface = Sphere(0.36 * size)
@@ -141,21 +154,36 @@ def _surface(dice: Dice, name: str) -> tuple[Surface, str]:
     return surface, word
 
 
-def _place_solid(dice: Dice, scene: Scene, name: str) -> Solid | None:
+def _spot(dice: Dice, camera: Camera, *, near: float, far: float) -> Spot:
+    """A place x, y on the floor in view of the camera, y from `near` to `far`."""
+    y = dice.between(near, far)
+    # A point as far as this is seen up to half a picture over twice the focal.
+    side = 0.5 * (y - camera.position[1]) / camera.focal
+    return dice.between(-0.8, 0.8) * side, y
+
+
+def _place(dice: Dice, camera: Camera, spot: Spot | None) -> Spot:
+    """A place anywhere in view, or near the middle of a group."""
+    if spot is None:
+        return _spot(dice, camera, near=-1.4, far=1.6)
+    x, y = (middle + dice.between(-GROUP_REACH, GROUP_REACH) for middle in spot)
+    return x, y
+
+
+def _place_solid(
+    dice: Dice, scene: Scene, name: str, scale: float, spots: Sequence[Spot]
+) -> Solid | None:
     """A solid on free floor in view of the camera, or none where the floor is full."""
-    surface, word = _surface(dice, name)
+    surface, word = _surface(dice, name, scale)
     color, pattern = dice.pick(list(COLORS)), dice.pick(PATTERNS)
     material, bands = dice.pick(MATERIALS), 2 * dice.count(2, 3)
     yaw = dice.between(0, 2 * math.pi)
+    spot = dice.pick(spots) if spots else None
     for _ in range(TRIES):
-        y = dice.between(-1.4, 1.6)
-        # A point as far as this is seen up to half a picture over twice the focal.
-        side = 0.5 * (y - scene.camera.position[1]) / scene.camera.focal
-        x = dice.between(-0.8, 0.8) * side
         solid = Solid(
             label=CLASS_NAMES.index(name),
             surface=surface,
-            place=(x, y),
+            place=_place(dice, scene.camera, spot),
             yaw=yaw,
             color=color,
             pattern=pattern,
