@@ -5,7 +5,7 @@ how it has to be moved, all at once.
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -68,8 +68,12 @@ class SSD(Model):
         candidates: int = 400,
         max_detections: int = 200,
     ) -> None:
-        """The defaults are the paper's."""
+        """The defaults are the paper's.
+
+        Raises ValueError if the settings are of more or of fewer maps.
+        """
         super().__init__()
+        check_settings(backbone, scales, ratios, negatives)
         self.backbone = backbone
         num_boxes = [2 + 2 * len(wide) for wide in ratios]
         self.head = SSDHead(backbone.out_channels, num_boxes, num_classes=num_classes)
@@ -139,3 +143,22 @@ class SSD(Model):
             )
             for delta, score in zip(deltas, scores, strict=True)
         ]
+
+
+def check_settings(
+    backbone: MultiMapBackbone,
+    scales: Sequence[float],
+    ratios: Sequence[Sequence[float]],
+    negatives: str,
+) -> None:
+    """Raises ValueError unless the default boxes are of as many maps as there are."""
+    maps = len(backbone.out_channels)
+    if len(ratios) != maps or len(scales) != maps + 1:
+        raise ValueError(
+            f"the backbone has {maps} maps, but there are ratios for {len(ratios)} and "
+            f"{len(scales)} scales: give ratios for each map, and one scale more"
+        )
+    if negatives not in get_args(Negatives):
+        raise ValueError(
+            f"negatives is {negatives!r}, but one of {get_args(Negatives)} was expected"
+        )
