@@ -23,13 +23,9 @@ def make_case(
     half = 5 + 20 * torch.rand(images, objects, 2, generator=generator)
     labels = torch.randint(1, num_classes, (images, objects), generator=generator)
     boxes = torch.cat([centre - half, centre + half], dim=-1)
-    settings = {"grid": grid, "num_classes": num_classes}
-    truth = stack_truths(
-        [
-            encode_grid(*each, (100, 100), **settings)
-            for each in zip(boxes, labels, strict=True)
-        ]
-    )
+    encode = partial(encode_grid, grid=grid, num_classes=num_classes)
+    pairs = zip(boxes, labels, strict=True)
+    truth = stack_truths([encode(*pair, (100, 100)) for pair in pairs])
     shape = (images, grid, grid, BOX * num_boxes + num_classes - 1)
     return torch.rand(shape, generator=generator).requires_grad_(), truth
 

@@ -93,6 +93,6 @@ def yolo_losses_by_loop(
         for j in range(count):
             if j != mine:
                 no_object = no_object + answers[place][BOX * j + 4] ** 2
-    sums = coord_weight * xy, coord_weight * wh, confidence
-    sums = (*sums, noobj_weight * no_object, classes)
-    return {name: value / images for name, value in zip(TERMS, sums, strict=True)}
+    xy, wh, no_object = coord_weight * xy, coord_weight * wh, noobj_weight * no_object
+    sums = torch.stack([xy, wh, confidence, no_object, classes]) / images
+    return dict(zip(TERMS, sums.unbind(), strict=True))

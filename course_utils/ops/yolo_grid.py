@@ -150,7 +150,7 @@ def split_answers(answers: Tensor, num_boxes: int) -> tuple[Tensor, Tensor]:
             f"{BOX} * num_boxes + C) with {num_boxes} boxes and C >= 1 was expected"
         )
     boxes, classes = answers.tensor_split([BOX * num_boxes], dim=-1)
-    return boxes.unflatten(-1, (num_boxes, BOX)), classes
+    return boxes.reshape(*boxes.shape[:-1], num_boxes, BOX), classes
 
 
 def cell_boxes_to_xyxy(boxes: Tensor) -> Tensor:

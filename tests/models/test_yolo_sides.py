@@ -1,4 +1,4 @@
-"""A root of a linear output is nan for a negative one; a root that is answered never."""
+"""A root taken of a linear output can be nan; a root that is answered never is."""
 
 import pytest
 import torch
