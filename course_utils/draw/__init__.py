@@ -11,6 +11,7 @@ from course_utils.draw.curves import (
     show_curves,
     show_precision_recall,
 )
+from course_utils.draw.errors import error_shares, show_errors
 from course_utils.draw.figure import (
     DPI,
     figure_bundle,
@@ -49,6 +50,7 @@ __all__ = [
     "draw_masks",
     "draw_parts",
     "draw_precision_recall",
+    "error_shares",
     "figure_bundle",
     "figure_html",
     "figure_png",
@@ -60,6 +62,7 @@ __all__ = [
     "show_boxes",
     "show_class_map",
     "show_curves",
+    "show_errors",
     "show_heat_map",
     "show_images",
     "show_masks",

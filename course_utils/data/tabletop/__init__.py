@@ -3,7 +3,13 @@
 from course_utils.data.tabletop.dataset import Tabletop
 from course_utils.data.tabletop.keypoints import KEYPOINT_NAMES
 from course_utils.data.tabletop.make import make_scene
-from course_utils.data.tabletop.names import CLASS_NAMES, SEMANTIC_NAMES, TRUTHS, VOID
+from course_utils.data.tabletop.names import (
+    CLASS_NAMES,
+    SEMANTIC_NAMES,
+    SIMILAR_CLASSES,
+    TRUTHS,
+    VOID,
+)
 from course_utils.data.tabletop.render import FAR
 from course_utils.data.tabletop.scene import Camera, Scene, Solid, Stage
 from course_utils.data.tabletop.truth import Rendering, render
@@ -15,6 +21,7 @@ __all__ = [
     "KEYPOINT_NAMES",
     "RELATIONS",
     "SEMANTIC_NAMES",
+    "SIMILAR_CLASSES",
     "TRUTHS",
     "VOID",
     "Camera",

@@ -12,6 +12,14 @@ CLASS_NAMES: tuple[str, ...] = (
     "table",
 )
 
+# Groups of classes that are easily taken for one another: round ones, upright ones, and
+# furniture. They are told apart in the diagnosis of a detector's errors.
+SIMILAR_CLASSES: tuple[tuple[str, ...], ...] = (
+    ("sphere", "torus"),
+    ("cube", "cylinder", "cone"),
+    ("chair", "table"),
+)
+
 # The class map: things keep their label, the floor is 0, the other stuff comes last.
 SEMANTIC_NAMES: tuple[str, ...] = ("floor", *CLASS_NAMES[1:], "wall", "sky")
 FLOOR = SEMANTIC_NAMES.index("floor")
