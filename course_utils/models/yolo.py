@@ -173,9 +173,11 @@ class YOLO(Model):
 
 
 def class_scores(found: GridBoxes) -> Tensor:
-    """Confidence times class value, (B, K, C), from 0 to 1.
+    """Confidence times class value, (B, K, C), from 0 to 1; 0 for boxes without area.
 
     Both answers of the network are linear. Below 0 they count as 0: the product of two
     negative ones would be a high score.
     """
-    return found.confidence.clamp(0, 1)[..., None] * found.classes.clamp(0, 1)
+    is_solid = (found.boxes[..., 2:] > found.boxes[..., :2]).all(dim=-1)
+    confidence = found.confidence.clamp(0, 1) * is_solid
+    return confidence[..., None] * found.classes.clamp(0, 1)
