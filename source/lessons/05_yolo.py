@@ -40,10 +40,10 @@ from course_utils.widgets import Choice, Slider, explore
 from course_utils.training import choose_budget, choose_device, start_lesson
 
 budget = choose_budget()
-scenes, test_scenes, side, steps, short_steps = {
-    "smoke": (16, 4, 128, 4, 2),
-    "laptop": (1500, 60, 128, 2500, 100),
-    "gpu": (4000, 500, 128, 10000, 1000),
+scenes, test_scenes, side, widths, steps, short_steps = {
+    "smoke": (16, 4, 128, (32, 64, 96, 128), 4, 2),
+    "laptop": (1500, 60, 128, (32, 64, 96, 128), 1500, 100),
+    "gpu": (4000, 500, 256, (64, 128, 256, 256, 512), 10000, 1000),
 }[budget]
 device = choose_device()
 watch = start_lesson("05_yolo", budget)
@@ -792,15 +792,20 @@ assert answer.view(1, 7, 7, 30).numel() == 1470
 # see the whole image. (Before it learns to detect, the authors train the first twenty
 # convolutions to name the photographs of ImageNet.)
 #
-# Ours is of the same kind and 1000 times smaller: the residual backbone of the earlier
-# lessons, and a head that answers for each of 7 x 7 cells.
+# Ours is of the same kind and much smaller. The residual backbone of the earlier
+# lessons has four halvings, so the image is first resized to 7 x 16 = 112 pixels a
+# side, and the map has 7 x 7 cells. Two more convolutions look around, and one of 1 x 1
+# answers for each cell. Fully connected layers would need far more images than we have:
+# each cell would have to learn on its own what a sphere is.
 
 # %% tags=["show"]
-from course_utils.models.yolo import YOLO
+from course_utils.models.yolo import YOLO, YOLOHead
 
 # %%
+from course_utils.models.backbone import Backbone
+
 torch.manual_seed(0)
-model = YOLO(num_classes=len(CLASS_NAMES), grid=7, num_boxes=2).to(device)
+model = YOLO(Backbone(widths), num_classes=len(CLASS_NAMES)).to(device)
 images = torch.stack([each for each, _ in learn[:4]]).to(device)
 targets = [{k: v.to(device) for k, v in each.items()} for _, each in learn[:4]]
 with torch.no_grad():
@@ -1035,13 +1040,13 @@ show(
 # Now slowly, for one scene. The network answers with 7 x 7 x 17 numbers, which are 98
 # boxes with a confidence each. Nothing is sorted out yet.
 
+# %% tags=["show"]
+from course_utils.models.yolo import class_scores
+
 # %%
 one = image[None].to(device)
-with torch.no_grad():
-    decoded = decode_grid(model(one).cpu(), size, num_boxes=2)
-boxes, confidence, classes = (each[0] for each in decoded)
-boxes = clip_boxes(boxes, side, side)
-scores = confidence.clamp(0, 1)[:, None] * classes.clamp(0, 1)  # (98, 7)
+candidates = model.candidates(one)
+boxes, scores = candidates.boxes[0].cpu(), class_scores(candidates)[0].cpu()
 print(f"boxes {tuple(boxes.shape)}, scores {tuple(scores.shape)}")
 for level in (0.0, 0.01, 0.1, 0.5):
     print(f"scores above {level}: {(scores > level).sum():>3} of {scores.numel()}")
@@ -1149,22 +1154,21 @@ print(f"{len(rows)} detections either way, the same boxes, classes and scores")
 
 
 # %%
-@torch.no_grad()
-def decode_all(answers):
+def candidates_of(model, examples=test):
     """The 98 boxes of each image and their scores, before anything is dropped."""
-    boxes, confidence, classes = decode_grid(answers, size, num_boxes=2)
-    scores = confidence.clamp(0, 1)[..., None] * classes.clamp(0, 1)
-    return [(clip_boxes(b, *size), s) for b, s in zip(boxes, scores, strict=True)]
+    pairs = []
+    for part in torch.stack([each for each, _ in examples]).split(10):
+        found = model.candidates(part.to(device))
+        pairs += zip(found.boxes.cpu(), class_scores(found).cpu(), strict=True)
+    return pairs
 
 
-def select_all(decoded, score_threshold=0.01, iou_threshold=0.5):
+def select_all(pairs, score_threshold=0.01, iou_threshold=0.5):
     limits = {"score_threshold": score_threshold, "iou_threshold": iou_threshold}
-    return [select_detections(*each, max_detections=100, **limits) for each in decoded]
+    return [select_detections(*each, max_detections=100, **limits) for each in pairs]
 
 
-with torch.no_grad():
-    parts = torch.stack([each for each, _ in test]).split(10)
-    all_boxes = decode_all(torch.cat([model(part.to(device)).cpu() for part in parts]))
+all_boxes = candidates_of(model)
 for mine, theirs in zip(select_all(all_boxes), found, strict=True):
     assert torch.equal(mine["labels"], theirs["labels"])
 print("predict() does the same")
@@ -1229,7 +1233,8 @@ from course_utils.training.flips import flip_half
 from course_utils.training.kept_models import load_model
 
 torch.manual_seed(0)
-faster = small_faster_rcnn(num_classes=len(CLASS_NAMES)).to(device)
+shape = {"widths": (64, 128, 256), "sizes": (32, 56, 96)} if budget == "gpu" else {}
+faster = small_faster_rcnn(num_classes=len(CLASS_NAMES), **shape).to(device)
 is_kept = load_model(faster, "faster_rcnn", budget)
 if not is_kept:
     brief = {"batch_size": 4, "optimizer": "adamw", "lr": 2e-3, "device": device}
@@ -1273,10 +1278,14 @@ if budget == "laptop":
 with torch.no_grad():
     answers, features = model(one), faster.backbone(one)
     proposals = [each["boxes"] for each in faster.proposals(features, size)]
+
+    def decoded():
+        return decode_grid(answers, size, num_boxes=2).boxes[0].cpu()
+
     calls = {
         "YOLO": {
             "convolutions": lambda: model(one),
-            "sorting 98 boxes": lambda: select_all(decode_all(answers)),
+            "boxes, suppression": lambda: select_all([(decoded(), scores)]),
         },
         "Faster R-CNN": {
             "convolutions": lambda: faster.backbone(one),
@@ -1313,14 +1322,40 @@ for name, parts in spent.items():
 # detections of each class, take the best ones, as many as there are things, and ask
 # what each of them is (after Hoiem et al. 2012):
 #
-# - **correct**: right class, IoU above 0.5;
-# - **localization**: right class, IoU from 0.1 to 0.5;
+# - **correct**: right class, IoU of 0.5 or more;
+# - **localisation**: right class, but the IoU is only from 0.1 to 0.5, or the thing was
+#   found before;
 # - **similar**: IoU above 0.1 with a thing of a similar class;
 # - **other**: IoU above 0.1 with a thing of any other class;
 # - **background**: none of it.
 #
 # **Guess:** YOLO looks once at the whole image, Faster R-CNN looks twice and closely.
-# Who makes more localization errors? Who takes background for a thing?
+# Who makes more localisation errors? Who takes background for a thing?
+
+# %% tags=["show"]
+from course_utils.metrics.error_types import image_kinds
+
+# %%
+from course_utils.data.tabletop import SIMILAR_CLASSES
+from course_utils.metrics.error_types import count_errors
+
+groups = [[CLASS_NAMES.index(name) for name in group] for group in SIMILAR_CLASSES]
+print("similar classes:", "; ".join(" and ".join(group) for group in SIMILAR_CLASSES))
+errors = {
+    name: count_errors(each, test_targets, similar=groups)
+    for name, each in {"YOLO": found, "Faster R-CNN": faster_found}.items()
+}
+show_parts(
+    errors,
+    unit="detections, the best ones of each class",
+    alt="Two bars, one a detector, divided by kind of error. Most detections of both "
+    "are correct. Localisation is the largest kind of error of YOLO.",
+)
+for name, counts in errors.items():
+    print(f"{name}:", ", ".join(f"{kind} {count}" for kind, count in counts.items()))
+
+# %% [markdown]
+# TODO
 
 # %% [markdown]
 # ### Small things in groups
