@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from course_utils.models.backbone import Backbone, convolution
 from course_utils.models.model import Model, Target, check_batch, image_size
 from course_utils.models.rpn_head import flatten_map
+from course_utils.models.yolo import LEAK
 from course_utils.models.yolo_anchors_loss import (
     CLASSES,
     CONFIDENCE,
@@ -34,12 +35,14 @@ LOW = -3.0  # logit of the confidence at the start: about 0.05
 
 
 class AnchorHead(nn.Module):
-    """Two convolutions on one map: 5 + C numbers for each anchor of each cell.
+    """Three convolutions on one map: 5 + C numbers for each anchor of each cell.
+
+    As many as the head of `YOLO` has, so that both can be compared.
 
     Args:
         channels: of the map, and of what the coarser head adds.
         shapes: (K, 2) widths and heights of the anchors, in pixels of the image.
-        hidden: channels between the two convolutions.
+        hidden: channels of the first two convolutions, of 3 x 3.
         numbers: 5 + C.
     """
 
@@ -51,12 +54,13 @@ class AnchorHead(nn.Module):
         """At first boxes look like their anchors, and none is called an object."""
         super().__init__()
         self.register_buffer("shapes", as_shapes(shapes))
-        self.conv = convolution(channels, hidden)
-        self.out = nn.Conv2d(hidden, len(shapes) * numbers, 1)
-        nn.init.normal_(self.out.weight, std=0.01)
+        self.read = nn.Sequential(convolution(channels, hidden), nn.LeakyReLU(LEAK))
+        self.around = nn.Sequential(convolution(hidden, hidden), nn.LeakyReLU(LEAK))
+        self.numbers = nn.Conv2d(hidden, len(shapes) * numbers, 1)
+        nn.init.normal_(self.numbers.weight, std=0.01)
         start = torch.zeros(len(shapes), numbers)
         start[:, CONFIDENCE] = LOW
-        self.out.bias = nn.Parameter(start.flatten())
+        self.numbers.bias = nn.Parameter(start.flatten())
 
     def forward(
         self, features: Tensor, coarser: Tensor | None, size: Pair
@@ -75,8 +79,8 @@ class AnchorHead(nn.Module):
         map_size = (features.shape[2], features.shape[3])
         if coarser is not None:
             features = torch.cat([features, F.interpolate(coarser, map_size)], dim=1)
-        read = F.leaky_relu(self.conv(features), 0.1)
-        answers = flatten_map(self.out(read), len(self.shapes))
+        read = self.read(features)
+        answers = flatten_map(self.numbers(self.around(read)), len(self.shapes))
         cells = anchor_cells(self.shapes, map_size=map_size, image_size=size)
         return answers, cells, read
 
