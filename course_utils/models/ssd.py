@@ -12,6 +12,7 @@ from torch import Tensor
 
 from course_utils.models.box_head import BOX_WEIGHTS
 from course_utils.models.model import Model, Target, check_batch, image_size
+from course_utils.models.ssd300 import SSD300Backbone
 from course_utils.models.ssd_backbone import MultiMapBackbone
 from course_utils.models.ssd_head import SSDHead
 from course_utils.models.ssd_loss import background_loss, ssd_losses
@@ -43,6 +44,8 @@ class SSD(Model):
         num_classes: with the background, which is class 0.
         scales: one for each map, and one more; see `default_boxes`.
         ratios: for each map, width over height.
+        strides: for each map, pixels between two default boxes; without it, they fill
+            the image.
         positive_iou: see `match_default_boxes`.
         negatives: the background to learn from: "hard", or to see what that does, as
             many at "random", or "all" of it.
@@ -55,11 +58,12 @@ class SSD(Model):
 
     def __init__(
         self,
-        backbone: MultiMapBackbone,
+        backbone: MultiMapBackbone | SSD300Backbone,
         *,
         num_classes: int,
         scales: Sequence[float],
         ratios: Sequence[Sequence[float]],
+        strides: Sequence[int] | None = None,
         positive_iou: float = 0.5,
         negatives: Negatives = "hard",
         negative_ratio: float = 3,
@@ -78,6 +82,7 @@ class SSD(Model):
         num_boxes = [2 + 2 * len(wide) for wide in ratios]
         self.head = SSDHead(backbone.out_channels, num_boxes, num_classes=num_classes)
         self.scales, self.ratios = tuple(scales), tuple(map(tuple, ratios))
+        self.strides = strides
         self.positive_iou, self.negatives = positive_iou, negatives
         self.negative_ratio, self.score_threshold = negative_ratio, score_threshold
         self.iou_threshold, self.candidates = iou_threshold, candidates
@@ -92,6 +97,7 @@ class SSD(Model):
             image_size(images),
             scales=self.scales,
             ratios=self.ratios,
+            strides=self.strides,
         )
         logits, deltas = self.head(maps)
         return Answers(logits, deltas, boxes.to(images))
@@ -146,7 +152,7 @@ class SSD(Model):
 
 
 def check_settings(
-    backbone: MultiMapBackbone,
+    backbone: MultiMapBackbone | SSD300Backbone,
     scales: Sequence[float],
     ratios: Sequence[Sequence[float]],
     negatives: str,

@@ -16,13 +16,14 @@ from torchvision.models.detection.ssd import SSDHead as TorchvisionHead
 
 from course_utils.models.model import Model, Target, check_batch
 from course_utils.models.ssd import SSD
+from course_utils.models.ssd300 import SSD300Backbone
 from course_utils.models.ssd_backbone import MultiMapBackbone
 
 
 class NamedMaps(nn.Module):
     """A backbone whose maps have names, as torchvision's detectors expect them."""
 
-    def __init__(self, backbone: MultiMapBackbone) -> None:
+    def __init__(self, backbone: MultiMapBackbone | SSD300Backbone) -> None:
         """Shares the weights of `backbone`."""
         super().__init__()
         self.backbone = backbone
@@ -51,7 +52,9 @@ class TorchvisionSSD(Model):
         self.detector = TorchvisionDetector(
             NamedMaps(copy.deepcopy(ours.backbone)),
             DefaultBoxGenerator(
-                [list(ratios) for ratios in ours.ratios], scales=list(ours.scales)
+                [list(ratios) for ratios in ours.ratios],
+                scales=list(ours.scales),
+                steps=None if ours.strides is None else list(ours.strides),
             ),
             (1, 1),  # the size of the images, which losses() and predict() set
             ours.head.num_classes,
