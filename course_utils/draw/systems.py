@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from course_utils.draw.figure import emit, new_figure, show
+from course_utils.draw.labels import place_labels
 from course_utils.draw.style import OKABE_ITO, look
 from course_utils.results import Row
 
@@ -13,6 +14,9 @@ from course_utils.results import Row
 COLUMNS: Mapping[str, tuple[str, str]] = {
     "AP": ("AP", ".3f"),
     "AP50": ("AP50", ".3f"),
+    "AP_small": ("AP small", ".3f"),
+    "AP_medium": ("medium", ".3f"),
+    "AP_large": ("large", ".3f"),
     "ms_an_image": ("ms an image", ",.1f"),
     "ms_proposals": ("to propose", ",.1f"),
     "ms_network": ("network", ",.1f"),
@@ -127,34 +131,50 @@ def table_text(cells: Sequence[Sequence[str]], caption: str) -> str:
 
 
 def draw_accuracy_and_time(
-    ax: Axes, rows: Sequence[Row], *, accuracy: str = "AP", title: str = ""
+    ax: Axes,
+    rows: Sequence[Row],
+    *,
+    accuracy: str = "AP",
+    label: str = "",
+    title: str = "",
 ) -> None:
     """Draw each row as a point with its name: accuracy over milliseconds an image.
 
     Time is on a logarithmic axis. Rows that lack one of the two are left out.
+
+    Args:
+        ax: where to draw; its size should not change afterwards.
+        rows: as `read_rows(budget)` returns them.
+        accuracy: which figure of a row is its height.
+        label: what stands beside that axis, if not the figure's name.
+        title: above the axes.
     """
     known = [
         row
         for row in rows
         if row.get(accuracy) is not None and row.get("ms_an_image") is not None
     ]
-    ax.set(xscale="log", xlabel="ms an image", ylabel=accuracy, title=title)
-    ax.margins(x=0.35, y=0.25)
-    for index, row in enumerate(known):
-        at = (row["ms_an_image"], row[accuracy])
+    ax.set(xscale="log", xlabel="ms an image", ylabel=label or accuracy, title=title)
+    ax.margins(x=0.2)
+    points = [(row["ms_an_image"], row[accuracy]) for row in known]
+    for index, at in enumerate(points):
         color, marker = OKABE_ITO[index % 8], MARKERS[index % len(MARKERS)]
         ax.plot(*at, marker=marker, color=color, linestyle="")
-        up = 8 if index % 2 == 0 else -16  # so that neighbours stay readable
-        ax.annotate(row["system"], at, (0, up), textcoords="offset points", ha="center")
-    highest = max((row[accuracy] for row in known), default=1)
+    highest = max((height for _, height in points), default=1)
     ax.set_ylim(0, 1.2 * highest or 1)
+    place_labels(ax, points, [row["system"] for row in known])
 
 
 def show_accuracy_and_time(
-    rows: Sequence[Row], *, alt: str, caption: str = "", accuracy: str = "AP"
+    rows: Sequence[Row],
+    *,
+    alt: str,
+    caption: str = "",
+    accuracy: str = "AP",
+    label: str = "",
 ) -> None:
     """Show each row as a point: accuracy over milliseconds an image."""
     fig, (ax,) = new_figure(width=5.6, height=3.6)
     with look():
-        draw_accuracy_and_time(ax, rows, accuracy=accuracy)
+        draw_accuracy_and_time(ax, rows, accuracy=accuracy, label=label)
     show(fig, alt=alt, caption=caption)
