@@ -68,7 +68,7 @@ def best_of(
         text = text_box(label)
         outside = text.width * text.height - area(text, inside)
         shared = outside + sum(area(text, other) for other in taken)
-        return round(float(shared), 3)  # so that nothing equals nothing
+        return round(shared, 3)  # so that nothing equals nothing
 
     best = min(labels, key=cover)  # of several, the first
     for label in labels:
@@ -97,4 +97,4 @@ def area(a: Bbox, b: Bbox) -> float:
     """The area that two boxes share."""
     width = min(a.x1, b.x1) - max(a.x0, b.x0)
     height = min(a.y1, b.y1) - max(a.y0, b.y0)
-    return max(width, 0.0) * max(height, 0.0)
+    return float(max(width, 0.0) * max(height, 0.0))

@@ -1,0 +1,100 @@
+"""What papers and lectures say of detectors, and where they differ.
+
+Average precision is Pascal's mAP on VOC 2007, in percent. All figures are of the
+authors' own graphics cards, which differ from paper to paper.
+"""
+
+from typing import NamedTuple
+
+from course_utils.results import Row
+
+
+class Correction(NamedTuple):
+    """A figure of the lectures' table beside what its source says."""
+
+    system: str
+    shown: str
+    right: str
+    source: str
+    reason: str
+
+
+# As many lectures show it: mAP, frames a second, seconds a frame.
+LECTURE_TABLE: tuple[Row, ...] = (
+    {"system": "DPM v5", "AP50": 33.7, "fps": 0.07, "seconds": 14},
+    {"system": "R-CNN", "AP50": 66.0, "fps": 0.05, "seconds": 20},
+    {"system": "Fast R-CNN", "AP50": 70.0, "fps": 0.5, "seconds": 2},
+    {"system": "Faster R-CNN", "AP50": 73.2, "fps": 7, "seconds": 0.140},
+    {"system": "YOLO", "AP50": 69.0, "fps": 45, "seconds": 0.022},
+)
+
+CORRECTIONS: tuple[Correction, ...] = (
+    Correction(
+        system="DPM v5",
+        shown="0.07 fps, 14 s",
+        right="no paper says so",
+        source="a talk",
+        reason="YOLO's paper compares with faster versions of DPM: 26.1 mAP at 30 "
+        "frames a second, 16.0 mAP at 100",
+    ),
+    Correction(
+        system="R-CNN",
+        shown="0.05 fps, 20 s",
+        right="0.02 fps, 47 s",
+        source="Girshick 2015",
+        reason="66.0 is reached with VGG-16, which takes 47 s; with AlexNet it is "
+        "9.8 s, and 13 s in the first paper",
+    ),
+    Correction(
+        system="Fast R-CNN",
+        shown="2 s",
+        right="0.32 s + about 2 s",
+        source="Girshick 2015",
+        reason="the network takes 0.32 s, and selective search the rest; some slides "
+        "say 2.3 s, some 0.32 s",
+    ),
+    Correction(
+        system="YOLO",
+        shown="69.0 mAP at 45 fps",
+        right="63.4 mAP at 45 fps",
+        source="Redmon et al. 2016, table 1",
+        reason="the variant with VGG-16 reaches 66.4, but is slower; the fast one is "
+        "a network of 24 convolutions of its own",
+    ),
+)
+
+# From the papers: YOLO's table 1, and SSD's.
+PAPER_TABLE: tuple[Row, ...] = (
+    {"system": "R-CNN", "AP50": 66.0, "fps": 1 / 47},
+    {"system": "Fast R-CNN", "AP50": 70.0, "fps": 0.5},
+    {"system": "Faster R-CNN", "AP50": 73.2, "fps": 7},
+    {"system": "Faster R-CNN, ZF", "AP50": 62.1, "fps": 18},
+    {"system": "YOLO", "AP50": 63.4, "fps": 45},
+    {"system": "Fast YOLO", "AP50": 52.7, "fps": 155},
+    {"system": "30 Hz DPM", "AP50": 26.1, "fps": 30},
+    {"system": "100 Hz DPM", "AP50": 16.0, "fps": 100},
+    {"system": "SSD300", "AP50": 74.3, "fps": 59},
+)
+
+# YOLO's paper, figure 4: what the best detections of each class are, in percent.
+PUBLISHED_ERRORS: dict[str, dict[str, float]] = {
+    "Fast R-CNN": {
+        "correct": 71.6,
+        "localisation": 8.6,
+        "similar": 4.3,
+        "other": 1.9,
+        "background": 13.6,
+    },
+    "YOLO": {
+        "correct": 65.5,
+        "localisation": 19.0,
+        "similar": 6.75,
+        "other": 4.0,
+        "background": 4.75,
+    },
+}
+
+
+def with_milliseconds(rows: tuple[Row, ...]) -> list[Row]:
+    """The rows with `ms_an_image` from their frames a second, to draw them."""
+    return [row | {"ms_an_image": 1000 / row["fps"]} for row in rows]

@@ -1,0 +1,48 @@
+"""Figures of papers and lectures agree with each other, or are corrected."""
+
+import pytest
+
+from course_utils.data.published import (
+    CORRECTIONS,
+    LECTURE_TABLE,
+    PAPER_TABLE,
+    PUBLISHED_ERRORS,
+    with_milliseconds,
+)
+from course_utils.metrics.error_types import KINDS
+
+
+def test_frames_a_second_and_seconds_are_one_figure_written_twice():
+    for row in LECTURE_TABLE:
+        assert row["fps"] * row["seconds"] == pytest.approx(1, abs=0.05)
+
+
+def test_every_correction_is_of_a_line_of_the_table():
+    systems = [row["system"] for row in LECTURE_TABLE]
+    assert [each.system for each in CORRECTIONS] == [
+        name for name in systems if name != "Faster R-CNN"
+    ]
+    assert all(each.source and each.reason for each in CORRECTIONS)
+
+
+def test_the_papers_agree_with_the_lectures_but_for_what_is_corrected():
+    papers = {row["system"]: row for row in PAPER_TABLE}
+    differ = {
+        row["system"]
+        for row in LECTURE_TABLE
+        if row["system"] in papers and papers[row["system"]]["AP50"] != row["AP50"]
+    }
+    assert differ == {"YOLO"}
+
+
+def test_milliseconds_follow_from_frames_a_second():
+    rows = {row["system"]: row["ms_an_image"] for row in with_milliseconds(PAPER_TABLE)}
+    assert rows["YOLO"] == pytest.approx(22.2, abs=0.1)
+    assert rows["R-CNN"] == pytest.approx(47_000)
+    assert "ms_an_image" not in PAPER_TABLE[0]
+
+
+def test_the_kinds_of_errors_are_ours_and_make_a_whole():
+    for kinds in PUBLISHED_ERRORS.values():
+        assert tuple(kinds) == KINDS
+        assert sum(kinds.values()) == pytest.approx(100)
