@@ -31,8 +31,7 @@ def place_labels(ax: Axes, points: Sequence[Point], names: Sequence[str]) -> Non
     centres = [ax.transData.transform(point) for point in points]
     taken = [square(x, y, MARKER * per_point) for x, y in centres]
     for point, name in zip(points, names, strict=True):
-        label = best_of([write(ax, point, name, at) for at in offsets()], ax, taken)
-        taken.append(text_box(label))
+        taken.append(text_box(write_clearly(ax, point, name, taken)))
 
 
 def offsets() -> list[Point]:
@@ -58,23 +57,26 @@ def write(ax: Axes, point: Point, name: str, offset: Point) -> Annotation:
     )
 
 
-def best_of(
-    labels: Sequence[Annotation], ax: Axes, taken: Sequence[Bbox]
+def write_clearly(
+    ax: Axes, point: Point, name: str, taken: Sequence[Bbox]
 ) -> Annotation:
-    """The first label that covers least; the others are removed from the axes."""
-    inside = ax.get_window_extent()
+    """The name where it first covers nothing, or covers least if that is nowhere."""
+    covers: list[tuple[float, int, Point]] = []
+    for offset in offsets():
+        label = write(ax, point, name, offset)
+        cover = covered(text_box(label), ax, taken)
+        if cover == 0:
+            return label
+        label.remove()
+        covers.append((cover, len(covers), offset))  # of several, the first
+    return write(ax, point, name, min(covers)[2])
 
-    def cover(label: Annotation) -> float:
-        text = text_box(label)
-        outside = text.width * text.height - area(text, inside)
-        shared = outside + sum(area(text, other) for other in taken)
-        return round(shared, 3)  # so that nothing equals nothing
 
-    best = min(labels, key=cover)  # of several, the first
-    for label in labels:
-        if label is not best:
-            label.remove()
-    return best
+def covered(text: Bbox, ax: Axes, taken: Sequence[Bbox]) -> float:
+    """How much of a text lies on what is taken, or outside of the axes, in pixels."""
+    outside = text.width * text.height - area(text, ax.get_window_extent())
+    # Rounded, so that nothing is exactly nothing.
+    return float(round(outside + sum(area(text, other) for other in taken), 3))
 
 
 def text_box(label: Annotation) -> Bbox:
