@@ -1660,7 +1660,7 @@ for name, examples in some.items():
     for grid in (7, 13):
         settings_of_map = {"map_size": (grid, grid), "image_size": size}
         one, five = (
-            lost_share(examples, anchor_cells(clusters[k], **settings_of_map))
+            lost_to_shapes(examples, anchor_cells(clusters[k], **settings_of_map))
             for k in (1, 5)
         )
         print(
