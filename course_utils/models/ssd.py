@@ -105,7 +105,13 @@ class SSD(Model):
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
         """`loss_classifier` and `loss_box_reg`."""
         check_batch(images, targets)
-        logits, deltas, boxes = self(images)
+        return self.losses_of(self(images), targets)
+
+    def losses_of(
+        self, answers: Answers, targets: Sequence[Target]
+    ) -> dict[str, Tensor]:
+        """The same from what the heads have answered."""
+        logits, deltas, boxes = answers
         pairs = [
             label_default_boxes(boxes, target, positive_iou=self.positive_iou)
             for target in targets
@@ -113,7 +119,7 @@ class SSD(Model):
         labels = torch.stack([each for each, _ in pairs])
         is_object = labels > 0
         goals = torch.stack([goal for _, goal in pairs])[is_object]  # (P, 4)
-        starts = boxes.expand(len(images), -1, -1)[is_object]
+        starts = boxes.expand_as(deltas)[is_object]
         return ssd_losses(
             logits,
             deltas,

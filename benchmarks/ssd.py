@@ -1,0 +1,143 @@
+"""Matching, mining, losses and whole steps of SSD beside torchvision's."""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+from torchvision.models.detection._utils import SSDMatcher
+from torchvision.ops import box_iou
+
+from benchmarks.measure import Row, compare
+from course_utils.data.tabletop import CLASS_NAMES, Tabletop
+from course_utils.models.model import Target
+from course_utils.models.ssd import SSD, Answers
+from course_utils.models.ssd_backbone import MultiMapBackbone
+from course_utils.models.ssd_targets import label_default_boxes
+from course_utils.models.torchvision_ssd import TorchvisionSSD
+from course_utils.ops.default_boxes import (
+    SSD300_MAPS,
+    SSD300_STRIDES,
+    default_boxes,
+)
+from course_utils.training.batches import load_batch, move_batch
+from course_utils.training.run import take_step
+
+BATCH, CLASSES, OBJECTS = 8, 21, 8
+WARM_UP = 30
+
+
+def make_pair() -> tuple[SSD, TorchvisionSSD]:
+    """The detector of lesson 06 and torchvision's with the same weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        ours = SSD(
+            MultiMapBackbone(),
+            num_classes=len(CLASS_NAMES),
+            scales=(0.18, 0.3, 0.45, 0.65),
+            ratios=((2,), (2,), (2,)),
+        )
+        return ours, TorchvisionSSD(ours)
+
+
+def make_batch() -> tuple[Tensor, list[Target]]:
+    """One batch of scenes."""
+    batch = load_batch(Tabletop(BATCH, truth=()), range(BATCH))
+    return move_batch(*batch, torch.device("cpu"))
+
+
+def make_answers() -> tuple[Answers, list[Target]]:
+    """What heads of SSD300 might answer for a batch, and what is there."""
+    generator = torch.Generator().manual_seed(0)
+    boxes = default_boxes(
+        [(side, side) for side in SSD300_MAPS], (300, 300), strides=SSD300_STRIDES
+    )
+    targets = []
+    for _ in range(BATCH):
+        low = torch.rand(OBJECTS, 2, generator=generator) * 200
+        sides = 20 + torch.rand(OBJECTS, 2, generator=generator) * 80
+        labels = torch.randint(1, CLASSES, (OBJECTS,), generator=generator)
+        targets.append(
+            {"boxes": torch.cat([low, low + sides], dim=1), "labels": labels}
+        )
+    logits = torch.randn(BATCH, len(boxes), CLASSES, generator=generator)
+    deltas = torch.randn(BATCH, len(boxes), 4, generator=generator)
+    answers = Answers(logits.requires_grad_(), deltas.requires_grad_(), boxes)
+    return answers, targets
+
+
+def match_ours(boxes: Tensor, targets: list[Target]) -> list[Tensor]:
+    """The labels of all default boxes of each image."""
+    return [label_default_boxes(boxes, target)[0] for target in targets]
+
+
+def match_theirs(boxes: Tensor, targets: list[Target]) -> list[Tensor]:
+    """The objects of all default boxes of each image, as torchvision's SSD does it."""
+    matcher = SSDMatcher(0.5)
+    return [matcher(box_iou(target["boxes"], boxes)) for target in targets]
+
+
+def learn_ours(model: SSD, answers: Answers, targets: list[Target]) -> None:
+    """Matching, mining, losses and their gradient."""
+    losses = model.losses_of(answers, targets)
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+
+
+def learn_theirs(
+    model: TorchvisionSSD, answers: Answers, targets: list[Target]
+) -> None:
+    """The same with the functions of torchvision's SSD."""
+    outputs = {"cls_logits": answers.logits, "bbox_regression": answers.deltas}
+    boxes = [answers.default_boxes] * len(targets)
+    matches = match_theirs(answers.default_boxes, targets)
+    losses = model.detector.compute_loss(targets, outputs, boxes, matches)
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+
+
+def rows() -> list[Row]:
+    """Times of the parts at 8,732 default boxes, then of whole steps of a small SSD."""
+    pair = make_pair()
+    answers, targets = make_answers()
+    boxes = answers.default_boxes
+    case = f"{BATCH} images, {len(boxes):,} boxes"
+    found = [
+        compare(
+            "matching",
+            case,
+            partial(match_ours, boxes, targets),
+            "torchvision",
+            partial(match_theirs, boxes, targets),
+        ),
+        compare(
+            "matching, mining, losses",
+            case,
+            partial(learn_ours, pair[0], answers, targets),
+            "torchvision",
+            partial(learn_theirs, pair[1], answers, targets),
+            seconds=4,
+        ),
+    ]
+    return found + whole_rows(*pair)
+
+
+def whole_rows(ours: SSD, theirs: TorchvisionSSD) -> list[Row]:
+    """Times of a step and of a prediction, after some steps of learning."""
+    images, targets = make_batch()
+    steps = []
+    for model in (ours, theirs):
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+        steps.append(partial(take_step, model, optimizer, images, targets))
+    for step in steps:
+        for _ in range(WARM_UP):
+            step()
+    case = f"{BATCH} images of 128 x 128"
+    return [
+        compare("training step", case, steps[0], "torchvision", steps[1], seconds=20),
+        compare(
+            "prediction",
+            case,
+            partial(ours.predict, images),
+            "torchvision",
+            partial(theirs.predict, images),
+            seconds=10,
+        ),
+    ]
