@@ -131,7 +131,7 @@ assert len(ssd300) == sum(counts) == 8732
 
 # %%
 (picture, _), *_ = Tabletop(1, split="test", size=300, truth=())
-fig, axes = new_figure(2, 3, width=5.6, height=3.9)
+fig, axes = new_figure(2, 3, width=5, height=3.5)
 for ax, cells, of_map in zip(axes, SSD300_MAPS, ssd300.split(counts), strict=True):
     middle = of_map.view(cells, cells, -1, 4)[cells // 2, cells // 2]
     draw_image(ax, picture, title=f"{cells} x {cells}")
@@ -214,6 +214,23 @@ print(f"weights behind them: {weights:,}; YOLO's two last layers: {yolo_weights:
 # weights. YOLO ends in fully connected layers, which have a weight for each pair of
 # input and output. A convolution uses the same weights in every cell, however many
 # there are.
+#
+# There is a slide that explains "YOLO and SSD" in one picture: a grid of 7 x 7 cells,
+# B = 3 base boxes in each, five numbers a box (dx, dy, dh, dw, confidence), scores of C
+# classes with the background, and so an output of 7 x 7 x (5B + C).
+#
+# **Guess:** which of the two is it?
+
+# %%
+B, C = 3, 20  # boxes of a cell; classes without the background
+print(f"YOLO v1: 7 x 7 x (5B + C)       = {7 * 7 * (5 * B + C):,}")
+print(f"SSD:     7 x 7 x B (C + 1 + 4)  = {7 * 7 * B * (C + 1 + 4):,}")
+print(f"slide:   7 x 7 x (5B + (C + 1)) = {7 * 7 * (5 * B + C + 1):,}")
+
+# %% [markdown]
+# Neither. YOLO v1 has no base boxes and no background; its classes belong to the cell.
+# SSD has base boxes and a background, and no confidence: each box has class scores of
+# its own, and "background" is one of them.
 #
 # ## Scales
 #
@@ -699,8 +716,8 @@ assert not chosen[1].any()
 # %% [markdown]
 # One positive, so three negatives: boxes 6, 2 and 4. Box 0 costs more than any, but it
 # holds a thing. The second image has no thing, and so no negatives, although box 1
-# would be harder than most in the first. The paper counts **per image**; slides that
-# mine over the whole batch would spend everything on a few images.
+# would be harder than most in the first. The authors' program counts **per image**.
+# Over a whole batch, a few hard images could use up the negatives of all.
 #
 # What is "the loss as background"? The cross-entropy −log p(background), which needs
 # all the scores. **Guess:** is it enough to look for the lowest score of background?
@@ -979,7 +996,7 @@ seen = {
 }
 
 # %%
-fig, axes = new_figure(2, 3, width=5, height=3.7)
+fig, axes = new_figure(2, 3, width=4.6, height=3.4)
 for above, below, (name, window) in zip(axes, axes[3:], windows.items(), strict=False):
     draw_image(above, image, title=name)
     draw_boxes(above, truth, index=3, linewidth=1.5)
