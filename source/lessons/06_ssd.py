@@ -131,13 +131,13 @@ assert len(ssd300) == sum(counts) == 8732
 
 # %%
 (picture, _), *_ = Tabletop(1, split="test", size=300, truth=())
-fig, axes = new_figure(2, 3, width=5, height=3.5)
+fig, axes = new_figure(2, 3, width=5.2, height=4)
 for ax, cells, of_map in zip(axes, SSD300_MAPS, ssd300.split(counts), strict=True):
     middle = of_map.view(cells, cells, -1, 4)[cells // 2, cells // 2]
     draw_image(ax, picture, title=f"{cells} x {cells}")
     for index, box in enumerate(middle):
         draw_boxes(ax, box[None], index=(0, 2, 3)[index // 2], linewidth=1)
-    ax.set(xlim=(-40, 340), ylim=(340, -40))
+    ax.set(xlim=(-38, 338), ylim=(338, -38))
     ax.set_axis_off()
 show(
     fig,
@@ -968,7 +968,7 @@ print(f"predict() does the same; untrained, it finds {len(mine['boxes'])} boxes"
 #
 # - **patches**: a part of the image is blown up to its full size, so that things grow;
 # - **expansion**: the image is laid on a larger grey one, so that things shrink;
-# - **flips**, as in lesson 03;
+# - **flips**, as in lesson 04;
 # - **photometric distortion**: brightness, contrast, saturation and hue change.
 #
 # Patches and expansion are the same thing seen from two sides: a *window* is laid over
@@ -1712,8 +1712,9 @@ watch.report(
 # <details><summary>Answer</summary>
 #
 # Nearly all, since an untrained network is sure of nothing: with 8 classes the loss is
-# about log 8 = 2.1. They are summed, but divided by the few matched boxes. With 1,450
-# negatives and 20 positives the loss starts near 150, and nearly all of its gradient
-# says "background". At 3 : 1 the sum stays in proportion to N from the first step on.
+# at least about log 8 = 2.1. They are summed, but divided by the few matched boxes.
+# With 1,300 negatives and 25 positives the loss starts above 100, and nearly all of its
+# gradient says "background". At 3 : 1 the sum stays in proportion to N from the first
+# step on.
 #
 # </details>
