@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Assignment 06. SSD
 #
-# Seven tasks, 10 points, about two hours. Each task stands alone: skip one and come
+# Seven tasks, 10 points, two to three hours. Each task stands alone: skip one and come
 # back. Below each answer is its check, with what it prints for a right answer. Run it
 # as often as you like. It says which case failed, what was expected, and often why.
 #
@@ -404,8 +404,8 @@ check_cut_patch(cut_patch)
 # $$g = \Big( \frac{x - x_d}{0.1 \, w_d}, \; \frac{y - y_d}{0.1 \, h_d}, \;
 # \frac{\log(w / w_d)}{0.2}, \; \frac{\log(h / h_d)}{0.2} \Big)$$
 #
-# Here (x, y, w, h) is the object, centre and size, and (x_d, y_d, w_d, h_d) the default
-# box.
+# Here $(x, y, w, h)$ is the object, centre and size, and $(x_d, y_d, w_d, h_d)$ the
+# default box.
 #
 # Write `ssd_loss(logits, deltas, labels, truths, defaults, *, alpha)`.
 #
@@ -450,11 +450,10 @@ def ssd_loss(
 ) -> Tensor:
     """The mean over images of SSD's loss, each divided by its own objects."""
     # BEGIN SOLUTION
-    objects = labels > 0
+    objects, used = labels > 0, labels >= 0
     count = objects.sum(dim=1)  # (B,)
-    weight = 1 / count.clamp(min=1) / len(labels)
+    weight = (count > 0) / count.clamp(min=1) / len(labels)
 
-    used = (labels >= 0) & (count > 0)[:, None]
     image = used.nonzero()[:, 0]
     entropy = F.cross_entropy(logits[used], labels[used], reduction="none")
     loss = (weight[image] * entropy).sum()
