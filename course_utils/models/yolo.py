@@ -20,8 +20,7 @@ from course_utils.ops.yolo_grid import (
     GridBoxes,
     GridTruth,
     decode_grid,
-    encode_grid,
-    stack_truths,
+    encode_grids,
 )
 
 LEAK = 0.1  # slope of the paper's activation below 0
@@ -129,12 +128,12 @@ class YOLO(Model):
 
     def encode(self, targets: Sequence[Target], size: tuple[int, int]) -> GridTruth:
         """What the cells are to answer for images of (height, width), stacked."""
-        settings = {"grid": self.grid, "num_classes": self.num_classes}
-        return stack_truths(
-            [
-                encode_grid(target["boxes"], target["labels"], size, **settings)
-                for target in targets
-            ]
+        return encode_grids(
+            [target["boxes"] for target in targets],
+            [target["labels"] for target in targets],
+            size,
+            grid=self.grid,
+            num_classes=self.num_classes,
         )
 
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:

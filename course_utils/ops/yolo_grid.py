@@ -9,6 +9,7 @@ x and y say where in its cell a box has its centre, from 0 to 1. w and h are fra
 of the image. What a network answers in their place is explained in `decode_grid`.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -114,16 +115,61 @@ def encode_grid(
     boxes, labels = boxes[is_solid], labels[is_solid]
     cells = owner_cells(boxes, image_size, grid)  # (N, 2)
     kept = is_first(cells[:, 0] * grid + cells[:, 1])
-    centre_size = xyxy_to_cxcywh(normalize_boxes(boxes, *image_size))
-    inside = centre_size[:, :2] * grid - cells.flip(1)  # x, y in the cell
     row, column = cells[kept].unbind(1)
     truth = boxes.new_zeros(grid, grid, 4)
-    truth[row, column] = torch.cat([inside, centre_size[:, 2:]], dim=1)[kept]
+    truth[row, column] = cell_coordinates(boxes, cells, image_size, grid)[kept]
     classes = boxes.new_zeros(grid, grid, num_classes - 1)
     classes[row, column] = F.one_hot(labels[kept] - 1, num_classes - 1).to(boxes)
     is_object = torch.zeros_like(truth[..., 0], dtype=torch.bool)
     is_object[row, column] = True
     return GridTruth(is_object, truth, classes, (~kept).sum())
+
+
+def encode_grids(
+    boxes: Sequence[Tensor],
+    labels: Sequence[Tensor],
+    image_size: Pair,
+    *,
+    grid: int,
+    num_classes: int,
+) -> GridTruth:
+    """What the cells are to answer for B images of one size: `encode_grid` at once.
+
+    B times (N, 4) boxes and (N,) labels, with N of its own for each image. All boxes
+    make one list, in which an image is a coordinate beside row and column.
+
+    Raises ValueError if there is no image, or a box or label does not fit.
+    """
+    if len(boxes) == 0 or [len(each) for each in boxes] != [len(a) for a in labels]:
+        raise ValueError(
+            f"there are boxes of {len(boxes)} images and labels of {len(labels)}, but "
+            "at least 1 image, and a label for each box, were expected"
+        )
+    every, label = as_boxes(torch.cat(list(boxes))), torch.cat(list(labels))
+    check_objects(every, label, image_size)
+    check_labels(label, num_classes)
+    counts = torch.tensor([len(each) for each in boxes], device=every.device)
+    image = torch.arange(len(boxes), device=every.device).repeat_interleave(counts)
+    is_solid = (every[:, 2:] > every[:, :2]).all(dim=1)
+    every, label, image = every[is_solid], label[is_solid], image[is_solid]
+    cells = owner_cells(every, image_size, grid)  # (N, 2)
+    place = torch.cat([image[:, None], cells], dim=1)  # (N, 3) image, row, column
+    kept = is_first((place * place.new_tensor([grid * grid, grid, 1])).sum(dim=1))
+    empty, at = every.new_zeros(len(boxes), grid, grid, 4), place[kept].unbind(1)
+    truth = empty.index_put(at, cell_coordinates(every, cells, image_size, grid)[kept])
+    names = F.one_hot(label[kept] - 1, num_classes - 1).to(every)
+    classes = empty.new_zeros(*empty.shape[:3], num_classes - 1).index_put(at, names)
+    lost = image[~kept].bincount(minlength=len(boxes))
+    return GridTruth(classes.any(dim=-1), truth, classes, lost)
+
+
+def cell_coordinates(
+    boxes: Tensor, cells: Tensor, image_size: Pair, grid: int
+) -> Tensor:
+    """x, y in its cell and w, h of the image: (N, 4) xyxy, (N, 2) cells -> (N, 4)."""
+    centre_size = xyxy_to_cxcywh(normalize_boxes(boxes, *image_size))
+    inside = centre_size[:, :2] * grid - cells.flip(1)
+    return torch.cat([inside, centre_size[:, 2:]], dim=1)
 
 
 def check_labels(labels: Tensor, num_classes: int) -> None:

@@ -9,6 +9,7 @@ from course_utils.ops.yolo_grid import (
     cell_boxes_to_xyxy,
     decode_grid,
     encode_grid,
+    encode_grids,
     owner_cells,
     split_answers,
     square_sides,
@@ -258,3 +259,40 @@ def test_truths_are_stacked():
     assert batch.lost.shape == (2,)
     with pytest.raises(ValueError, match="no truth to stack"):
         stack_truths([])
+
+
+BATCHES = {
+    "some objects": (4, 2, 7),
+    "some images without": (0, 3, 0),
+    "none at all": (0, 0),
+    "one image": (5,),
+    "more than cells": (30, 1),
+}
+
+
+@pytest.mark.parametrize("case", BATCHES)
+@pytest.mark.parametrize("grid", [2, 7])
+def test_a_batch_at_once_equals_one_after_the_other(case, grid):
+    pairs = [random_objects(count, seed) for seed, count in enumerate(BATCHES[case])]
+    flat = torch.tensor([[40.0, 20, 40, 30]])  # without area, in the cell of the next
+    pairs += [(torch.cat([flat, box_at(41, 25)]).double(), torch.tensor([1, 2]))]
+    settings = {"grid": grid, "num_classes": NAMES}
+    boxes, labels = zip(*pairs, strict=True)
+    batch = encode_grids(boxes, labels, SIZE, **settings)
+    single = [encode_grid(*pair, SIZE, **settings) for pair in pairs]
+    for ours, expected in zip(batch, stack_truths(single), strict=True):
+        assert ours.dtype == expected.dtype
+        assert torch.equal(ours, expected)
+
+
+def test_a_batch_of_bad_objects_is_refused():
+    settings = {"grid": 2, "num_classes": 3}
+    one, label = box_at(9, 9), torch.tensor([1])
+    with pytest.raises(ValueError, match="at least 1 image"):
+        encode_grids([], [], SIZE, **settings)
+    with pytest.raises(ValueError, match="a label for each box"):
+        encode_grids([one, one], [label, torch.tensor([1, 1])], SIZE, **settings)
+    with pytest.raises(ValueError, match="centre outside"):
+        encode_grids([one, box_at(999, 9)], [label, label], SIZE, **settings)
+    with pytest.raises(ValueError, match="but 1 to 2"):
+        encode_grids([one, one], [label, label * 3], SIZE, **settings)
