@@ -7,6 +7,7 @@ Pair = tuple[int, int]
 Objects = list[tuple[float, float, float, float, int]]  # x1, y1, x2, y2, label
 Encoding = tuple[Tensor, Tensor, Pair, Pair, int]
 NAN = float("nan")
+MANY: Objects = [(17, 1, 31, 13, 3)]
 NOTHING = (NAN, NAN, NAN, NAN, 0)
 
 
@@ -79,6 +80,12 @@ ENCODINGS: dict[str, Encoding] = {
     ),
     "two of the same area in one cell": encoding(
         [[(20, 4, 28, 8, 2), (22, 3, 26, 11, 1), (17, 1, 31, 13, 3)]],
+        (32, 64),
+        (2, 4),
+        4,
+    ),
+    "many of the same area in one cell": encoding(
+        [MANY * 20 + [(20, 4, 28, 8, 2)] + [(22, 3, 26, 11, 1)] * 20],
         (32, 64),
         (2, 4),
         4,

@@ -119,6 +119,23 @@ DECODES: dict[str, Decode] = {
         ((64, 32), (2, 1)),
         (0.125, 9),
     ),
+    "boxes outside the image": decode_case(
+        [[1.0], [0.5]],
+        [[1, 0.75], [1, 0.75]],
+        [
+            [[-0.5, 0.5, 0.25, 0.5], [0.5, -1, 0.5, 0.5]],
+            [[2, 0.25, 0.5, 0.5], [0.25, 1.5, 0.25, 0.5]],
+        ],
+        ((32, 64), (1, 2)),
+        (0.125, 9),
+    ),
+    "a threshold below 0": decode_case(
+        [[-1, 0.5], [0.75, -0.75]],
+        [[-0.75, 0.5], [0.5, -1]],
+        [[MIDDLE, MIDDLE], [MIDDLE, MIDDLE]],
+        ((32, 64), (1, 2)),
+        (-1, 9),
+    ),
     "negative roots and a root of 0": decode_case(
         [[1.0]],
         [[0.5, 0.75, 1]],
@@ -161,6 +178,7 @@ SHAPES: dict[str, Shapes] = {
     "no steps": shapes_case(FAMILY, [[30, 30], [8, 8]], 0),
     "one step": shapes_case(FAMILY, [[30, 30], [12, 9]], 1),
     "until nothing moves": shapes_case(FAMILY, [[40, 36], [36, 30], [8, 8]], 20),
+    "one shape": shapes_case([[20, 12]], [[8, 12], [30, 20]], 2),
     "one anchor": shapes_case(FAMILY, [[20, 20]], 3),
     "as many anchors as shapes": shapes_case(
         [[4, 9], [20, 8], [12, 30]], [[12, 30], [4, 9], [20, 8]], 4
