@@ -128,9 +128,9 @@ check_encode_batch(encode_batch)
 #
 # *About 16 lines, 25 minutes.*
 #
-# A convolution as the last layer leaves the numbers of a cell in channels, as in task
-# 1. Now K predictors of each cell have answered. Who of them is responsible, and what
-# should their confidences have been?
+# Where the last layer is a convolution, the numbers of a cell stand in channels. The K
+# predictors of each cell have answered. Which of them is responsible, and what should
+# their confidences have been?
 #
 # Write `responsible_boxes(answers, truths)`.
 #
@@ -170,8 +170,9 @@ check_encode_batch(encode_batch)
 #
 # Two boxes of one cell have the corner of the cell in common: it may be left out, but
 # x still has to be divided by the columns, y by the rows. A tensor of shape (2, 1, 1)
-# does both at once. `truths[:, None]` fits the K predictors. `torch.where` takes, cell
-# by cell, the IoU or the negative distance. `argmax` over equal values finds the first.
+# does both at once. `truths[:, None]` fits the K predictors. `torch.where` takes the
+# IoU where it is not 0, and the negative distance elsewhere: so one `argmax` does for
+# both rules. Of equal values, it finds the first.
 #
 # </details>
 
@@ -191,9 +192,8 @@ def responsible_boxes(answers: Tensor, truths: Tensor) -> tuple[Tensor, Tensor]:
     overlap = (high - low).clamp(min=0).prod(dim=2)  # (B, K, rows, columns)
     iou = overlap / (size.prod(dim=2) + true_size.prod(dim=2) - overlap)
     distance = ((centre - true_centre) ** 2 + (size - true_size) ** 2).sum(dim=2)
-
-    touches = iou.amax(dim=1, keepdim=True) > 0
-    best = torch.where(touches, iou, -distance).argmax(dim=1, keepdim=True)
+    # A positive IoU is better than any distance.
+    best = torch.where(iou > 0, iou, -distance).argmax(dim=1, keepdim=True)
     is_best = torch.arange(count)[:, None, None] == best
     is_responsible = is_best & (truth[:, :, 0] == 1)
     return is_responsible, iou.where(is_responsible, 0)
@@ -208,10 +208,10 @@ check_responsible_boxes(responsible_boxes)
 #
 # *About 12 lines, 25 minutes.*
 #
-# Two of the five terms of YOLO's loss, each with a change. Instead of by roots alone,
-# small boxes are favoured by a **weight** $2 - w h$, which v3 uses. And v2 noticed that
-# a predictor may lie well on an object without being responsible: it is not wrong to be
-# sure, so it is **left out**.
+# Two of the five terms of YOLO's loss, each with a change. Small boxes are favoured not
+# by roots alone, but by a **weight** $2 - w h$, too, as in the release of v3. And a
+# predictor may lie well on an object without being responsible. It is not wrong to be
+# sure, so v2 **leaves it out**.
 #
 # $$L_\text{size} = \frac{\lambda_\text{coord}}{B} \sum_\text{responsible} (2 - w h)
 # \left[ (r_w - \sqrt{w})^2 + (r_h - \sqrt{h})^2 \right]$$
@@ -318,7 +318,7 @@ check_size_and_confidence_terms(size_and_confidence_terms)
 #    **clamp** both to 0 ... 1.
 # 2. Each predictor has C scores: its confidence times the class values of its cell.
 #    Each score is a candidate of its own.
-# 3. Candidates with a score **above** `score_threshold` stay; of these, at most `most`.
+# 3. Candidates with a score **above** `score_threshold` stay; of these the `most` best.
 #    They are sorted by falling score. Of equal scores, that of the predictor with the
 #    earlier place in the vector comes first, and of one predictor the lower label.
 # 4. Boxes become two corners in pixels, clipped to the image.
@@ -393,8 +393,8 @@ check_decode_and_keep(decode_and_keep)
 # *About 12 lines, 20 minutes.*
 #
 # v2 finds its anchors by k-means over the shapes of all boxes. A mean is drawn away by
-# a few very large boxes; a **median** is not. And where k-means begins is left to you
-# here: with `start`.
+# a few very large boxes; a **median** is not. The anchors to begin with are given here:
+# so nothing is left to chance.
 #
 # Write `cluster_shapes(shapes, start, *, steps)`. `shapes` is (N, 2) and `start` is
 # (k, 2): width and height of boxes and of the first anchors, all above 0. Two shapes
