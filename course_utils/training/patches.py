@@ -149,7 +149,7 @@ def look_through(images: Tensor, windows: Tensor, *, fill: float = 0.5) -> Tenso
     scale, middle = sides / limits, (windows[:, :2] + windows[:, 2:]) / limits - 1
     theta = torch.cat([torch.diag_embed(scale), middle[:, :, None]], dim=2)
     grid = F.affine_grid(theta.to(images), list(images.shape), align_corners=False)
-    return F.grid_sample(images - fill, grid, align_corners=False) + fill
+    return F.grid_sample(images - fill, grid, align_corners=False).add_(fill)
 
 
 def targets_through(
@@ -172,8 +172,8 @@ def targets_through(
     scale = torch.tensor([width, height]) / (window[:, 2:] - window[:, :2])
     all_boxes = torch.cat(boxes)
     moved = (all_boxes - window[:, :2].repeat(1, 2)) * scale.repeat(1, 2)
-    clipped = clip_boxes(moved, height, width).split(counts)
-    kept = centres_inside(all_boxes, window).split(counts)
+    clipped = torch.split(clip_boxes(moved, height, width), counts)
+    kept = torch.split(centres_inside(all_boxes, window), counts)
     return [
         target | {"boxes": boxes[here], "labels": target["labels"][here]}
         for target, boxes, here in zip(targets, clipped, kept, strict=True)
