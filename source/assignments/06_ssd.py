@@ -243,8 +243,8 @@ check_matched_objects(matched_objects)
 #
 # *About 12 lines, 20 minutes.*
 #
-# The lesson's negatives are those that cost most, three for each object. Here are the
-# same in a batch of another detector, with two additions.
+# The lesson takes the negatives that cost most, three for each box with an object. Here
+# are those of another detector, with two additions.
 #
 # Write `chosen_negatives(logits, labels, *, ratio, least)`.
 #
@@ -322,7 +322,8 @@ check_chosen_negatives(chosen_negatives)
 #    not.
 # 2. A patch is **allowed** if it keeps at least one object, and its IoU with each
 #    object that it keeps is at least `min_iou`. Other objects do not count.
-# 3. The first allowed patch is cut out. If none is allowed, the whole image is.
+# 3. The first allowed patch is cut out. If none is allowed, the whole image takes its
+#    place.
 # 4. Boxes that are kept are clipped to the patch, and written in pixels of the patch
 #    after it was resized: to `side` by `side`, whatever its shape was.
 #
