@@ -1,8 +1,7 @@
 """Changes of an image's colours: what a lamp, a camera or the weather would do.
 
 Images are float (B, 3, H, W) RGB in [0, 1], and so is what comes back. Each image has a
-factor or an angle of its own, (B,). Only what was just made is changed in place, which
-saves half of the time.
+factor or an angle of its own, (B,). Only what was just made is changed in place.
 """
 
 import math
