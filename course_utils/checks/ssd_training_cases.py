@@ -92,6 +92,9 @@ NEGATIVES: dict[str, Negatives] = {
         2,
     ),
     "all losses are equal": plain_negatives([[[1, 1, 1]] * 6], [[2, 2, 0, 2, 2, 2]], 3),
+    "sixty boxes that cost the same": plain_negatives(
+        [[[0, 0]] * 60], [[1, 1, 0, 1, 1] * 12], 0.5, 1
+    ),
     "logits too large for a plain softmax": plain_negatives(BIG, [[3, 1, 3, 3]], 1, 1),
     "one logit of an object is high, or two are middling": plain_negatives(
         [[[3.0, -9, 0], [2.5, 2.5, 0], [0, 0, 0], [1, 1, 1]]], [[2, 2, 0, 2]], 1
