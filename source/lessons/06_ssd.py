@@ -652,12 +652,9 @@ overlap = box_iou(truth, all_boxes)
 match = match_default_boxes(overlap)
 best = overlap.argmax(dim=1)
 MAP_COLORS = (0, 2, 6)  # red, blue, black: from the finest map to the coarsest
-stages = {
-    "best of each thing": best.unique(),
-    "and IoU 0.5": (match >= 0).nonzero()[:, 0],
-}
+stages = {"the best": best.unique(), "and IoU 0.5": (match >= 0).nonzero()[:, 0]}
 ENDS = torch.tensor([0, *map(len, boxes_of(scales))]).cumsum(0)  # of each map
-fig, axes = new_figure(1, 3, width=6.6, height=2.4)
+fig, axes = new_figure(1, 3, width=5.7, height=2.1)
 draw_image(axes[0], image, title="things", ticks=False)
 draw_boxes(axes[0], truth, index=3, linewidth=1.5)
 for ax, (name, chosen) in zip(axes[1:], stages.items(), strict=True):
@@ -665,7 +662,7 @@ for ax, (name, chosen) in zip(axes[1:], stages.items(), strict=True):
     for k in range(len(cells)):
         here = chosen[(chosen >= ENDS[k]) & (chosen < ENDS[k + 1])]
         draw_boxes(ax, all_boxes[here], index=MAP_COLORS[k], linewidth=0.8)
-        print(f"{name}: {len(here):>2} of the map {cells[k]} x {cells[k]}")
+        print(f"{name:>11}: {len(here):>2} of the map {cells[k]} x {cells[k]}")
 show(
     fig,
     alt="The scene three times: its things; one default box for each thing; then "
@@ -1114,7 +1111,7 @@ print(f"{min(held)} to {max(held)}")
 assert area.min() > 0.0899
 assert shape.log2().abs().max() < 1.001
 assert min(held) >= 1
-assert torch.stack(overlaps)[is_patch].min() >= 0.3
+assert torch.stack(overlaps)[is_patch].min() > 0.2999
 
 # %% [markdown]
 # All together, as training sees it. The paper expands up to four times, on images of
@@ -1133,7 +1130,7 @@ show_images(
     [*before, *after],
     columns=5,
     targets=[{"boxes": each["boxes"]} for each in [*targets[:5], *moved]],
-    width=6.2,
+    width=5.5,
     alt="Five scenes, and below each the same scene after augmentation: blown up, "
     "shrunk on grey, mirrored, in other colours. The boxes lie on the things always.",
     caption="Above: before. Below: after. The boxes go with the things.",
@@ -1236,7 +1233,7 @@ show_images(
         for each in found[2:4]
     ],
     class_names=CLASS_NAMES,
-    width=4.4,
+    width=4.2,
     alt="Two test scenes with the detections that score above 0.5: nearly every thing "
     "has one box that fits, mostly with the right name.",
 )
