@@ -761,6 +761,7 @@ def mean_overlap(chosen):
     return overlap[:, chosen].amax(dim=0).mean().item()
 
 
+# %%
 model = build()
 fig, (ax,) = new_figure(width=2.2, height=2.4)
 untrained = draw_negatives(ax, model, "untrained")
@@ -810,6 +811,7 @@ def losses_by_hand(logits, deltas, labels, goals, is_negative):
     return conf / count, loc / count
 
 
+# %%
 generator = torch.Generator().manual_seed(0)
 logits, deltas = (torch.randn(2, 40, n, generator=generator) for n in (4, 4))
 labels = torch.randint(1, 4, (2, 40), generator=generator)
@@ -1028,13 +1030,10 @@ masks = exact["masks"].as_subclass(Tensor).float()  # (things, H, W)
 worst = 0.0
 patches = sample_patches([truth] * 50, whole.repeat(50, 1), chance)
 for window in patches:
-    inside = ((truth >= window[:2].repeat(2)) & (truth <= window[2:].repeat(2))).all(
-        dim=1
-    )
+    inside = ((truth[:, :2] >= window[:2]) & (truth[:, 2:] <= window[2:])).all(dim=1)
     if inside.any():
-        shown = look_through(
-            masks[inside, None], window.expand(inside.sum(), 4), fill=0.0
-        )
+        views = window.expand(inside.sum(), 4)
+        shown = look_through(masks[inside, None], views, fill=0.0)
         by_mask = masks_to_boxes(shown[:, 0] > 0.5) + torch.tensor([0, 0, 1, 1])
         whole_things = [{"boxes": truth[inside], "labels": target["labels"][inside]}]
         (moved,) = targets_through(whole_things, window[None], side, side)
@@ -1066,16 +1065,16 @@ for least in (0.1, 0.3, 0.5, 0.7, 0.9):
     found = (best >= least).any(dim=1)
     first = (best >= least).int().argmax(dim=1, keepdim=True)
     tried[least] = best.gather(1, first)[found, 0]
+    mean = f", mean overlap {tried[least].mean():.2f}" if found.any() else ""
     print(
-        f"at least {least}: found in {found.double().mean():4.0%} of the scenes", end=""
+        f"at least {least}: found in {found.double().mean():4.0%} of the scenes{mean}"
     )
-    print(f", mean overlap {tried[least].mean():.2f}" if found.any() else "")
     assert (tried[least] >= least).all()
 
 # %% [markdown]
 # The mean is far above the minimum: 0.1 is a floor, not a goal. And the higher minima
-# can rarely be met here, since a patch is at least 0.3 of the image wide and our things
-# are smaller than that. If none of 50 patches fits, one of the other choices is taken.
+# can rarely be met here: a patch covers at least 0.09 of the image, as much as a large
+# thing of ours. If none of 50 patches fits, one of the other choices is taken.
 #
 # A rule like this is worth a thousand tests: sizes, shapes, overlaps, and at least one
 # thing in each patch.
@@ -1095,23 +1094,19 @@ held = [
     )
 ]
 is_patch = (windows != whole).any(dim=1)
-overlaps = [
-    box_iou(each, window[None]).max()
-    for each, window in zip(many, windows, strict=True)
-]
+
+# %%
+pairs = zip(many, windows, strict=True)
+overlaps = torch.stack([box_iou(each, window[None]).max() for each, window in pairs])
+least = overlaps[is_patch].min()
 print(f"{is_patch.sum()} patches; the rest stay whole")
-print(
-    f"area from {area.min():.2f} to {area.max():.2f} of the image, width over ", end=""
-)
-print(f"height from {shape.min():.2f} to {shape.max():.2f}")
-print(
-    f"least overlap {torch.stack(overlaps)[is_patch].min():.2f}; things held: ", end=""
-)
-print(f"{min(held)} to {max(held)}")
+print(f"area: {area.min():.2f} to {area.max():.2f} of the image")
+print(f"width over height: {shape.min():.2f} to {shape.max():.2f}")
+print(f"least overlap: {least:.2f}; things held: {min(held)} to {max(held)}")
 assert area.min() > 0.0899
 assert shape.log2().abs().max() < 1.001
 assert min(held) >= 1
-assert torch.stack(overlaps)[is_patch].min() > 0.2999
+assert least > 0.2999
 
 # %% [markdown]
 # All together, as training sees it. The paper expands up to four times, on images of
@@ -1408,9 +1403,23 @@ for name, (run, each) in few_runs.items():
         f"{name:>12}: AP {each['AP']:.3f}, AP50 {each['AP50']:.3f}, "
         f"loss at the end {run.curves(smooth=20)['total'][-1]:.2f}"
     )
+if budget == "laptop":
+    plain, flips, _ = (
+        run.curves(smooth=20)["total"][-1] for run, _ in few_runs.values()
+    )
+    assert plain < flips, (plain, flips)
+    assert few_runs["flips"][1]["AP"] > few_runs["as they are"][1]["AP"]
 
 # %% [markdown]
-# TODO-AUG
+# As they are, the scenes are learned by heart: the loss falls to almost nothing, and
+# that helps little with new scenes. Flips double the scenes, and AP rises. With all of
+# SSD's the loss stays highest by far: no picture comes twice, and what comes is harder
+# than any test scene. So the lowest loss belongs to the worst learner, once more.
+#
+# But after so few steps, the strong augmentation has not paid off beside plain flips.
+# The paper's 8.8 points come from a training that is hundreds of times longer. The
+# longer one trains on the same images, the more there is to forget by heart: set
+# `short_steps` to 1000 and see.
 #
 # ## Beside torchvision's
 #
