@@ -242,7 +242,7 @@ def two_terms(said: Row, moved: Row, things: Row, used: Row, alpha: float) -> An
 
 
 def as_a_number(said: Row, moved: Row, things: Row, used: Row, alpha: float) -> float:
-    return float(usual_end(said, moved, things, used, alpha))
+    return usual_end(said, moved, things, used, alpha).detach().item()
 
 
 def bare_zero(said: Row, moved: Row, things: Row, used: Row, alpha: float) -> Tensor:
