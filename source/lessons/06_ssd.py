@@ -1385,14 +1385,16 @@ if budget == "laptop":
 #
 # Then augmentation. A network that sees the same few scenes again and again learns them
 # by heart. So take only a fifteenth of the scenes, and let each variant see them
-# equally often.
+# equally often. (SSD's is a little milder here than above, since no test scene holds
+# specks.)
 #
 # **Guess:** which of the three has the lowest loss at the end? Which the highest AP on
 # new scenes?
 
 # %%
 few = learn[: max(len(learn) // 15, 4)]
-recipes = {"as they are": None, "flips": flip_half, "all of SSD's": augment}
+milder = partial(augment_ssd, most_zoom=1.3, overlaps=(0.0, 0.3, 0.5))
+recipes = {"as they are": None, "flips": flip_half, "all of SSD's": milder}
 few_runs = {
     name: run_short(build(), recipe, few, steps=3 * short_steps // 2)
     for name, recipe in recipes.items()
@@ -1404,22 +1406,20 @@ for name, (run, each) in few_runs.items():
         f"loss at the end {run.curves(smooth=20)['total'][-1]:.2f}"
     )
 if budget == "laptop":
-    plain, flips, _ = (
-        run.curves(smooth=20)["total"][-1] for run, _ in few_runs.values()
-    )
-    assert plain < flips, (plain, flips)
-    assert few_runs["flips"][1]["AP"] > few_runs["as they are"][1]["AP"]
+    plain, flips, ssd = few_runs.values()
+    assert plain[0][-1]["total"] < ssd[0][-1]["total"]
+    assert flips[1]["AP"] > plain[1]["AP"]
 
 # %% [markdown]
 # As they are, the scenes are learned by heart: the loss falls to almost nothing, and
 # that helps little with new scenes. Flips double the scenes, and AP rises. With all of
-# SSD's the loss stays highest by far: no picture comes twice, and what comes is harder
-# than any test scene. So the lowest loss belongs to the worst learner, once more.
+# SSD's the loss stays highest by far, since no picture comes twice, and AP can rise all
+# the same. A low loss on known pictures says little about new ones.
 #
-# But after so few steps, the strong augmentation has not paid off beside plain flips.
-# The paper's 8.8 points come from a training that is hundreds of times longer. The
-# longer one trains on the same images, the more there is to forget by heart: set
-# `short_steps` to 1000 and see.
+# In so few steps, the strong augmentation hardly pays off beside plain flips. The
+# paper's 8.8 points come from a training that is hundreds of times longer. The longer
+# one trains on the same images, the more it is worth: set `short_steps` to 1000 and
+# see.
 #
 # ## Beside torchvision's
 #
