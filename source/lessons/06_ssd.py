@@ -645,7 +645,8 @@ print(f"{len(sizes):,} things: {shared} lose their best box to another one,")
 print(f"{alone} have a box by the first step only, {alone / len(sizes):.1%}")
 
 # %% [markdown]
-# Now our scene, the two steps one after the other.
+# Not once in these scenes. And the first step is needed rarely, mostly for the smallest
+# things. Now our scene, the two steps one after the other.
 
 # %%
 overlap = box_iou(truth, all_boxes)
@@ -920,8 +921,8 @@ with torch.no_grad():
         print(f" normalised {normalize(each[0]).norm(dim=1).mean():.1f}")
 
 # %% [markdown]
-# Whatever the scale of the features, the head gets vectors of length 20. In our
-# network, batch normalisation keeps the maps alike.
+# Whatever the scale of the features, the head gets vectors of length 20. Our network
+# has batch normalisation in all its layers, and does without.
 #
 # Prediction is short, too. From the answers to detections:
 #
@@ -1250,7 +1251,7 @@ show(
 for name, chosen in {"untrained": untrained, "trained": trained}.items():
     print(f"{name:>9}: mean IoU with the nearest thing {mean_overlap(chosen):.2f}")
 if budget != "smoke":
-    assert mean_overlap(trained) > mean_overlap(untrained) + 0.1
+    assert mean_overlap(trained) > mean_overlap(untrained) + 0.05
 
 # %% [markdown]
 # Now they lie about the things: boxes that overlap one by a third, but not by half.
@@ -1261,7 +1262,7 @@ if budget != "smoke":
 # ## What each map finds
 #
 # A detection is one default box, moved. So we can look up which map it comes from: find
-# the decoded box that it equals.
+# the decoded box that it equals, up to rounding.
 
 
 # %%
@@ -1273,8 +1274,8 @@ def moved_boxes(model, image):
 
 
 def map_of(model, image, boxes):
-    equal = (boxes[:, None] == moved_boxes(model, image)).all(dim=2)  # (N, A)
-    return torch.bucketize(equal.int().argmax(dim=1), ENDS[1:], right=True)
+    away = (boxes[:, None] - moved_boxes(model, image)).abs().amax(dim=2)  # (N, A)
+    return torch.bucketize(away.argmin(dim=1), ENDS[1:], right=True)
 
 
 sure = [each["boxes"][each["scores"] > 0.5] for each in found]
