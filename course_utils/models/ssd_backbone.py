@@ -21,7 +21,7 @@ class MultiMapBackbone(nn.Module):
 
     def __init__(
         self,
-        widths: Sequence[int] = (32, 64, 96, 128, 128),
+        widths: Sequence[int] = (24, 48, 96, 128, 128),
         *,
         first: int = 2,
         depth: int = 1,
