@@ -1611,10 +1611,11 @@ if measured:
 
 # %% [markdown]
 # A detector that is beaten by none is a fair choice: whoever wants more accuracy than
-# it gives must pay with time. Now read the table by columns, at `laptop`. AP hardly
-# changes from R-CNN to Faster R-CNN; what changes is the time, since the search went,
-# and AP50, since a network learned to propose. YOLO and SSD take away the second look
-# at each proposal as well. Look at what that saves, and at *small* for what it costs.
+# it gives must pay with time. Now read the table by columns, at `laptop`. From R-CNN to
+# Faster R-CNN, AP hardly changes. What changes is the time, since the search went, and
+# AP50, since a network learned to propose. YOLO and SSD take away the second look at
+# each proposal as well. YOLO pays for it, most of all in *small*. SSD, with its many
+# boxes on several maps, need not.
 #
 # ## The table that lectures show
 #
@@ -1680,14 +1681,17 @@ for each in papers:
     print(f"{each['system']:>16}: {each['AP50']:.1f} mAP, {each['fps']:,.2f} a second")
 
 # %% [markdown]
-# Compare the two pictures. In both, proposals made by hand stand far on the right, and
-# SSD is about as accurate as Faster R-CNN at a fraction of its time. But do not carry a
-# number from one to the other: cards, images, classes and networks all differ. Even
-# within the papers they do. The 66.0 of R-CNN was trained on the images of 2007 alone,
-# and those of its successors here on the images of 2012, too. The 140 ms of Faster
-# R-CNN are YOLO's authors' measurement; its own paper says 198 ms on another card. A
-# table is worth as much as what its lines have in common. In yours, that is everything
-# but the author's patience.
+# Compare the two pictures. In both, proposals made by hand stand far on the right, YOLO
+# far on the left, and SSD is at least as accurate as Faster R-CNN in less time. But do
+# not carry a number from one to the other: cards, images, classes and networks all
+# differ. Even within the papers they do. The 66.0 of R-CNN was trained on the images of
+# 2007 alone, and those of its successors here on the images of 2012, too. The 140 ms of
+# Faster R-CNN are YOLO's authors' measurement; its own paper says 198 ms on another
+# card.
+#
+# A table is worth as much as what its lines have in common. In yours, that is the
+# scenes, the measure and the machine. It is not the number of scenes that each has
+# learned from, nor the care that went into each.
 
 # %%
 watch.report(
