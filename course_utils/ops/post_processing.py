@@ -1,5 +1,6 @@
 """From a score for each box and class to the detections of an image."""
 
+import torch
 from torch import Tensor
 
 from course_utils.ops.boxes import as_boxes
@@ -55,11 +56,25 @@ def best_of_each_class(
     At most the `most` best boxes of each class; of equal scores the first. Scores are
     (N, C).
     """
-    if most is None or most >= len(scores):
-        rows, columns = (scores > score_threshold).nonzero(as_tuple=True)
-        return rows, columns, scores[rows, columns]
-    # By sorting, since topk() is free to choose among equal scores.
-    best, order = scores.sort(dim=0, descending=True, stable=True)
-    best, order = best[:most], order[:most]  # (most, C)
-    places, columns = (best > score_threshold).nonzero(as_tuple=True)
-    return order[places, columns], columns, best[places, columns]
+    rows, columns = (scores > score_threshold).nonzero(as_tuple=True)
+    values = scores[rows, columns]
+    if most is not None and most < len(scores):
+        kept = first_of_each_class(values, columns, scores.shape[1], most)
+        rows, columns, values = rows[kept], columns[kept], values[kept]
+    return rows, columns, values
+
+
+def first_of_each_class(
+    values: Tensor, columns: Tensor, num_classes: int, most: int
+) -> Tensor:
+    """Places of the `most` highest values of each class, ascending.
+
+    (M,) values and (M,) classes -> (K,) int64.
+    """
+    # By sorting, since topk() is free to choose among equal values.
+    order = values.argsort(descending=True, stable=True)
+    order = order[columns[order].argsort(stable=True)]  # class after class
+    count = columns.bincount(minlength=num_classes)
+    first = count.cumsum(0) - count  # where each class begins
+    rank = torch.arange(len(order), device=order.device) - first[columns[order]]
+    return order[rank < most].sort().values
