@@ -504,9 +504,9 @@ show(
 
 # %% [markdown]
 # With the slides' scales, half of the smallest things have no box at all, and what is
-# larger is crowded on the finest map, whose cells see too little. The coarse maps wait
-# for things that do not exist here. So **scales belong to the data**: look at the sizes
-# of your things first. With ours, the work is shared.
+# larger is crowded on the finest map, whose cells see too little. The coarsest map
+# waits for things that do not exist here. So **scales belong to the data**: look at the
+# sizes of your things first. With ours, the work is shared.
 #
 # Move through the boxes yourself: choose a map, and a place.
 
@@ -675,7 +675,7 @@ print(f"background: {(match < 0).sum():,} of {len(match):,}")
 # %% [markdown]
 # ## Hard negatives
 #
-# **Guess:** about twenty boxes of the scene hold things, and more than a thousand are
+# **Guess:** about 25 boxes of the scene hold things, and more than a thousand are
 # background. What does the network learn first, if all of them count?
 #
 # To say "background" always, as the RPN would have. Lesson 04 drew a fair sample at
@@ -1526,9 +1526,11 @@ print(f"SSD: {milliseconds:.1f} ms a scene")
 # SSD asks many more boxes, in finer cells, and each needs to move a little only: some
 # box of about the right size is always near. YOLO's two boxes of a cell have to find
 # any size from nothing. And two small things in one of YOLO's cells must share it,
-# while SSD has four boxes in each of its own, each with classes of its own. (The two
-# lessons differ in more than that: in backbone, scenes and steps. The finest map alone,
-# above, tells it within one network.)
+# while SSD has four boxes in each of its own, each with classes of its own.
+#
+# The two lessons differ in more than that: in backbone, scenes and steps. But look back
+# at the maps one by one. The map of 8 x 8 cells alone, nearly YOLO's grid, finds the
+# larger things of our own network and loses most of the small ones.
 #
 # ## The table of all detectors
 #
