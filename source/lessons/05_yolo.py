@@ -944,8 +944,8 @@ show_images(
 
 # %% [markdown]
 # Two gaps to keep in mind. AP75 is far below AP50: most things are found, but many
-# boxes fit loosely. And scenes that it has learned from are still easier than new ones,
-# in spite of all the changes to them.
+# boxes fit loosely. And scenes that it has learned from are a little easier than new
+# ones, in spite of all the changes to them.
 
 # %% [markdown]
 # ### What the confidence knows
@@ -1364,8 +1364,8 @@ errors = {
 }
 show_errors(
     errors,
-    alt="Two bars, one a detector, divided by kind of detection. Most are correct; of "
-    "background there is hardly any in that of YOLO.",
+    alt="Two bars, one a detector, divided by kind of detection. Most are correct, "
+    "and there is hardly any background in either.",
 )
 for name, parts in error_shares(errors).items():
     print(f"{name}:", ", ".join(f"{kind} {part:.1f} %" for kind, part in parts.items()))
@@ -1556,8 +1556,8 @@ for name in detectors:
         print(f"{name:>12}, {kind:<16}: {share:4.0%} of {len(chosen):>3} found")
 
 # %% [markdown]
-# In a shared cell YOLO finds about half as many as elsewhere, and it hardly matters who
-# came first. The list is known in training only. At a test the cell has one set of
+# In a shared cell YOLO finds less than half as many as elsewhere, and it matters little
+# who came first. The list is known in training only. At a test the cell has one set of
 # class values, and whichever thing it sees best gets them. (What is found of the others
 # comes from cells nearby.) Faster R-CNN finds fewer there, too, since things in a crowd
 # hide each other, but it loses less: each of its anchors may answer for another thing.
@@ -1998,8 +1998,10 @@ for each in CORRECTIONS:
 # with VGG-16 it would be 66.4, and slower. (The 47 seconds of R-CNN are those of
 # VGG-16, which it takes to reach 66.0. Lesson 06 goes through the other rows.)
 #
-# So the honest last row is 63.4 at 45 frames a second: faster by far, and less exact,
-# as you have seen on the tabletop.
+# So the honest last row is 63.4 at 45 frames a second: faster by far, and less exact.
+# On the tabletop YOLO has seen twice as many scenes as Faster R-CNN, and its price
+# shows less in the one number AP50 than in what stands behind it: loose boxes, small
+# things, crowds.
 
 # %%
 from course_utils.training import read_rows, write_row
