@@ -1110,6 +1110,12 @@ assert min(held) >= 1
 assert least > 0.2999
 
 # %% [markdown]
+# Colours are changed without touching a box: each of four changes for one image in two.
+
+# %% tags=["show"]
+from course_utils.training.augment import distort_colors
+
+# %% [markdown]
 # All together, as training sees it. The paper expands up to four times, on images of
 # 300 pixels; in ours of 128, things would become specks, so we stop at two. The upper
 # row is what the data set holds:
