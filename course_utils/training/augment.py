@@ -45,8 +45,9 @@ def see_through(images: Tensor, targets: Sequence[Target], windows: Tensor) -> B
 def distort_colors(images: Tensor, generator: torch.Generator) -> Tensor:
     """SSD's photometric distortion: brightness, contrast, saturation and hue.
 
-    Each is changed in half of the images, by the amounts of the released code; its
-    contrast is about black, and its hue that of HSV.
+    Each is changed in half of the images, by the amounts of the released code. That
+    changes contrast about black and the hue of HSV, this about mid grey and about the
+    axis of greys.
     """
 
     def amounts(usual: float, most: float) -> Tensor:
