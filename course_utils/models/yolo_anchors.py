@@ -25,11 +25,11 @@ from course_utils.ops.post_processing import select_detections
 from course_utils.ops.shape_clusters import as_shapes
 from course_utils.ops.yolo_anchors import (
     AnchorCells,
-    Pair,
     anchor_cells,
     decode_anchors,
     join_cells,
 )
+from course_utils.ops.yolo_grid import Pair
 
 LOW = -3.0  # logit of the confidence at the start: about 0.05
 

@@ -15,12 +15,11 @@ from course_utils.models.model import Target
 from course_utils.ops.boxes import as_boxes, box_iou, paired_box_iou
 from course_utils.ops.yolo_anchors import (
     AnchorCells,
-    Pair,
     decode_anchors,
     inside_and_growth,
     own_anchors,
 )
-from course_utils.ops.yolo_grid import check_labels, check_objects, is_first
+from course_utils.ops.yolo_grid import Pair, check_labels, check_objects, is_first
 
 Classes = Literal["softmax", "logistic"]
 CENTRE, GROWTH, CONFIDENCE, CLASSES = slice(0, 2), slice(2, 4), 4, slice(5, None)

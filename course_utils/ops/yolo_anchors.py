@@ -17,9 +17,7 @@ from torch import Tensor
 
 from course_utils.ops.boxes import as_boxes, xyxy_to_cxcywh
 from course_utils.ops.shape_clusters import as_shapes, shape_iou
-from course_utils.ops.yolo_grid import check_objects
-
-Pair = tuple[int, int]
+from course_utils.ops.yolo_grid import Pair, check_objects
 
 LARGEST_GROWTH = math.log(1000 / 16)  # of a side, so that no answer overflows
 
