@@ -179,7 +179,7 @@ assert cells.tolist() == [[1, 2], [4, 2], [4, 3], [6, 6]]
 # The column is the whole part of x / 10, the row that of y / 10. The size of a box does
 # not matter. The fourth centre lies exactly on the corner of the image, where x / 10 is
 # 7 and there is no column 7: such centres belong to the last cell. And a centre outside
-# the image belongs to nobody. Better an error than a wrong cell:
+# the image besides_of to nobody. Better an error than a wrong cell:
 
 # %%
 try:
@@ -1008,10 +1008,10 @@ show(
 w, h = sizes[:, 2:].unbind(1)
 for index in (0, 1):
     mine = turn == index
-    area, ratio = (w * h)[mine].sqrt() * side, (h / w)[mine]
+    sides_of, shape = (w * h)[mine].sqrt() * side, (h / w)[mine]
     print(
         f"try {index + 1}: responsible for {mine.double().mean():.0%} of the things; "
-        f"median side {area.median():.0f} px, height / width {ratio.median():.2f}"
+        f"median side {sides_of.median():.0f} px, height / width {shape.median():.2f}"
     )
 
 # %% [markdown]
