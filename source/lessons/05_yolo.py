@@ -135,7 +135,7 @@ def draw_grid(ax, grid):
         ax.plot([line, line], [0, side], color="white", linewidth=0.8)
 
 
-fig, axes = new_figure(1, 2, width=6, height=3)
+fig, axes = new_figure(1, 2, width=5, height=2.5)
 for ax in axes:
     draw_image(ax, image, ticks=False)
 draw_boxes(axes[0], truth, linewidth=1.2)
@@ -204,7 +204,7 @@ def draw_owners(ax, boxes, grid):
 
 # %%
 def draw_scene_grid(grid, tries):
-    fig, (ax,) = new_figure(width=3.7, height=3.9)
+    fig, (ax,) = new_figure(width=3.1, height=3.4)
     numbers = grid * grid * (5 * tries + len(CLASS_NAMES) - 1)
     owners = len(owner_cells(truth, size, grid).unique(dim=0))
     title = f"{grid * grid * tries} boxes, {numbers:,} numbers\n"
@@ -873,15 +873,15 @@ from course_utils.training.augment import augment_yolo
 
 example = max(learn[:16], key=lambda pair: len(pair[1]["boxes"]))
 generator = torch.Generator().manual_seed(0)
-several = augment_yolo(torch.stack([example[0]] * 4), [example[1]] * 4, generator)
-fig, axes = new_figure(1, 5, width=7.5, height=1.8)
+several = augment_yolo(torch.stack([example[0]] * 3), [example[1]] * 3, generator)
+fig, axes = new_figure(1, 4, width=5.4, height=1.6)
 shown = zip([example[0], *several[0]], [example[1], *several[1]], strict=True)
 for index, (ax, (picture, each)) in enumerate(zip(axes, shown, strict=True)):
     draw_image(ax, picture, title=str(index or "a scene"), ticks=False)
     draw_boxes(ax, each["boxes"], linewidth=1)
 show(
     fig,
-    alt="A scene, and the same scene four times: larger or smaller, moved, mirrored, "
+    alt="A scene, and the same scene three times: larger or smaller, moved, mirrored, "
     "darker or paler, with its boxes on the things each time.",
 )
 kept = [len(each["boxes"]) for each in several[1]]
@@ -931,15 +931,15 @@ if budget != "smoke":
 
 # %%
 show_images(
-    [each for each, _ in test[:3]],
+    [each for each, _ in test[:2]],
     targets=[
         {name: values[each["scores"] > 0.2] for name, values in each.items()}
-        for each in found[:3]
+        for each in found[:2]
     ],
     class_names=CLASS_NAMES,
-    width=8,
-    alt="Three test scenes with the detections that score above 0.2: most things have "
-    "a box, nearly always with the right name, some a little too large or too small.",
+    width=4.6,
+    alt="Two test scenes with the detections that score above 0.2: most things have a "
+    "box, nearly always with the right name, some a little too large or too small.",
 )
 
 # %% [markdown]
@@ -1040,8 +1040,9 @@ print(
 print(f"pixels that have any influence: {(felt > 0).double().mean():.0%}")
 
 # %%
-fig, (ax,) = new_figure(width=4.2, height=3.2)
-draw_heat_map(ax, (felt / felt.max()).sqrt(), image=image, name="influence (root)")
+fig, (ax,) = new_figure(width=3.4, height=2.7)
+blocks = F.avg_pool2d(felt[None], side // 32)[0]  # 32 x 32, less noisy
+draw_heat_map(ax, (blocks / blocks.max()).sqrt(), image=image, name="influence (root)")
 draw_grid(ax, 7)
 corner = (left, top)
 ax.add_patch(Rectangle(corner, right - left, bottom - top, fill=False, linewidth=2))
@@ -1115,7 +1116,7 @@ for name, each in stages.items():
     print(f"{name:>14}: " + "  ".join(f"{count:>8}" for count in counts))
 
 # %%
-fig, axes = new_figure(1, 3, width=7, height=2.6)
+fig, axes = new_figure(1, 3, width=5, height=1.9)
 for ax, (name, each) in zip(axes, stages.items(), strict=True):
     rows, columns = (each > 0).nonzero(as_tuple=True)
     title = f"{name}: {len(rows.unique())} boxes"
@@ -1211,7 +1212,7 @@ for name, limits in {
 
 # %%
 def draw_detections(threshold, tries, suppress):
-    fig, (ax,) = new_figure(width=3.7, height=3.9)
+    fig, (ax,) = new_figure(width=3.1, height=3.4)
     most = 0.5 if suppress == "yes" else 1.0
     shown = scores.clone()
     if tries != "both":
@@ -1399,12 +1400,12 @@ loose = [
     for place, (detection, kind) in enumerate(zip(found, kind_of, strict=True))
     for i in (kind == 1).nonzero().flatten().tolist()
 ]
-fig, axes = new_figure(1, 4, width=7, height=2.1)
-for ax, (score, place, i) in zip(axes, sorted(loose, reverse=True), strict=False):
+fig, axes = new_figure(1, 3, width=5, height=1.9)
+for ax, (_, place, i) in zip(axes, sorted(loose, reverse=True), strict=False):
     box, label = found[place]["boxes"][i : i + 1], found[place]["labels"][i]
     same = test_targets[place]["labels"] == label
     things = test_targets[place]["boxes"][same]
-    title = f"{CLASS_NAMES[label]} {score:.2f}, IoU {box_iou(box, things).max():.2f}"
+    title = f"{CLASS_NAMES[label]}, IoU {box_iou(box, things).max():.2f}"
     draw_image(ax, test[place][0], title=title, ticks=False)
     draw_boxes(ax, things, index=3, linewidth=1.2)
     draw_boxes(ax, box, linewidth=1.2)
@@ -1412,7 +1413,7 @@ for ax in axes[len(loose) :]:
     ax.set_axis_off()
 show(
     fig,
-    alt="Four test scenes, each with a detection that has the right class but lies "
+    alt="Three test scenes, each with a detection that has the right class but lies "
     "loosely on its thing, or is a second one on it.",
     caption="Red: the detection. Green and dotted: the things of its class.",
 )
@@ -1446,7 +1447,7 @@ for name, examples in kinds.items():
     )
 
 # %%
-fig, axes = new_figure(1, 3, width=6.6, height=2.5)
+fig, axes = new_figure(1, 3, width=5, height=1.9)
 for ax, (name, examples) in zip(axes, kinds.items(), strict=True):
     draw_image(ax, examples[1][0], title=name, ticks=False)
     draw_boxes(ax, examples[1][1]["boxes"], linewidth=1)
@@ -1652,7 +1653,7 @@ draw_curves(
 own = shape_iou(shapes, clusters[5]).argmax(dim=1)
 for index, (w, h) in enumerate(clusters[5].tolist()):
     color, mine = OKABE_ITO[index + 1], shapes[own == index]
-    axes[1].plot(*mine[:300].T, ".", color=color, alpha=0.3, markersize=3)
+    axes[1].plot(*mine[:100].T, ".", color=color, alpha=0.3, markersize=3)
     axes[1].add_patch(Rectangle((0, 0), w, h, fill=False, edgecolor=color, linewidth=2))
 axes[1].set(xlabel="width", ylabel="height", aspect="equal", xlim=(0, None))
 axes[1].set(ylim=(0, None))
@@ -1764,7 +1765,7 @@ grid_cells = anchor_cells(clusters[5], map_size=(rows, rows), image_size=size)
 generator = torch.Generator().manual_seed(0)
 t = torch.randn(200, len(grid_cells.low), 4, generator=generator)
 here = (rows // 2 * rows + rows // 2) * 5 + 4  # the largest anchor of a middle cell
-fig, axes = new_figure(1, 2, width=6, height=2.9)
+fig, axes = new_figure(1, 2, width=5, height=2.5)
 for ax, is_free in zip(axes, (True, False), strict=True):
     centres = decode_centres(t, grid_cells, is_free=is_free)  # (200, P, 2)
     out = ((centres < grid_cells.low) | (centres > grid_cells.high)).any(dim=-1)
