@@ -245,7 +245,7 @@ def lost_share(examples, grid):
     return 1 - owners / things
 
 
-lost = {grid: lost_share(learn, grid) for grid in sides}
+lost = {grid: lost_share(learn[:1000], grid) for grid in sides}
 for grid in (2, 4, 7, 14):
     print(f"S = {grid:>2}: {grid * grid:>3} cells, {lost[grid]:.1%} of the things lost")
 
@@ -1116,10 +1116,10 @@ for name, each in stages.items():
     print(f"{name:>14}: " + "  ".join(f"{count:>8}" for count in counts))
 
 # %%
-fig, axes = new_figure(1, 3, width=5, height=1.9)
+fig, axes = new_figure(1, 3, width=5, height=2.1)
 for ax, (name, each) in zip(axes, stages.items(), strict=True):
     rows, columns = (each > 0).nonzero(as_tuple=True)
-    title = f"{name}: {len(rows.unique())} boxes"
+    title = f"{name}:\n{len(rows.unique())} boxes"
     draw_image(ax, image, title=title, ticks=False)
     best = each.amax(dim=1).tolist()
     for box in rows.unique().tolist():
