@@ -1497,10 +1497,10 @@ show(
 )
 
 # %% [markdown]
-# Both are far worse on small things: they have few pixels, and neither detector has seen
-# many of that size while it learned. But YOLO loses more, as the printed shares say.
-# Its map has one vector for 18 x 18 pixels, that of Faster R-CNN one for 4 x 4. And
-# what kind of errors are these?
+# Both are far worse on small things: they have few pixels, and neither detector has
+# seen many of that size while it learned. But YOLO loses more, as the printed shares
+# say. Its map has one vector for 18 x 18 pixels, that of Faster R-CNN one for 4 x 4.
+# And what kind of errors are these?
 
 # %%
 crowd = [each for _, each in kinds["small, in groups"]]
