@@ -264,8 +264,8 @@ if budget != "smoke":
     assert 0.005 < lost[7] < 0.05, lost[7]
 
 # %% [markdown]
-# Two in a hundred: a price that one can pay, on scenes of up to eight things. We come
-# back to scenes where one cannot.
+# One or two in a hundred: a price that one can pay, on scenes of up to eight things. We
+# come back to scenes where one cannot.
 
 # %% [markdown]
 # ## The tensor, number by number
