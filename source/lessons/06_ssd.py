@@ -933,7 +933,8 @@ with torch.no_grad():
 # 5. keep the best 200 of all classes.
 
 # %% tags=["show"]
-from course_utils.ops.post_processing import best_of_each_class, select_detections
+from course_utils.ops.post_processing import best_of_each_class, first_of_each_class
+from course_utils.ops.post_processing import select_detections
 
 # %%
 from course_utils.ops.boxes import clip_boxes, decode_boxes
