@@ -89,7 +89,7 @@ class YOLO(Model):
         num_classes: int,
         grid: int = 7,
         num_boxes: int = 2,
-        hidden: int = 128,
+        hidden: int = 64,
         coord_weight: float = 5.0,
         noobj_weight: float = 0.5,
         score_threshold: float = 0.01,

@@ -110,7 +110,7 @@ class AnchorYOLO(Model):
         anchors: Sequence[Tensor],
         *,
         num_classes: int,
-        hidden: int = 128,
+        hidden: int = 64,
         is_free: bool = False,
         classes: Classes = "softmax",
         ignore_iou: float = 0.6,

@@ -46,7 +46,7 @@ from course_utils.training import choose_budget, choose_device, median_ms, start
 budget = choose_budget()
 scenes, test_scenes, side, widths, steps, short_steps = {
     "smoke": (16, 4, 128, (8, 16, 24, 32), 4, 2),
-    "laptop": (3000, 60, 128, (16, 32, 64, 128), 2200, 100),
+    "laptop": (3000, 60, 128, (16, 32, 64, 96), 2200, 100),
     "gpu": (8000, 500, 256, (64, 128, 256, 256, 512), 10000, 1000),
 }[budget]
 device = choose_device()
@@ -1265,28 +1265,50 @@ faster_found = predict_all(faster)
 faster_figures = evaluate_detections(faster_found, test_targets)
 
 # %% [markdown]
-# What else runs on a computer disturbs such a race, so the two take turns, one image
-# each, and the median of the ratios counts.
+# What else runs on a computer disturbs such a race, so the two take turns, scene
+# by scene, and the median of the ratios counts. They race twice: with all cores of the
+# machine, and with one.
+#
+# **Guess:** who gains more from a second core?
+
 
 # %%
-rounds = 3 if budget == "smoke" else 25
+rounds = 3 if budget == "smoke" else 40
 runners = {"YOLO": model, "Faster R-CNN": faster}
-times = {name: [] for name in runners}
-for _ in range(rounds):
-    for name, runner in runners.items():
-        times[name].append(median_ms(lambda runner=runner: runner.predict(one), 1))
-speed_ratio = median(b / a for a, b in zip(*times.values(), strict=True))
-milliseconds = {name: median(each) for name, each in times.items()}
-for name, each in {"YOLO": figures, "Faster R-CNN": faster_figures}.items():
-    rate = 1000 / milliseconds[name]
-    print(
-        f"{name:>12}: {milliseconds[name]:5.2f} ms an image, {rate:4.0f} a second; ",
-        end="",
-    )
-    print(f"AP {each['AP']:.3f}, AP50 {each['AP50']:.3f}")
-print(f"YOLO is {speed_ratio:.1f} times as fast")
+
+
+def take_turns(cores):
+    usual = torch.get_num_threads()
+    torch.set_num_threads(cores)
+    times = {name: [] for name in runners}
+    for picture, _ in (test * rounds)[:rounds]:
+        for name, runner in runners.items():
+            predict = partial(runner.predict, picture[None].to(device))
+            times[name].append(median_ms(predict, 1))
+    torch.set_num_threads(usual)
+    return times
+
+
+races = {cores: take_turns(cores) for cores in (torch.get_num_threads(), 1)}
+speed_ratios = {}
+for cores, times in races.items():
+    speed_ratios[cores] = median(b / a for a, b in zip(*times.values(), strict=True))
+    each = ", ".join(f"{name} {median(ms):.2f} ms" for name, ms in times.items())
+    print(f"{cores} core(s): {each}; YOLO is {speed_ratios[cores]:.1f} times as fast")
 if budget == "laptop":
-    assert speed_ratio >= 3, speed_ratio
+    assert speed_ratios[1] >= 2.5, speed_ratios  # above 3, but times differ
+
+# %%
+milliseconds = {name: median(ms) for name, ms in races[torch.get_num_threads()].items()}
+for name, each in {"YOLO": figures, "Faster R-CNN": faster_figures}.items():
+    print(
+        f"{name:>12}: {1000 / milliseconds[name]:4.0f} images a second; "
+        f"AP {each['AP']:.3f}, AP50 {each['AP50']:.3f}"
+    )
+
+# %% [markdown]
+# A second core helps where there is much to share out. Most of YOLO's layers work on
+# 14 x 14 or 7 x 7 cells, which is little for a single image.
 
 # %% [markdown]
 # Where do they spend it?
@@ -1317,8 +1339,8 @@ with torch.no_grad():
 show_parts(
     spent,
     unit="ms an image",
-    alt="Two bars. YOLO's is short and nearly all convolutions. Faster R-CNN's is more "
-    "than three times as long; its convolutions are only a part of it.",
+    alt="Two bars. YOLO's is short and mostly convolutions. Faster R-CNN's is much "
+    "longer; its convolutions are only a part of it.",
 )
 for name, parts in spent.items():
     print(f"{name}: " + ", ".join(f"{part} {ms:.2f} ms" for part, ms in parts.items()))
@@ -2029,7 +2051,8 @@ watch.report(
     ap=figures["AP"],
     ap50=figures["AP50"],
     ms_an_image=milliseconds["YOLO"],
-    times_as_fast_as_faster_rcnn=speed_ratio,
+    times_as_fast_as_faster_rcnn=speed_ratios[torch.get_num_threads()],
+    times_as_fast_on_one_core=speed_ratios[1],
     training_seconds=history.seconds,
     ap50_small=by_kind["YOLO"]["small"]["AP50"],
     ap50_small_in_groups=by_kind["YOLO"]["small, in groups"]["AP50"],
