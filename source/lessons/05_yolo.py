@@ -135,7 +135,7 @@ def draw_grid(ax, grid):
         ax.plot([line, line], [0, side], color="white", linewidth=0.8)
 
 
-fig, axes = new_figure(1, 2, width=5, height=2.5)
+fig, axes = new_figure(1, 2, width=4.6, height=2.3)
 for ax in axes:
     draw_image(ax, image, ticks=False)
 draw_boxes(axes[0], truth, linewidth=1.2)
@@ -937,7 +937,7 @@ show_images(
         for each in found[:2]
     ],
     class_names=CLASS_NAMES,
-    width=4.6,
+    width=4.2,
     alt="Two test scenes with the detections that score above 0.2: most things have a "
     "box, nearly always with the right name, some a little too large or too small.",
 )
@@ -1116,7 +1116,7 @@ for name, each in stages.items():
     print(f"{name:>14}: " + "  ".join(f"{count:>8}" for count in counts))
 
 # %%
-fig, axes = new_figure(1, 3, width=5, height=2.1)
+fig, axes = new_figure(1, 3, width=4.6, height=1.95)
 for ax, (name, each) in zip(axes, stages.items(), strict=True):
     rows, columns = (each > 0).nonzero(as_tuple=True)
     title = f"{name}:\n{len(rows.unique())} boxes"
@@ -1422,7 +1422,7 @@ loose = [
     for place, (detection, kind) in enumerate(zip(found, kind_of, strict=True))
     for i in (kind == 1).nonzero().flatten().tolist()
 ]
-fig, axes = new_figure(1, 3, width=5, height=1.9)
+fig, axes = new_figure(1, 3, width=4.6, height=1.8)
 for ax, (_, place, i) in zip(axes, sorted(loose, reverse=True), strict=False):
     box, label = found[place]["boxes"][i : i + 1], found[place]["labels"][i]
     same = test_targets[place]["labels"] == label
@@ -1469,7 +1469,7 @@ for name, examples in kinds.items():
     )
 
 # %%
-fig, axes = new_figure(1, 3, width=5, height=1.9)
+fig, axes = new_figure(1, 3, width=4.6, height=1.8)
 for ax, (name, examples) in zip(axes, kinds.items(), strict=True):
     draw_image(ax, examples[1][0], title=name, ticks=False)
     draw_boxes(ax, examples[1][1]["boxes"], linewidth=1)
@@ -1787,7 +1787,7 @@ grid_cells = anchor_cells(clusters[5], map_size=(rows, rows), image_size=size)
 generator = torch.Generator().manual_seed(0)
 t = torch.randn(200, len(grid_cells.low), 4, generator=generator)
 here = (rows // 2 * rows + rows // 2) * 5 + 4  # the largest anchor of a middle cell
-fig, axes = new_figure(1, 2, width=5, height=2.5)
+fig, axes = new_figure(1, 2, width=4.6, height=2.3)
 for ax, is_free in zip(axes, (True, False), strict=True):
     centres = decode_centres(t, grid_cells, is_free=is_free)  # (200, P, 2)
     out = ((centres < grid_cells.low) | (centres > grid_cells.high)).any(dim=-1)
