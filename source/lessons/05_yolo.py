@@ -1307,8 +1307,8 @@ for name, each in {"YOLO": figures, "Faster R-CNN": faster_figures}.items():
     )
 
 # %% [markdown]
-# A second core helps where there is much to share out. Most of YOLO's layers work on
-# 14 x 14 or 7 x 7 cells, which is little for a single image.
+# Neither gains much. Most layers work on few cells, 14 x 14 or 7 x 7 in YOLO, and that is
+# little to share out for a single image. With more images at once it would be more.
 
 # %% [markdown]
 # Where do they spend it?
@@ -1742,8 +1742,8 @@ for name, examples in some.items():
 
 # %% [markdown]
 # Of the usual things, most of the few that were lost are found again: two things in one
-# cell are rarely of the same shape. In groups of small things, five shapes save nothing
-# at all. All of them are small, so all want the smallest anchor of the same cell. There
+# cell are rarely of the same shape. In groups of small things, five shapes save hardly
+# anything. All of them are small, so all want the smallest anchor of the same cell. There
 # only a finer grid helps.
 #
 # ### Where may a centre go?
@@ -1923,7 +1923,8 @@ show(
 
 # %% [markdown]
 # Read each row against the one above it, and take a difference as small as those of the
-# last two lines for chance. What does not show here need not be useless: the steps are
+# last two lines for chance. By that measure, most of the differences in AP prove nothing;
+# the one in groups is larger. What does not show here need not be useless: the steps are
 # few, and our scenes are not VOC. So look for the reasons, at the anchors (or, for v1,
 # the cells) that own a thing of the test scenes. How close are they before any
 # training? Where are their centres in the end? How many examples did each have?
@@ -1981,8 +1982,8 @@ print(f"a yes or no for each class: for a thing, the yeses sum to {p.mean():.2f}
 # - **The sigmoid** forbids what hardly occurs here. The last layers of our heads
 #   start with small weights, so that t is near 0 and every centre near the middle of
 #   its cell: training does not start from the random answers of the picture above.
-# - **Two maps** are the change that counts here, most of all for small things: they get
-#   smaller cells, and features of twice the resolution.
+# - **Two maps** reach the highest AP50 here, and most of all in groups of small things:
+#   their finer map has smaller cells, and features of twice the resolution.
 # - **Logistic classes** allow two names for a thing, and ours have one. So there is
 #   nothing to gain, and something to lose: at first all seven say "perhaps", together
 #   3.5, and six of them have to be talked out of it, where a softmax starts from 1.
