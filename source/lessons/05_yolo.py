@@ -1307,8 +1307,8 @@ for name, each in {"YOLO": figures, "Faster R-CNN": faster_figures}.items():
     )
 
 # %% [markdown]
-# Neither gains much. Most layers work on few cells, 14 x 14 or 7 x 7 in YOLO, and that is
-# little to share out for a single image. With more images at once it would be more.
+# Neither gains much. Most layers work on few cells, 14 x 14 or 7 x 7 in YOLO, and that
+# is little to share out for a single image. With more images at once it would be more.
 
 # %% [markdown]
 # Where do they spend it?
@@ -1743,8 +1743,8 @@ for name, examples in some.items():
 # %% [markdown]
 # Of the usual things, most of the few that were lost are found again: two things in one
 # cell are rarely of the same shape. In groups of small things, five shapes save hardly
-# anything. All of them are small, so all want the smallest anchor of the same cell. There
-# only a finer grid helps.
+# anything. All of them are small, so all want the smallest anchor of the same cell.
+# There only a finer grid helps.
 #
 # ### Where may a centre go?
 #
@@ -1923,11 +1923,11 @@ show(
 
 # %% [markdown]
 # Read each row against the one above it, and take a difference as small as those of the
-# last two lines for chance. By that measure, most of the differences in AP prove nothing;
-# the one in groups is larger. What does not show here need not be useless: the steps are
-# few, and our scenes are not VOC. So look for the reasons, at the anchors (or, for v1,
-# the cells) that own a thing of the test scenes. How close are they before any
-# training? Where are their centres in the end? How many examples did each have?
+# last two lines for chance. By that measure, most of the differences in AP prove
+# nothing; the one in groups is larger. What does not show here need not be useless: the
+# steps are few, and our scenes are not VOC. So look for the reasons, at the anchors
+# (or, for v1, the cells) that own a thing of the test scenes. How close are they before
+# any training? Where are their centres in the end? How many examples did each have?
 
 # %%
 from course_utils.models.yolo_anchors_loss import CLASSES, anchor_truths
