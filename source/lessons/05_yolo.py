@@ -1394,7 +1394,9 @@ for name, parts in error_shares(errors).items():
     print(f"{name}:", ", ".join(f"{kind} {part:.1f} %" for kind, part in parts.items()))
 
 # %% [markdown]
-# And in the paper, for Fast R-CNN (the one with selective search) and YOLO:
+# And in the paper, for Fast R-CNN (the one with selective search) and YOLO. (Of these
+# shares, only the 13.6 % of background has been compared with the paper's text. Take
+# the others as approximate.)
 
 # %%
 from course_utils.data.published import PUBLISHED_ERRORS
@@ -1924,10 +1926,11 @@ show(
 # %% [markdown]
 # Read each row against the one above it, and take a difference as small as those of the
 # last two lines for chance. By that measure, most of the differences in AP prove
-# nothing; the one in groups is larger. What does not show here need not be useless: the
-# steps are few, and our scenes are not VOC. So look for the reasons, at the anchors
-# (or, for v1, the cells) that own a thing of the test scenes. How close are they before
-# any training? Where are their centres in the end? How many examples did each have?
+# nothing. (How much is chance in groups, these runs do not tell.) What does not show
+# here need not be useless: the steps are few, and our scenes are not VOC. So look for
+# the reasons, at the anchors (or, for v1, the cells) that own a thing of the test
+# scenes. How close are they before any training? Where are their centres in the end?
+# How many examples did each have?
 
 # %%
 from course_utils.models.yolo_anchors_loss import CLASSES, anchor_truths
