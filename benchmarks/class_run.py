@@ -19,13 +19,13 @@ import joblib
 import psutil
 
 from benchmarks.measure import Row
-from course_utils.grading.classroom.run import grade_class, local
-from course_utils.grading.classroom.settings import Settings
-from course_utils.grading.classroom.submissions import find_submissions
+from course_grading.classroom.run import grade_class, local
+from course_grading.classroom.settings import Settings
+from course_grading.classroom.submissions import find_submissions
 
 ROOT = Path(__file__).parents[1]
 NAME, TASKS = "01_sliding_windows", 4
-CLASS, SECOND_OPINIONS = 200, 40
+CLASS = 200
 MEGABYTE = 2**20
 
 
@@ -109,16 +109,14 @@ class Memory:
         self.thread.join()
 
 
-def graded_class(count: int, *, second_opinion: bool) -> list[Row]:
+def graded_class(count: int) -> list[Row]:
     """Seconds and memory of one class run."""
     jobs = joblib.cpu_count()
     times: list[float] = []
     with tempfile.TemporaryDirectory() as name, Memory() as memory:
         folder = Path(name)
         write_class(folder, count)
-        settings = Settings(
-            reference=str(folder / "release"), seed=1, second_opinion=second_opinion
-        )
+        settings = Settings(reference=str(folder / "release"), seed=1)
         begun = time.perf_counter()
         result = grade_class(
             find_submissions([folder / "class"], assignments=[NAME]),
@@ -133,7 +131,6 @@ def graded_class(count: int, *, second_opinion: bool) -> list[Row]:
         raise RuntimeError("the class is not graded as it should be")
     records = [grade.record for grade in result.grades if grade.record]
     case = f"{count} submissions, {TASKS} tasks, {jobs} processes"
-    case += ", with nbval" if second_opinion else ""
     steady = (times[-1] - times[2 * jobs]) / (len(times) - 2 * jobs - 1)
     median = statistics.median(record.seconds for record in records)
     figures = [
@@ -149,8 +146,5 @@ def graded_class(count: int, *, second_opinion: bool) -> list[Row]:
 
 
 def rows() -> list[Row]:
-    """A class without and, smaller, with the second opinion of nbval."""
-    return [
-        *graded_class(CLASS, second_opinion=False),
-        *graded_class(SECOND_OPINIONS, second_opinion=True),
-    ]
+    """A class."""
+    return graded_class(CLASS)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from course_utils.cli import output
+from course_grading.cli import output
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])

@@ -17,11 +17,9 @@ MAY_IMPORT = {
     "training": {"ops", "metrics", "data", "models", "results"},
     "draw": {"ops", "metrics", "data", "models", "results"},
     "widgets": {"draw"},
-    "checks": set(),
-    "grading": {"checks"},
-    "mutation": {"checks"},
+    "checking": set(),
+    "checks": {"checking"},
     "doctor": {"training"},
-    "cli": {"doctor", "grading", "mutation"},
 }
 
 

@@ -146,15 +146,15 @@ def points_of_nbval(course: Course) -> Points:
     }
 
 
-def course_grade(opinion: str) -> Way:
+def course_grade() -> Way:
     """The course's own command with one grading process."""
     command = str(Path(sys.executable).with_name("course"))
-    result = f"result{opinion}.json"
+    result = "result.json"
 
     def grade(course: Course) -> None:
         course.run(
-            *(command, "grade", "submitted", "--isolated", "--jobs", "1", opinion),
-            *("--reference", "reference", "--reports", f"grades{opinion}"),
+            *(command, "grade", "submitted", "--isolated", "--jobs", "1"),
+            *("--reference", "reference", "--reports", "grades"),
             *("--json", result),
         )
 
@@ -167,8 +167,7 @@ def course_grade(opinion: str) -> Way:
 
 OURS = "course grade"
 WAYS: dict[str, Way] = {
-    OURS: course_grade("--no-second-opinion"),
-    "with second opinion": course_grade("--second-opinion"),
+    OURS: course_grade(),
     "nbval": Way(grade_by_nbval, points_of_nbval),
     "nbgrader": Way(grade_by_nbgrader, points_of_nbgrader, release_by_nbgrader),
     "otter": Way(grade_by_otter, points_of_otter),

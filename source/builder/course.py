@@ -27,7 +27,7 @@ class Course:
     @property
     def released(self) -> Path:
         """The folder of the grader's pristine copies of the assignments."""
-        return self.root / self.package / "grading" / "released"
+        return self.root / "course_grading" / "released"
 
     def lessons(self) -> list[Path]:
         """The lesson scripts, in the order of the course."""

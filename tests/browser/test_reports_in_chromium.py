@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "grading"))
 
 from report_grades import hostile_class, some_class  # noqa: E402
 
-from course_utils.grading.reports.write import write_reports  # noqa: E402
+from course_grading.reports.write import write_reports  # noqa: E402
 
 pytestmark = [
     pytest.mark.browser,

@@ -3,11 +3,12 @@
 import re
 
 import pytest
+from nbgrader.nbgraderformat.v3 import MetadataValidatorV3
+from thrice import SOURCE, edit, product
+
 from builder.course import BuildError
 from builder.cut import cut
 from builder.notebook import code_cells
-from nbgrader.nbgraderformat.v3 import MetadataValidatorV3
-from thrice import SOURCE, edit, product
 
 
 def test_an_answer_is_cut_at_the_depth_where_it_stood():
@@ -52,7 +53,7 @@ def test_markers_that_make_no_sense_are_refused(source, message):
 def test_all_three_notebooks_have_valid_nbgrader_metadata(course, library):
     targets = product(course, library).targets
     names = ["solutions/01_thrice", "assignments/01_thrice"]
-    names.append("course_utils/grading/released/01_thrice")
+    names.append("course_grading/released/01_thrice")
     assert [target.name for target in targets] == [f"{name}.ipynb" for name in names]
     for target in targets:
         MetadataValidatorV3().validate_nb(target.notebook)

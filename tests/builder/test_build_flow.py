@@ -5,24 +5,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-import build as command
 import nbformat
 import pytest
 import typer
+from nbformat import v4
+
+import build as command
 from builder import building
 from builder.building import build
 from builder.checking import problems
 from builder.course import BuildError, select
 from builder.execute import execute
 from builder.library import Library
-from nbformat import v4
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSON = "source/lessons/01_twice.py"
 LESSON_FILE = "notebooks/01_twice.ipynb"
 SOLUTION_FILE = "solutions/01_thrice.ipynb"
 RELEASE_FILE = "assignments/01_thrice.ipynb"
-PRISTINE_FILE = "course_utils/grading/released/01_thrice.ipynb"
+PRISTINE_FILE = "course_grading/released/01_thrice.ipynb"
 
 
 def read(course, name):

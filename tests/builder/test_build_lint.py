@@ -1,6 +1,7 @@
 """The remarks on lessons and assignments."""
 
 import pytest
+
 from builder.lint import lint_script
 from builder.script import read_script
 

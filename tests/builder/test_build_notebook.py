@@ -4,6 +4,7 @@ import json
 
 import nbformat
 import pytest
+
 from builder.checking import orphans
 from builder.course import BuildError, read_course, select
 from builder.frame import badge_row, with_badge
@@ -141,12 +142,12 @@ def test_notebooks_without_a_source_are_found(course):
         "notebooks/.ipynb_checkpoints/x-checkpoint.ipynb",
         "assignments/01_thrice.ipynb",
         "solutions/01_twice.ipynb",
-        "course_utils/grading/released/03_gone.ipynb",
+        "course_grading/released/03_gone.ipynb",
     ):
         write_whole(course.root / name, "{}")
     assert [problem.partition(":")[0] for problem in orphans(course)] == [
         "notebooks/02_gone.ipynb",
         "notebooks/deep/01_twice.ipynb",
         "solutions/01_twice.ipynb",
-        "course_utils/grading/released/03_gone.ipynb",
+        "course_grading/released/03_gone.ipynb",
     ]

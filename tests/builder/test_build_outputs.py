@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from nbformat import v4
+
 from builder.course import BuildError
 from builder.outputs import WIDGET, clean, refuse_size
-from nbformat import v4
 
 ROOT = Path("/somewhere/course")
 

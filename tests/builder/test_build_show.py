@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from builder.course import BuildError
 from builder.library import Library
 from builder.names import bindings, free_names, parse

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from test_proofs import ANSWERS, MODULES, check_of
 
-from course_utils.checks.check import CheckFailed
-from course_utils.grading.isolation.clock import Clock
-from course_utils.grading.isolation.remote import Link
-from course_utils.grading.isolation.warm import Warm
-from course_utils.grading.outcome import Limits
+from course_grading.isolation.clock import Clock
+from course_grading.isolation.remote import Link
+from course_grading.isolation.warm import Warm
+from course_grading.running.outcome import Limits
+from course_utils.checking.check import CheckFailed
 
 HERE = Path(__file__).parent
 SEED = 2026

@@ -7,26 +7,26 @@ import torchvision
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_utils.checks.fast_rcnn_cases import (
+from course_utils.checks.fast_rcnn.cases import (
     BINS,
     random_bins,
     random_way_back,
     votes_cases,
     way_back_cases,
 )
-from course_utils.checks.fast_rcnn_mistakes import (
+from course_utils.checks.fast_rcnn.mistakes import (
     BIN_MISTAKES,
     CHOICE_MISTAKES,
     LOSS_MISTAKES,
     VOTE_MISTAKES,
     WAY_BACK_MISTAKES,
 )
-from course_utils.checks.fast_rcnn_oracles import (
+from course_utils.checks.fast_rcnn.oracles import (
     slow_bins,
     slow_position_sensitive_pool,
     slow_roi_pool_gradient,
 )
-from course_utils.checks.fast_rcnn_training_cases import (
+from course_utils.checks.fast_rcnn.training_cases import (
     CHOICES,
     THIN,
     box_loss_cases,
@@ -35,7 +35,7 @@ from course_utils.checks.fast_rcnn_training_cases import (
     random_choice,
     random_layer,
 )
-from course_utils.checks.fast_rcnn_training_oracles import (
+from course_utils.checks.fast_rcnn.training_oracles import (
     slow_box_loss,
     slow_hard_rois,
     slow_rank,

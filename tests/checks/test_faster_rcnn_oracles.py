@@ -18,11 +18,11 @@ from torchvision.ops import (
     remove_small_boxes,
 )
 
-from course_utils.checks import faster_rcnn_mistakes as named
-from course_utils.checks.check import Ask, CheckFailed, random_boxes
-from course_utils.checks.compare import difference
-from course_utils.checks.diagnosis import Question, ask_all
-from course_utils.checks.faster_rcnn_cases import (
+from course_utils.checking.check import Ask, CheckFailed, random_boxes
+from course_utils.checking.compare import difference
+from course_utils.checking.diagnosis import Question, ask_all
+from course_utils.checks.faster_rcnn import mistakes as named
+from course_utils.checks.faster_rcnn.cases import (
     GRIDS,
     LABELS,
     flatten_cases,
@@ -30,20 +30,20 @@ from course_utils.checks.faster_rcnn_cases import (
     random_grid,
     random_labels,
 )
-from course_utils.checks.faster_rcnn_loss_cases import LOSSES, random_loss
-from course_utils.checks.faster_rcnn_loss_oracles import slow_loss_terms
-from course_utils.checks.faster_rcnn_oracles import (
+from course_utils.checks.faster_rcnn.loss_cases import LOSSES, random_loss
+from course_utils.checks.faster_rcnn.loss_oracles import slow_loss_terms
+from course_utils.checks.faster_rcnn.oracles import (
     slow_anchor_labels,
     slow_flatten_levels,
     slow_inside_anchors,
 )
-from course_utils.checks.faster_rcnn_proposal_cases import (
+from course_utils.checks.faster_rcnn.proposal_cases import (
     DECODES,
     SELECTIONS,
     random_decode,
     random_selection,
 )
-from course_utils.checks.faster_rcnn_proposal_oracles import (
+from course_utils.checks.faster_rcnn.proposal_oracles import (
     slow_decode_proposals,
     slow_select_proposals,
 )

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from cheats import stub
 
-from course_utils.checks.check import Ask, CheckFailed
-from course_utils.checks.diagnosis import Question
+from course_utils.checking.check import Ask, CheckFailed
+from course_utils.checking.diagnosis import Question
 
 ROOT = Path(__file__).parents[2]
-ANSWERS = ROOT / "tests" / "answers"
+ANSWERS = ROOT / "tests" / "checks"
 SEEDS = (0, 1, 2026)
 
 
@@ -36,8 +36,7 @@ def load(path: Path) -> ModuleType:
 
 
 def paths() -> list[Path]:
-    files = [path for path in ANSWERS.glob("*.py") if path.stem != "__init__"]
-    return sorted([*files, *(file.parent for file in ANSWERS.glob("*/__init__.py"))])
+    return sorted(file.parent for file in ANSWERS.glob("*/__init__.py"))
 
 
 MODULES = {path.stem: load(path) for path in paths()}

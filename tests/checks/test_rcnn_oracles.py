@@ -10,9 +10,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torchvision.models.detection._utils import BoxCoder
 
-from course_utils.checks.check import random_boxes
-from course_utils.checks.rcnn_cases import REGIONS, random_merge, random_regions
-from course_utils.checks.rcnn_oracles import (
+from course_utils.checking.check import random_boxes
+from course_utils.checks.rcnn.cases import REGIONS, random_merge, random_regions
+from course_utils.checks.rcnn.oracles import (
     slow_best,
     slow_filled,
     slow_mabo,
@@ -20,15 +20,15 @@ from course_utils.checks.rcnn_oracles import (
     slow_recall,
     slow_similarities,
 )
-from course_utils.checks.rcnn_proposal_cases import CROPS, random_proposals
-from course_utils.checks.rcnn_training_cases import (
+from course_utils.checks.rcnn.proposal_cases import CROPS, random_proposals
+from course_utils.checks.rcnn.training_cases import (
     MINING,
     REFINEMENTS,
     random_mining,
     random_pairs,
     random_refinement,
 )
-from course_utils.checks.rcnn_training_oracles import (
+from course_utils.checks.rcnn.training_oracles import (
     slow_mined,
     slow_refined,
     slow_targets,

@@ -8,9 +8,9 @@ import torchvision
 from sklearn.metrics import average_precision_score, precision_recall_curve
 from torch import Tensor
 
-from course_utils.checks.check import random_boxes
-from course_utils.checks.compare import difference
-from course_utils.checks.sliding_windows_cases import (
+from course_utils.checking.check import random_boxes
+from course_utils.checking.compare import difference
+from course_utils.checks.sliding_windows.cases import (
     DECAYS,
     PAPER_MISTAKES,
     WINDOWS,
@@ -18,7 +18,7 @@ from course_utils.checks.sliding_windows_cases import (
     integer_windows,
     random_detections,
 )
-from course_utils.checks.sliding_windows_oracles import (
+from course_utils.checks.sliding_windows.oracles import (
     slow_covering_windows,
     slow_distance_iou,
     slow_operating_points,

@@ -10,10 +10,10 @@ from torchvision.models.detection._utils import BoxCoder, SSDMatcher
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.ops import box_convert, box_iou, clip_boxes_to_image
 
-from course_utils.checks import ssd_mistakes as named
-from course_utils.checks import ssd_training_mistakes as named_too
-from course_utils.checks.compare import difference
-from course_utils.checks.ssd_cases import (
+from course_utils.checking.compare import difference
+from course_utils.checks.ssd import mistakes as named
+from course_utils.checks.ssd import training_mistakes as named_too
+from course_utils.checks.ssd.cases import (
     MAPS,
     MATCHES,
     SIZES,
@@ -21,20 +21,20 @@ from course_utils.checks.ssd_cases import (
     random_match,
     random_sizes,
 )
-from course_utils.checks.ssd_loss_cases import LOSSES, random_loss
-from course_utils.checks.ssd_loss_oracles import slow_ssd_loss
-from course_utils.checks.ssd_oracles import (
+from course_utils.checks.ssd.loss_cases import LOSSES, random_loss
+from course_utils.checks.ssd.loss_oracles import slow_ssd_loss
+from course_utils.checks.ssd.oracles import (
     slow_boxes_of_map,
     slow_matched_objects,
     slow_sizes_of_maps,
 )
-from course_utils.checks.ssd_training_cases import (
+from course_utils.checks.ssd.training_cases import (
     NEGATIVES,
     PATCHES,
     random_negatives,
     random_patch,
 )
-from course_utils.checks.ssd_training_oracles import (
+from course_utils.checks.ssd.training_oracles import (
     slow_chosen_negatives,
     slow_cut_patch,
 )

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from course_utils.checks.start_here_cases import BLANKS, STACKS, Spacing, seen_box
+from course_utils.checks.start_here.cases import BLANKS, STACKS, Spacing, seen_box
 
 
 def test_the_missing_dimensions_are_those_of_a_real_network() -> None:

@@ -8,21 +8,21 @@ import torch
 import torch.nn.functional as F
 from torchvision.ops import box_convert, box_iou, clip_boxes_to_image
 
-from course_utils.checks import yolo_mistakes as named
-from course_utils.checks.compare import difference
-from course_utils.checks.yolo_cases import ENCODINGS, random_encoding
-from course_utils.checks.yolo_detection_cases import (
+from course_utils.checking.compare import difference
+from course_utils.checks.yolo import mistakes as named
+from course_utils.checks.yolo.cases import ENCODINGS, random_encoding
+from course_utils.checks.yolo.detection_cases import (
     DECODES,
     SHAPES,
     random_decode,
     random_shapes,
 )
-from course_utils.checks.yolo_detection_oracles import slow_decode_and_keep
-from course_utils.checks.yolo_loss_cases import LOSSES, random_loss
-from course_utils.checks.yolo_loss_oracles import slow_gradients, slow_terms
-from course_utils.checks.yolo_oracles import slow_encode_batch, slow_responsible_boxes
-from course_utils.checks.yolo_responsible_cases import CELLS, random_cells
-from course_utils.checks.yolo_shape_oracles import slow_cluster_shapes
+from course_utils.checks.yolo.detection_oracles import slow_decode_and_keep
+from course_utils.checks.yolo.loss_cases import LOSSES, random_loss
+from course_utils.checks.yolo.loss_oracles import slow_gradients, slow_terms
+from course_utils.checks.yolo.oracles import slow_encode_batch, slow_responsible_boxes
+from course_utils.checks.yolo.responsible_cases import CELLS, random_cells
+from course_utils.checks.yolo.shape_oracles import slow_cluster_shapes
 from course_utils.models.yolo_loss import responsible_boxes, yolo_losses
 from course_utils.ops.shape_clusters import mean_best_iou
 from course_utils.ops.yolo_grid import GridTruth, decode_grid, encode_grid

@@ -81,7 +81,7 @@ SMALL_WRONG = {
 OBJECTS_GIVEN = """\
 import torch
 
-from course_utils.checks.check import check
+from course_utils.checking.check import check
 
 @check("Counter")
 def check_counter(ask):

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from course_utils.grading.classroom.settings import Settings
-from course_utils.grading.outcome import GraderError
-from course_utils.grading.verdict import Grade, Record, Result
+from course_grading.classroom.settings import Settings
+from course_grading.running.outcome import GraderError
+from course_grading.running.verdict import Grade, Record, Result
 
 FAKE = "fake_grader:fake"
 BROKEN = "fake_grader:broken"

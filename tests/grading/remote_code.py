@@ -2,10 +2,10 @@
 
 from time import monotonic
 
-from course_utils.grading.isolation.clock import Clock
-from course_utils.grading.isolation.remote import Link
-from course_utils.grading.isolation.warm import Warm
-from course_utils.grading.outcome import Limits
+from course_grading.isolation.clock import Clock
+from course_grading.isolation.remote import Link
+from course_grading.isolation.warm import Warm
+from course_grading.running.outcome import Limits
 
 LIMITS = Limits(cell=5, call=2, task=60, memory_mb=1024, output_kb=10)
 CODE = """import collections, math, os, sys, time, threading

@@ -3,9 +3,9 @@
 import random
 from dataclasses import replace
 
-from course_utils.grading.assignment import read_assignment, shipped
-from course_utils.grading.sections import explained
-from course_utils.grading.verdict import Grade, Record, Result, Verdict
+from course_grading.reports.sections import explained
+from course_grading.running.verdict import Grade, Record, Result, Verdict
+from course_grading.submission.assignment import read_assignment, shipped
 
 ASSIGNMENT = "01_sliding_windows"
 RELEASED = read_assignment(ASSIGNMENT, shipped())

@@ -7,14 +7,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course_utils.grading.assignment import (
+from course_grading.grade import grade_file, grade_isolated
+from course_grading.isolation.warm import Warm
+from course_grading.running.verdict import Grade
+from course_grading.submission.assignment import (
     known_assignments,
     read_assignment,
     shipped,
 )
-from course_utils.grading.grade import grade_file, grade_isolated
-from course_utils.grading.isolation.warm import Warm
-from course_utils.grading.verdict import Grade
 
 ROOT = Path(__file__).parents[2]
 NAMES = known_assignments(shipped())

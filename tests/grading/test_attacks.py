@@ -16,11 +16,11 @@ from attack_files import Attack, all_attacks, write_submission
 from small_assignment import small_assignment
 
 import course_utils
-from course_utils.grading.grade import grade_isolated
-from course_utils.grading.isolation.layers import broken_promises
-from course_utils.grading.isolation.warm import Warm
-from course_utils.grading.outcome import Limits
-from course_utils.grading.verdict import Grade
+from course_grading.grade import grade_isolated
+from course_grading.isolation.layers import broken_promises
+from course_grading.isolation.warm import Warm
+from course_grading.running.outcome import Limits
+from course_grading.running.verdict import Grade
 
 LIMITS = Limits(
     cell=1, call=1, task=2.5, total=10, memory_mb=512, output_kb=64, file_mb=8

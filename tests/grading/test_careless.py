@@ -12,12 +12,12 @@ import pytest
 from careless import CASES
 from small_assignment import POINTS
 
-from course_utils.grading.assignment import shipped
-from course_utils.grading.grade import grade_isolated
-from course_utils.grading.isolation.warm import Warm
-from course_utils.grading.outcome import Limits
-from course_utils.grading.restore import restore_file
-from course_utils.grading.verdict import Grade
+from course_grading.grade import grade_isolated
+from course_grading.isolation.warm import Warm
+from course_grading.restoring.restore import restore_file
+from course_grading.running.outcome import Limits
+from course_grading.running.verdict import Grade
+from course_grading.submission.assignment import shipped
 
 SOLUTION = Path(__file__).parents[2] / "solutions" / "02_rcnn.ipynb"
 # Cases that change a whole file, whatever tasks it holds.

@@ -9,11 +9,11 @@ import psutil
 import pytest
 from fake_grader import BROKEN, FAKE
 
-from course_utils.grading.classroom.cluster import on_cluster
-from course_utils.grading.classroom.run import ClassResult, grade_class
-from course_utils.grading.classroom.settings import Settings
-from course_utils.grading.classroom.submissions import find_submissions
-from course_utils.grading.outcome import GraderError
+from course_grading.classroom.cluster import on_cluster
+from course_grading.classroom.run import ClassResult, grade_class
+from course_grading.classroom.settings import Settings
+from course_grading.classroom.submissions import find_submissions
+from course_grading.running.outcome import GraderError
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("default")  # Dask's own are not ours
@@ -102,6 +102,6 @@ def test_workers_that_cannot_grade_end_the_run_with_the_reason(cluster, tmp_path
 
 
 def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("course_utils.grading.classroom.cluster.CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("course_grading.classroom.cluster.CONNECT_SECONDS", 0.2)
     with pytest.raises(GraderError, match=r"No Dask scheduler answers at tcp://127"):
         list(on_cluster([tmp_path], Settings(), address="tcp://127.0.0.1:9"))

@@ -13,24 +13,24 @@ import psutil
 import pytest
 from fake_grader import BROKEN, FAKE
 
-from course_utils.grading.classroom import crew
-from course_utils.grading.classroom import run as class_run
-from course_utils.grading.classroom.folder import (
+from course_grading.classroom import crew
+from course_grading.classroom import run as class_run
+from course_grading.classroom.folder import (
     default_folder,
     held,
     refuse_overlap,
 )
-from course_utils.grading.classroom.journal import Journal
-from course_utils.grading.classroom.run import (
+from course_grading.classroom.journal import Journal
+from course_grading.classroom.run import (
     ClassResult,
     begin,
     grade_class,
     local,
 )
-from course_utils.grading.classroom.settings import Settings
-from course_utils.grading.classroom.submissions import Submission, find_submissions
-from course_utils.grading.outcome import GraderError, Limits
-from course_utils.grading.verdict import Grade
+from course_grading.classroom.settings import Settings
+from course_grading.classroom.submissions import Submission, find_submissions
+from course_grading.running.outcome import GraderError, Limits
+from course_grading.running.verdict import Grade
 
 HERE = Path(__file__).parent
 Run = Callable[..., ClassResult]
@@ -173,7 +173,6 @@ def test_results_under_other_conditions_are_not_mixed(
     for changed, name in (
         (replace(first, seed=4), "seed"),
         (replace(first, limits=Limits(cell=7)), "limits"),
-        (replace(first, second_opinion=True), "second opinion"),
         (replace(first, reference=str(later)), "release"),
     ):
         journal = Journal(tmp_path / name)
@@ -205,10 +204,10 @@ def test_an_unfinished_run_is_not_thrown_away(run, handed_in, tmp_path):
 SCRIPT = """
 import functools, sys
 from pathlib import Path
-from course_utils.grading.classroom import run
-from course_utils.grading.classroom.run import grade_class, local
-from course_utils.grading.classroom.settings import Settings
-from course_utils.grading.classroom.submissions import find_submissions
+from course_grading.classroom import run
+from course_grading.classroom.run import grade_class, local
+from course_grading.classroom.settings import Settings
+from course_grading.classroom.submissions import find_submissions
 run.program_hash = lambda: "p"
 grade_class(
     find_submissions([Path(sys.argv[1])], assignments=["90_small"]),
@@ -300,7 +299,7 @@ def test_one_run_at_a_time_writes_to_a_folder(tmp_path):
 def test_a_killed_run_frees_its_folder(tmp_path):
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from course_utils.grading.classroom.folder import held\n"
+        "from course_grading.classroom.folder import held\n"
         "with held(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", code, tmp_path]

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.checks.compare import difference, shown
-from course_utils.checks.plain import Opaque, unchanged
-from course_utils.grading.isolation.codec import (
+from course_grading.isolation.codec import (
     MAX_FRAME,
     ProtocolError,
     decode,
     encode,
 )
-from course_utils.grading.isolation.wire import DTYPES, MAX_KEYS, MAX_TENSORS
+from course_grading.isolation.wire import DTYPES, MAX_KEYS, MAX_TENSORS
+from course_utils.checking.compare import difference, shown
+from course_utils.checking.plain import Opaque, unchanged
 
 VALUES = {
     "nothing": None,

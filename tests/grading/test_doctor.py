@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from typer.testing import CliRunner
 
-from course_utils import doctor
-from course_utils.cli import app
+from course_grading import doctor
+from course_grading.cli import app
 
 ROOT = Path(__file__).parents[2]
 

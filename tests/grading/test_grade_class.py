@@ -12,19 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import MagicMock
 
 import psutil
 import pytest
 from small_assignment import RIGHT
 from typer.testing import CliRunner, Result
 
-from course_utils.cli import app
-from course_utils.grading.classroom import isolated
-from course_utils.grading.classroom.isolated import refuse_weak_isolation
-from course_utils.grading.classroom.settings import Settings
-from course_utils.grading.isolation.layers import PROMISES, ROOT, STOPS, layer
-from course_utils.grading.outcome import GraderError
+from course_grading.classroom.isolated import refuse_weak_isolation
+from course_grading.cli import app
+from course_grading.isolation.layers import PROMISES, ROOT, STOPS, layer
+from course_grading.running.outcome import GraderError
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork"), reason="isolated grading needs fork"
@@ -77,7 +74,7 @@ def test_a_class_is_graded_and_every_file_is_a_row(course, make_class, tmp_path)
     (folder / "eve" / "90_small.ipynb").write_text('{"cells": [')
     (folder / "zoe").mkdir()
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    done = course(folder, "--jobs", "1", "--json", "all.json", "--no-second-opinion")
+    done = course(folder, "--jobs", "1", "--json", "all.json")
     assert done.exit_code == 0, done.output
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     grades = read_grades(tmp_path / "grades-class")
@@ -97,8 +94,13 @@ def test_a_class_is_graded_and_every_file_is_a_row(course, make_class, tmp_path)
 def interrupted(make_class, released, tmp_path) -> tuple[Path, str]:
     """A class of which about a half is graded, and what its run said."""
     folder = make_class(**{f"s{n}": SLOW if n else WRONG for n in range(6)})
-    command = [sys.executable, "-c", "from course_utils.cli import app; app()", "grade"]
-    options = ["--jobs", "1", "--reference", str(released), "--no-second-opinion"]
+    command = [
+        sys.executable,
+        "-c",
+        "from course_grading.cli import app; app()",
+        "grade",
+    ]
+    options = ["--jobs", "1", "--reference", str(released)]
     with subprocess.Popen(
         [*command, "class", *options], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as run:
@@ -122,7 +124,7 @@ def test_ctrl_c_keeps_what_is_done_and_resuming_ends_with_the_same_report(
     folder, said = interrupted
     assert "give the same command with --resume to go on" in said
     assert "Traceback" not in said
-    options = [folder.name, "--jobs", "1", "--no-second-opinion"]
+    options = [folder.name, "--jobs", "1"]
     refused = course(*options)
     assert refused.exit_code == 2
     assert "Add --resume" in refused.output
@@ -185,22 +187,6 @@ def test_isolation_that_is_required_is_complete_or_refused():
     with pytest.raises(GraderError, match=r"landlock files \(no such kernel\)") as why:
         refuse_weak_isolation(warm(without))
     assert "it cannot write outside its own folder" in str(why.value)
-
-
-@pytest.mark.parametrize("asks", [True, False])
-def test_nbval_is_asked_about_a_class_where_that_is_wanted(asks, monkeypatch):
-    warm = MagicMock()
-    opinion = MagicMock()
-    monkeypatch.setattr(isolated, "Warm", warm)
-    monkeypatch.setattr(isolated, "SecondOpinion", opinion)
-    monkeypatch.setattr(isolated, "grade_isolated", lambda path, **_: "first")
-    ask = opinion.return_value.__enter__.return_value.ask
-    ask.return_value = "second"
-    settings = Settings(seed=4, second_opinion=asks)
-    with isolated.isolated(settings) as grade:
-        assert grade(Path("a.ipynb")) == ("second" if asks else "first")
-    if asks:
-        ask.assert_called_once_with(Path("a.ipynb"), "first", released=None, seed=4)
 
 
 def test_the_doctor_tells_how_well_submissions_are_locked_in():

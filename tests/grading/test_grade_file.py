@@ -16,12 +16,12 @@ from nbformat import v4
 from small_assignment import RIGHT, STUBS, cell
 from typer.testing import CliRunner
 
-from course_utils.checks import check
-from course_utils.cli import app
-from course_utils.grading import nbval_run
-from course_utils.grading.grade import grade_file
-from course_utils.grading.outcome import Limits
-from course_utils.grading.verdict import Grade
+from course_grading.cli import app
+from course_grading.grade import grade_file
+from course_grading.running import nbval as nbval_run
+from course_grading.running.outcome import Limits
+from course_grading.running.verdict import Grade
+from course_utils.checking import check
 
 Graded = Callable[[str], Grade]
 LIMITS = Limits(cell=6, total=240)

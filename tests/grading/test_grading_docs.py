@@ -10,7 +10,7 @@ import pytest
 import typer
 import yaml
 
-from course_utils.cli import app
+from course_grading.cli import app
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "grading.md"
@@ -32,7 +32,7 @@ def test_every_option_in_the_guide_exists():
 def test_every_option_of_a_class_is_explained():
     explained = set(re.findall(r"--[a-z][a-z-]+", GUIDE.read_text()))
     missing = options_of("grade") - explained
-    assert missing <= {"--second-opinion", "paths", "--help"}
+    assert missing <= {"paths", "--help"}
 
 
 def test_every_command_in_the_guide_exists():
@@ -53,7 +53,7 @@ def test_the_limits_in_the_guide_are_the_defaults():
 
 
 COURSE = f'''
-course() {{ "{sys.executable}" -c "from course_utils.cli import app; app()" "$@"; }}
+course() {{ "{sys.executable}" -c "from course_grading.cli import app; app()" "$@"; }}
 '''
 
 

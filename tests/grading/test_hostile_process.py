@@ -9,11 +9,11 @@ import pytest
 import torch
 from remote_code import LIMITS, connected
 
-from course_utils.checks.forbidden import ForbiddenCallError
-from course_utils.checks.question import BadCallError, NotAnsweredError, Question
-from course_utils.grading.isolation.remote import Link, RemoteError, Stopped
-from course_utils.grading.isolation.warm import Warm
-from course_utils.grading.outcome import GraderError
+from course_grading.isolation.remote import Link, RemoteError, Stopped
+from course_grading.isolation.warm import Warm
+from course_grading.running.outcome import GraderError
+from course_utils.checking.forbidden import ForbiddenCallError
+from course_utils.checking.question import BadCallError, NotAnsweredError, Question
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,8 @@ def test_a_process_that_lies_is_ended(lie: str, warm: Warm):
 
 
 FORGE = """
-import course_utils.grading.isolation.child as child
-from course_utils.grading.isolation.codec import encode
+import course_grading.isolation.child as child
+from course_grading.isolation.codec import encode
 honest = iter([{}])  # the answer about this cell
 child.encode = lambda message: encode(message | next(honest, FORGED))
 """

@@ -12,10 +12,10 @@ import pytest
 from nbformat import v4
 from small_assignment import RIGHT, cell, marks
 
-from course_utils.grading.grade import grade_isolated
-from course_utils.grading.isolation.warm import Warm
-from course_utils.grading.outcome import GraderError, Limits
-from course_utils.grading.verdict import Grade
+from course_grading.grade import grade_isolated
+from course_grading.isolation.warm import Warm
+from course_grading.running.outcome import GraderError, Limits
+from course_grading.running.verdict import Grade
 
 LIMITS = Limits(cell=6, call=3, task=8, total=60, memory_mb=600, output_kb=100)
 WRONG = {

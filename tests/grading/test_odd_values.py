@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from course_utils.checks.check import Ask, CheckFailed
-from course_utils.grading.isolation.clock import Clock
-from course_utils.grading.isolation.remote import Link, RemoteError
-from course_utils.grading.isolation.warm import Warm
-from course_utils.grading.outcome import Limits
+from course_grading.isolation.clock import Clock
+from course_grading.isolation.remote import Link, RemoteError
+from course_grading.isolation.warm import Warm
+from course_grading.running.outcome import Limits
+from course_utils.checking.check import Ask, CheckFailed
 
 CODE = """import torch, numpy as np, collections, decimal, fractions, enum, dataclasses
 import types, pathlib, datetime, array

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.grading.reaching import reaches
-from course_utils.grading.restore import restore_file
+from course_grading.restoring.restore import restore_file
+from course_grading.restoring.suspicious_words import reaches
 
 TOUCHES = {
     "from course_utils.checks import steps": "checks import steps",
-    "import course_utils.checks.forbidden as f": "checks.forbidden",
+    "import course_utils.checking.forbidden as f": "checks.forbidden",
     "nms.__code__ = kept": "__code__",
     "import sys\nsys._getframe(1).f_back": "_getframe, f_back",
     "open('/proc/self/maps')": "/proc/",

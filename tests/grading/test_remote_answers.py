@@ -10,10 +10,10 @@ import torch
 from remote_code import CODE, LIMITS, connected
 from torch import Tensor
 
-from course_utils.checks.check import Ask, CheckFailed
-from course_utils.checks.plain import Opaque
-from course_utils.grading.isolation.remote import Link
-from course_utils.grading.isolation.warm import Warm
+from course_grading.isolation.remote import Link
+from course_grading.isolation.warm import Warm
+from course_utils.checking.check import Ask, CheckFailed
+from course_utils.checking.plain import Opaque
 
 
 @pytest.fixture(scope="module")

@@ -10,19 +10,19 @@ import nbformat
 import pytest
 from small_assignment import CHECKS, RIGHT
 
-from course_utils.grading.repair import (
+from course_grading.restoring.restore import restore_file, to_notebook
+from course_grading.submission.reading import (
+    MAX_CELL_LETTERS,
+    MAX_CELLS,
+    UngradableError,
+    read_submission,
+)
+from course_grading.submission.repair import (
     BrokenFileError,
     decode,
     is_too_much,
     read_json,
     two_sides,
-)
-from course_utils.grading.restore import restore_file, to_notebook
-from course_utils.grading.submission import (
-    MAX_CELL_LETTERS,
-    MAX_CELLS,
-    UngradableError,
-    read_submission,
 )
 
 CELL = '{"cell_type": "code", "metadata": {}, "source": "x = 1"}'

@@ -12,16 +12,16 @@ from report_grades import ASSIGNMENT, hostile_class, some_class
 from report_schemas import CLASSROOM50, GRADESCOPE
 from rich.console import Console
 
-from course_utils.grading.reports.gradebook import as_csv, harmless
-from course_utils.grading.reports.junit import as_junit
-from course_utils.grading.reports.platforms import (
+from course_grading.reports.gradebook import as_csv, harmless
+from course_grading.reports.junit import as_junit
+from course_grading.reports.platforms import (
     as_classroom50,
     as_gradescope,
     is_classroom50,
 )
-from course_utils.grading.reports.terminal import print_class, print_grade
-from course_utils.grading.reports.text import one_line, visible
-from course_utils.grading.verdict import Grade, Result
+from course_grading.reports.terminal import print_class, print_grade
+from course_grading.reports.text import one_line, visible
+from course_grading.running.verdict import Grade, Result
 
 CLASS = some_class(30)
 HOSTILE = hostile_class()

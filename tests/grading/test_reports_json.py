@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from report_grades import hostile_class, some_class
 
-from course_utils.grading.reports.json import (
+from course_grading.reports.json import (
     FORMAT,
     as_json,
     as_json_list,
@@ -15,7 +15,7 @@ from course_utils.grading.reports.json import (
     schema,
     to_json,
 )
-from course_utils.grading.verdict import Grade, Verdict
+from course_grading.running.verdict import Grade, Verdict
 
 GRADES = [*some_class(20), *hostile_class(), Grade("a.ipynb")]
 VALIDATOR = jsonschema.Draft202012Validator(schema())

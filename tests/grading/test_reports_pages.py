@@ -7,11 +7,11 @@ import pytest
 from report_grades import CALL, hostile_class, some_class
 from report_page import Page
 
-from course_utils.grading.reports import lessons
-from course_utils.grading.reports.html import as_class_page, as_page
-from course_utils.grading.reports.markdown import as_class_markdown
-from course_utils.grading.reports.names import folder_names
-from course_utils.grading.verdict import Grade, Result
+from course_grading.reports import lessons
+from course_grading.reports.html import as_class_page, as_page
+from course_grading.reports.markdown import as_class_markdown
+from course_grading.reports.names import folder_names
+from course_grading.running.verdict import Grade, Result
 
 CLASS = some_class(40)
 HARMFUL = hostile_class()

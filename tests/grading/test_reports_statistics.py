@@ -3,19 +3,19 @@
 import pytest
 from report_grades import CALL, message, some_class
 
-from course_utils.grading.reports.reading import (
+from course_grading.reports.reading import (
     Reading,
     kind_of_failure,
     read_message,
 )
-from course_utils.grading.reports.statistics import (
+from course_grading.reports.statistics import (
     Spread,
     frequent_mistakes,
     histogram,
     spread,
     summarise_tasks,
 )
-from course_utils.grading.verdict import Grade, Result
+from course_grading.running.verdict import Grade, Result
 
 
 def wrong(text: str, name: str = "iou") -> Result:

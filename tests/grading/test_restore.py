@@ -8,8 +8,8 @@ import pytest
 from nbformat import v4
 from small_assignment import CHECKS, GIVEN, RIGHT, STUBS, cell
 
-from course_utils.grading.restore import Restored, restore_file, to_notebook
-from course_utils.grading.submission import UngradableError
+from course_grading.restoring.restore import Restored, restore_file, to_notebook
+from course_grading.submission.reading import UngradableError
 
 restored = restore_file
 

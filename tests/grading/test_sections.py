@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.grading.assignment import (
+from course_grading.reports.sections import explained, find_hints, steps
+from course_grading.running.verdict import Result
+from course_grading.submission.assignment import (
     Assignment,
     Cell,
     Task,
@@ -13,8 +15,6 @@ from course_utils.grading.assignment import (
     read_assignment,
     shipped,
 )
-from course_utils.grading.sections import explained, find_hints, steps
-from course_utils.grading.verdict import Result
 
 ROOT = Path(__file__).parents[2]
 NAMES = known_assignments(shipped())

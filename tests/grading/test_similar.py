@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 from small_assignment import cell
 
-from course_utils.grading.comparison import compare
-from course_utils.grading.pieces import tokens_of
-from course_utils.grading.similar import print_similar, similar_command
+from course_grading.similarity.comparison import compare
+from course_grading.similarity.similar import print_similar, similar_command
+from course_grading.similarity.tokens import tokens_of
 
 MEAN = '''\
 def double(x):

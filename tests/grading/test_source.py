@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_utils.grading.source import (
+from course_grading.submission.source import (
     added_code,
     added_definitions,
     added_imports,

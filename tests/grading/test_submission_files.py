@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from course_utils.cli import app
-from course_utils.grading.submission import UngradableError, read_submission
+from course_grading.cli import app
+from course_grading.submission.reading import UngradableError, read_submission
 
 FILES = {
     "empty": (b"", "is empty"),

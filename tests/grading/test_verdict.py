@@ -1,8 +1,8 @@
 """What is said about an answer that failed."""
 
-from course_utils.grading.assignment import Task
-from course_utils.grading.outcome import Outcome
-from course_utils.grading.verdict import judge_failure
+from course_grading.running.outcome import Outcome
+from course_grading.running.verdict import judge_failure
+from course_grading.submission.assignment import Task
 
 TASK = Task("sides", "check_sides", 1)
 WRITTEN = Outcome("passed")

@@ -12,6 +12,6 @@ raise NotImplementedError
 def distance_iou(a, b):
     raise NotImplementedError
 # %% answer window_sums
-from course_utils.checks.forbidden import ForbiddenCallError
+from course_utils.checking.forbidden import ForbiddenCallError
 def window_sums(image, windows):
     raise ForbiddenCallError("everything")

@@ -3,8 +3,8 @@
 # fair: 0 0 0 0
 # %% own
 import socket
-from course_utils.grading.isolation.codec import encode
-from course_utils.grading.isolation.stream import receive_frame, send_frame
+from course_grading.isolation.codec import encode
+from course_grading.isolation.stream import receive_frame, send_frame
 connection = socket.socket(fileno=3)
 number = None
 import gc, sys

@@ -4,7 +4,7 @@
 # fair: 0 0 0 0
 # %% own
 import itertools, sys
-child = sys.modules["course_utils.grading.isolation.child"]
+child = sys.modules["course_grading.isolation.child"]
 odd = itertools.cycle([None, -1, 10**30, [], {}, "x", (1,), float("nan"), True])
 real = child.Server.send
 def send(self, answer):

@@ -4,7 +4,8 @@
 # verdicts: wrong, wrong, wrong, wrong
 # %% own
 import math, operator, torch.testing
-from course_utils.checks import calling, compare
+from course_utils.checking import calling
+from course_utils.checking import compare
 compare.difference = lambda *a, **k: None
 compare.tensor_difference = compare.number_difference = compare.difference
 compare.unchanged = lambda *a: True

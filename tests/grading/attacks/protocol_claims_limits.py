@@ -3,7 +3,7 @@
 # fair: 0 0 0 0
 # %% answer distance_iou
 import sys
-child = sys.modules["course_utils.grading.isolation.child"]
+child = sys.modules["course_grading.isolation.child"]
 def ask(self, request):
     return {"limit": ["timeout", "memory"], "problem": "not answered", "score": 3}
 child.Server.ask = ask

@@ -3,9 +3,9 @@
 # fair: 0 0 0 0
 # %% own
 import random, sys
-child = sys.modules["course_utils.grading.isolation.child"]
-from course_utils.grading.isolation.codec import encode
-from course_utils.grading.isolation.stream import send_frame
+child = sys.modules["course_grading.isolation.child"]
+from course_grading.isolation.codec import encode
+from course_grading.isolation.stream import send_frame
 odd = [None, -1, 10**900, [], {}, {"a": {}}, (1,), "x" * 9999, "\ud800", torch.zeros(2), ...,
        float("nan"), {"error": [], "message": 5, "kinds": [["x"], "eval", "exit", "type"]},
        {"error": "StopIteration", "message": "", "kinds": ["StopIteration"]},

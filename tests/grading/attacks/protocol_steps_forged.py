@@ -4,7 +4,7 @@
 # reviews: checks import
 # %% answer window_sums
 import sys
-from course_utils.checks import steps
+from course_utils.checking import steps
 class Few(steps.Steps):
     @property
     def count(self): return 1

@@ -17,9 +17,9 @@ for root in ("@REPOSITORY@", "@RELEASES@", "@OUTSIDE@", "/root", "/home", "/tmp"
             for word in ("@HIDDEN@", "@CASE@", "@ORACLE@", "@SOLUTION@", "@SECRET@"):
                 if word[::-1].encode() in text:
                     found.append(folder + name)
-names = """course_utils/checks/start_here.py course_utils/checks/sliding_windows_cases.py
-course_utils/checks/__pycache__ course_utils/grading/verdict.py tests/answers/start_here
-course_utils/grading/released/00_start_here.ipynb course_utils/mutation/__init__.py
+names = """course_utils/checks/start_here.py course_utils/checks/sliding_windows/cases.py
+course_utils/checks/__pycache__ course_grading/running/verdict.py tests/checks/start_here
+course_grading/released/00_start_here.ipynb proof/__init__.py
 source/assignments/00_start_here.py solutions/00_start_here.ipynb solutions .git/HEAD
 tests .git assignments/00_start_here.ipynb""".split()
 places = [os.path.join("@REPOSITORY@", name) for name in names]

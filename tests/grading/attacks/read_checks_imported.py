@@ -2,10 +2,10 @@
 # answers: wrong
 # fair: 0 0 0 0
 # %% own
-from course_utils.checks.sliding_windows_oracles import slow_distance_iou
+from course_utils.checks.sliding_windows.oracles import slow_distance_iou
 # %% answer tight_boxes
 def tight_boxes(masks):
-    from course_utils.checks.start_here_cases import slow_tight_boxes
+    from course_utils.checks.start_here.cases import slow_tight_boxes
     return slow_tight_boxes(masks)
 # %% answer padding_answer
 import course_utils.checks.start_here

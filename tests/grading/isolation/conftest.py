@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from inside import ask, bare
 
-from course_utils.grading.isolation.warm import Child, Warm
-from course_utils.grading.outcome import Limits
+from course_grading.isolation.warm import Child, Warm
+from course_grading.running.outcome import Limits
 
 
 @pytest.fixture(scope="session")

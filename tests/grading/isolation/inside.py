@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from course_utils.grading.isolation.warm import Child, Warm
+from course_grading.isolation.warm import Child, Warm
 
 STAND_IN = f"{Path(__file__).parent / 'stand_in.py'}:serve"
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from inside import ask, bare
 
-from course_utils.grading.isolation import layers as names
-from course_utils.grading.isolation.readable import MACHINERY
-from course_utils.grading.isolation.warm import Child, Warm, available_layers
+from course_grading.isolation import layers as names
+from course_grading.isolation.readable import MACHINERY
+from course_grading.isolation.warm import Child, Warm, available_layers
 
 ROOT = Path(__file__).parents[3]
 Run = Callable[[str], Any]
@@ -79,13 +79,13 @@ ATTEMPTS = {
     "its root by /proc": ({names.LANDLOCK_FILES}, "open('/proc/self/root/etc/passwd')"),
 }
 HIDDEN = (
-    "course_utils/checks/rcnn_oracles.py",
+    "course_utils/checks/rcnn/oracles.py",
     "course_utils/checks/rcnn.py",
-    "course_utils/grading/isolation/landlock.py",
-    "course_utils/grading/released/02_rcnn.ipynb",
+    "course_grading/isolation/landlock.py",
+    "course_grading/released/02_rcnn.ipynb",
     "solutions/02_rcnn.ipynb",
     "source/assignments/02_rcnn.py",
-    "tests/answers/rcnn/__init__.py",
+    "tests/checks/rcnn/__init__.py",
     "notebooks/02_rcnn.ipynb",
     "README.md",
     ".git/HEAD",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from inside import bare
 
-from course_utils.grading.isolation import layers as names
+from course_grading.isolation import layers as names
 
 HERE = Path(__file__).parent
 NAMESPACES = {

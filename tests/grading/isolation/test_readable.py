@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import course_utils
-from course_utils.grading.isolation.readable import readable_files, spread
+from course_grading.isolation.readable import readable_files, spread
 
 COURSE = Path(course_utils.__file__).resolve().parent
 

@@ -11,8 +11,8 @@ import psutil
 import pytest
 from inside import ask, bare
 
-from course_utils.grading.isolation.warm import Child, Warm
-from course_utils.grading.outcome import GraderError, Limits
+from course_grading.isolation.warm import Child, Warm
+from course_grading.running.outcome import GraderError, Limits
 
 ROOT = Path(__file__).parents[3]
 # A worker that starts a child, says which processes there are, and waits to be killed.

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from inside import STAND_IN, ask
 
-from course_utils.grading.isolation.warm import PREPARE, Child, Warm
+from course_grading.isolation.warm import PREPARE, Child, Warm
 
 ROOT = Path(__file__).parents[3]
 MACHINERY = {"calling", "compare", "forbidden", "plain", "question", "steps"}
@@ -60,8 +60,8 @@ def test_nothing_that_knows_answers_is_in_memory(child: Child):
     others = {
         name
         for name in loaded
-        if name.removeprefix("course_utils.grading") not in inside
-        and not name.startswith("course_utils.grading.isolation.")
+        if name.removeprefix("course_grading") not in inside
+        and not name.startswith("course_grading.isolation.")
     }
     assert others == set()
 

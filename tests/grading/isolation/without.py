@@ -12,9 +12,9 @@ import psutil
 import pyseccomp
 from inside import ask, bare
 
-from course_utils.grading.isolation.layers import broken_promises
-from course_utils.grading.isolation.warm import Warm
-from course_utils.grading.outcome import Limits
+from course_grading.isolation.layers import broken_promises
+from course_grading.isolation.warm import Warm
+from course_grading.running.outcome import Limits
 
 REFUSED = {
     "namespaces": [("unshare", errno.EPERM), ("mount", errno.EPERM)],

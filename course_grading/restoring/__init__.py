@@ -1,0 +1,1 @@
+"""Putting a learner's answers back into the released assignment."""

@@ -1,0 +1,1 @@
+"""Running a restored notebook, under nbval or isolated."""

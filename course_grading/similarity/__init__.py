@@ -1,0 +1,1 @@
+"""Pairs of submissions whose answers are alike."""

@@ -1,0 +1,1 @@
+"""The engine behind the checks: asking, calling, comparing, switching off."""
