@@ -1,6 +1,6 @@
 """A check from its parts: inputs, a slow oracle, and the mistakes that it can make."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -30,6 +30,26 @@ def inputs(*arguments: Any, **settings: Any) -> Inputs:
 Mistake = Mapping[str, Any] | Callable[..., Any]
 Mistakes = Mapping[str, Mistake]
 Cases = Mapping[str, Inputs]
+
+
+@dataclass(frozen=True)
+class MistakenValues(Mapping[str, Any]):
+    """What wrong answers return in one case, each computed where it is looked up."""
+
+    wrong: Mapping[str, Callable[..., Any]]
+    given: Inputs
+
+    def __getitem__(self, text: str) -> Any:
+        """What the answer with this mistake returns."""
+        return self.wrong[text](*self.given.arguments, **self.given.settings)
+
+    def __iter__(self) -> Iterator[str]:
+        """The mistakes."""
+        return iter(self.wrong)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.wrong)
 
 
 def compare_with(
@@ -72,19 +92,13 @@ def compare_with(
                 given.arguments,
                 given.settings,
                 oracle(*given.arguments, **given.settings),
-                partial(mistaken_values, given),
+                partial(MistakenValues, wrong, given),
             )
             for name, given in every.items()
         }
         ask_all(asking(**vars(ask)), compared, tolerance=tolerance)
         if then:
             then(ask, every)
-
-    def mistaken_values(given: Inputs) -> dict[str, Any]:
-        return {
-            text: answer(*given.arguments, **given.settings)
-            for text, answer in wrong.items()
-        }
 
     wrong = {text: mistaken(oracle, mistake) for text, mistake in mistakes.items()}
     return Check(task, question, tuple(forbids), oracle, wrong)
