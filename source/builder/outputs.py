@@ -16,7 +16,7 @@ from builder.course import BuildError
 from builder.notebook import code_cells, to_text
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-LIMIT = 1_000_000  # bytes of a notebook
+LIMIT = 1_500_000  # bytes of a notebook
 BASE64 = re.compile(r"(?<=base64,)[A-Za-z0-9+/=\s]+")
 MACHINE = (
     (re.compile(r"~?(?:/[^\s'\":/]+)*/site-packages/"), ""),
