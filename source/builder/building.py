@@ -9,7 +9,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from builder.course import Course
-from builder.execute import execute
+from builder.execute import clean, execute, refuse_size
 from builder.library import Library
 from builder.notebook import (
     carry_outputs,
@@ -20,7 +20,6 @@ from builder.notebook import (
     was_executed,
     write_whole,
 )
-from builder.outputs import clean, refuse_size
 from builder.targets import Product, Target, make_product
 
 Started = Callable[[str, int], Callable[[], None]]

@@ -10,8 +10,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode, v4
 
-from builder.course import BuildError
-from builder.script import Cell
+from builder.course import BuildError, Cell
 
 METADATA = {
     "kernelspec": {

@@ -1,18 +1,14 @@
-"""A tiny course in a folder of its own, and the builder on the path."""
+"""A tiny course in a folder of its own."""
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "source"))
-
-from builder.building import build  # noqa: E402
-from builder.course import Course, read_course, select  # noqa: E402
-from builder.library import Library  # noqa: E402
+from builder.building import build
+from builder.course import Course, read_course, select
+from builder.library import Library
 
 PROJECT = """\
 [project]
