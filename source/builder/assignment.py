@@ -6,6 +6,7 @@ allows no keys of others. Reports send a learner there.
 """
 
 import ast
+import hashlib
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -97,6 +98,23 @@ def refuse_stray_cells(script: Script, tasks: list[Task]) -> None:
             raise script.error(cell, "a check needs a cell tagged task right before it")
         if "task" not in cell.tags and any(t.startswith("points:") for t in cell.tags):
             raise script.error(cell, "points belong to a cell that is tagged task")
+
+
+def checks_digest(course: Course, script: Script) -> str:
+    """A hash of what judges an assignment: the checks that it imports, their engine."""
+    folder = course.root / course.package
+    files = set((folder / "checking").rglob("*.py"))
+    for cell in script.cells:
+        tree = parse(cell.source if cell.kind == "code" else "")
+        for _, binding in bindings(tree):
+            match binding.module.split("."):
+                case [course.package, "checks", name, *_]:
+                    files |= set((folder / "checks" / name).rglob("*.py"))
+    whole = hashlib.sha256()
+    for file in sorted(files):
+        text = f"{course.shown(file)}\n{file.read_text(encoding='utf-8')}"
+        whole.update(text.encode())
+    return whole.hexdigest()[:12]
 
 
 def nbgrader_metadata(

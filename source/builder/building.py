@@ -15,6 +15,7 @@ from builder.notebook import (
     carry_outputs,
     code_cells,
     read_notebook,
+    same_checks,
     same_code,
     to_text,
     was_executed,
@@ -66,8 +67,8 @@ def build(
 
 
 def is_stale(old: NotebookNode, new: NotebookNode) -> bool:
-    """Whether a notebook has to run: its code has changed, or it never ran."""
-    return not (same_code(old, new) and was_executed(old))
+    """Whether a notebook has to run: its code or checks changed, or it never ran."""
+    return not (same_code(old, new) and same_checks(old, new) and was_executed(old))
 
 
 def run(target: Target, course: Course, *, on_cell: Callable[[], None]) -> None:

@@ -19,6 +19,7 @@ from builder.notebook import (
     carry_outputs,
     code_cells,
     read_notebook,
+    same_checks,
     same_code,
     to_text,
     was_executed,
@@ -62,6 +63,9 @@ def drift(product: Product) -> Iterator[str]:
         return
     if not same_code(old, target.notebook):
         yield f"{first_difference(old, target, skip=RUN)}; {remedy(product)}"
+        return
+    if not same_checks(old, target.notebook):
+        yield f"{target.name}: its checks have changed since it ran; {remedy(product)}"
         return
     carry_outputs(old, target.notebook)
     share_check_outputs(product)

@@ -99,6 +99,11 @@ def same_code(a: NotebookNode, b: NotebookNode) -> bool:
     return sources[0] == sources[1]
 
 
+def same_checks(a: NotebookNode, b: NotebookNode) -> bool:
+    """Whether two notebooks belong to the same checks; lessons have none."""
+    return bool(a.metadata.get("course") == b.metadata.get("course"))
+
+
 def carry_outputs(old: NotebookNode, new: NotebookNode) -> None:
     """Give each code cell of `new` what the same cell of `old` has printed."""
     for before, after in zip(code_cells(old), code_cells(new), strict=True):

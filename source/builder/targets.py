@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 
 from builder.assignment import (
     Task,
+    checks_digest,
     cut_all,
     nbgrader_metadata,
     read_tasks,
@@ -72,6 +73,7 @@ def make_product(course: Course, library: Library, path: Path) -> Product:
     pristine = replace(learners, path=course.released / f"{path.stem}.ipynb")
     pristine = replace(pristine, name=course.shown(pristine.path))
     solution = target(course, whole, "solutions", marks(whole, tasks, places))
+    solution.notebook.metadata["course"] = {"checks": checks_digest(course, script)}
     questions = frozenset(f"check_{task.name}" for task in tasks if task.is_question)
     return Product(script, solution, (learners, pristine), questions)
 

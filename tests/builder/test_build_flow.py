@@ -90,7 +90,8 @@ def test_nothing_of_the_machine_is_in_the_files(built):
     for name in (LESSON_FILE, SOLUTION_FILE, RELEASE_FILE):
         notebook = read(built, name)
         assert "widget-view" not in nbformat.writes(notebook)
-        assert set(notebook.metadata) == {"kernelspec", "language_info"}
+        known = {"kernelspec", "language_info"}
+        assert set(notebook.metadata) - {"course"} == known
         allowed = {"tags", "nbgrader", "course"}
         assert all(set(c.metadata) <= allowed for c in notebook.cells)
 
@@ -143,6 +144,22 @@ def test_changed_code_is_stale(built, no_kernel, name, old, new):
     assert "differs from its source in id, source; run: python" in problem
     with pytest.raises(BuildError, match="it ran"):
         rebuild(built)
+
+
+@pytest.mark.parametrize("name", ["checks/thrice/thrice", "checking/__init__"])
+def test_a_changed_check_makes_its_assignment_stale(built, no_kernel, name):
+    (built.root / f"course_utils/{name}.py").write_text("report = SAY = print\n")
+    assert found(built) == [
+        f"{SOLUTION_FILE}: its checks have changed since it ran; "
+        "run: python source/build.py 01_thrice"
+    ]
+    with pytest.raises(BuildError, match="it ran"):
+        rebuild(built)
+
+
+def test_a_changed_check_of_another_assignment_does_not(built, no_kernel):
+    (built.root / "course_utils/checks/other/__init__.py").write_text("x = 1\n")
+    assert found(built) == []
 
 
 def test_force_runs_what_is_not_stale(built, no_kernel):
