@@ -11,7 +11,6 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from builder.course import BuildError, Cell, Course, Script, read_script
@@ -300,7 +299,7 @@ def find_heading(
     if lesson not in paths:
         names = ", ".join(paths) or "none yet"
         raise script.error(cell, f"no lesson is called {lesson!r}; there are: {names}")
-    known = headings(paths[lesson])
+    known = headings(read_script(paths[lesson], course.shown(paths[lesson])))
     found = [each for each in known if each == begin]
     found = found or [each for each in known if begin and each.startswith(begin)]
     if len(found) != 1:
@@ -312,10 +311,10 @@ def find_heading(
     return found[0]
 
 
-def headings(path: Path) -> tuple[str, ...]:
+def headings(lesson: Script) -> tuple[str, ...]:
     """The headings of a lesson, in order."""
-    cells = read_script(path, path.name).cells
-    texts = (FENCED.sub("", cell.source) for cell in cells if cell.kind == "markdown")
+    prose = [cell.source for cell in lesson.cells if cell.kind == "markdown"]
+    texts = (FENCED.sub("", source) for source in prose)
     return tuple(found[1] for text in texts for found in HEADING.finditer(text))
 
 

@@ -78,7 +78,7 @@ def run(target: Target, course: Course, *, on_cell: Callable[[], None]) -> None:
     """
     target.path.parent.mkdir(parents=True, exist_ok=True)
     ran = copy.deepcopy(target.notebook)
-    execute(ran, target.name, course.root, target.path.parent, on_cell=on_cell)
+    execute(ran, target.name, course, target.path.parent, on_cell=on_cell)
     clean(ran, target.name, course.root)
     carry_outputs(ran, target.notebook)
 

@@ -1,5 +1,6 @@
 """The course as the builder sees it: its folders, its address, its scripts."""
 
+import functools
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ class Course:
     root: Path
     repository: str
     package: str = "course_utils"
+
+    @property
+    def results(self) -> Path:
+        """What lessons measured and kept in the last full build, instead of a cache."""
+        return self.root / ".build"
 
     @property
     def released(self) -> Path:
@@ -118,7 +124,12 @@ class Script:
 
 def read_script(path: Path, name: str) -> Script:
     """The cells of a percent script; it must begin with a Markdown title."""
-    text = path.read_text(encoding="utf-8")
+    return parse_script(path.read_text(encoding="utf-8"), path, name)
+
+
+@functools.cache  # an assignment looks up the headings of its lesson for every task
+def parse_script(text: str, path: Path, name: str) -> Script:
+    """The cells of a percent script with this text."""
     nodes = jupytext.reads(text, fmt=PERCENT).cells
     lines = marker_lines(text, len(nodes))
     cells = [

@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from builder.course import BuildError
+from builder.course import BuildError, Course
 from builder.notebook import code_cells, to_text
 
 SECONDS = 1800  # a cell; a lesson takes minutes at most
@@ -56,13 +56,13 @@ class ThisInterpreter(KernelSpecManager):
 def execute(
     notebook: NotebookNode,
     name: str,
-    root: Path,
+    course: Course,
     folder: Path,
     *,
     on_cell: Callable[[], None] = lambda: None,
     timeout: int = SECONDS,
 ) -> None:
-    """Fill in the outputs of a notebook, run in `folder` with the library in `root`.
+    """Fill in the outputs of a notebook, run in `folder` with the library of `course`.
 
     COURSE_BUDGET is laptop unless it is set. Raises BuildError, naming the cell, where
     a cell raises without the tag `raises-exception`, hangs, or takes the kernel down.
@@ -79,7 +79,7 @@ def execute(
             on_cell_executed=lambda **_: on_cell(),
         )
         try:
-            client.execute(env=environment(root, private), cleanup_kc=True)
+            client.execute(env=environment(course, private), cleanup_kc=True)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             number = len([each for each in running if each.cell_type == "code"])
             raise BuildError(
@@ -98,12 +98,18 @@ def kernel_manager(private: Path) -> AsyncKernelManager:
     )
 
 
-def environment(root: Path, private: str) -> dict[str, str]:
-    """The kernel's environment: this library, a set budget, nobody's start-up files."""
-    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+def environment(course: Course, private: str) -> dict[str, str]:
+    """The kernel's environment: this library, a set budget, nobody's start-up files.
+
+    Results of the last full build are used and added to, where there was one.
+    """
+    results = course.results
+    kept = {"COURSE_CACHE": str(results)} if results.is_dir() else {}
+    paths = [str(course.root), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         "COURSE_BUDGET": "laptop",
         **os.environ,
+        **kept,
         "PYTHONPATH": os.pathsep.join(paths),
         "IPYTHONDIR": str(Path(private) / "ipython"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
