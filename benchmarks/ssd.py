@@ -3,6 +3,7 @@
 from functools import partial
 
 import torch
+from course_utils.models.ssd_backbone import MultiMapBackbone
 from torch import Tensor
 from torchvision.models.detection._utils import SSDMatcher
 from torchvision.ops import box_iou
@@ -10,10 +11,8 @@ from torchvision.ops import box_iou
 from benchmarks.measure import Row, compare
 from course_utils.data.tabletop import CLASS_NAMES, Tabletop
 from course_utils.models.model import Target
-from course_utils.models.ssd import SSD, Answers
-from course_utils.models.ssd_backbone import MultiMapBackbone
-from course_utils.models.ssd_targets import label_default_boxes
-from course_utils.models.torchvision_ssd import TorchvisionSSD
+from course_utils.models.peers.ssd import TorchvisionSSD
+from course_utils.models.ssd import SSD, Answers, label_default_boxes
 from course_utils.ops.default_boxes import (
     SSD300_MAPS,
     SSD300_STRIDES,

@@ -141,7 +141,7 @@ print(f"{len(CLASS_NAMES)} classes: {', '.join(CLASS_NAMES)}")
 # windows between are not used.
 
 # %% tags=["show"]
-from course_utils.models.window_crops import label_windows
+from course_utils.models.sliding_window import label_windows
 
 # %%
 labels = label_windows(
@@ -156,7 +156,7 @@ for name, label in zip(("on a thing", "beside it", "on nothing"), labels, strict
 # comes when we make it fast.
 
 # %% tags=["show"]
-from course_utils.models.window_classifier import WindowClassifier, valid_convolutions
+from course_utils.models.sliding_window import WindowClassifier, valid_convolutions
 
 # %%
 torch.manual_seed(0)
@@ -269,7 +269,7 @@ for threshold in (0.5, 0.75, 0.9):
 # pixels that the detector will see.
 
 # %%
-from course_utils.models.window_crops import join_crops, sample_crops
+from course_utils.models.sliding_window import join_crops, sample_crops
 
 generator = torch.Generator().manual_seed(0)
 learn = [
@@ -350,7 +350,7 @@ print(f"{(thing > 0.5).sum()} of them look like a thing, in a scene of {len(trut
 # convolution with a kernel of 3 x 3, which can also run over the whole image.
 
 # %% tags=["show"]
-from course_utils.models.window_classifier import dense_logits
+from course_utils.models.sliding_window import dense_logits
 
 # %%
 with torch.no_grad():
@@ -753,7 +753,7 @@ if len(wrong):
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import hardest
-from course_utils.models.window_crops import label_all_windows
+from course_utils.models.sliding_window import label_all_windows
 
 
 # %%
@@ -914,10 +914,10 @@ show_images(
 # grows to 32 pixels.
 
 # %% tags=["show"]
-from course_utils.models.window_classifier import LocalContrast
+from course_utils.models.sliding_window import LocalContrast
 
 # %%
-from course_utils.models.window_crops import Crops
+from course_utils.models.sliding_window import Crops
 
 torch.manual_seed(0)
 widths = (8, 24, 48)

@@ -221,7 +221,7 @@ print(f"600 x 1000 after four: {map_sides(600, 1000, poolings=4)}, or {up} round
 # ones? Look at the things of the training scenes first.
 
 # %%
-from course_utils.models.backbone import Backbone
+from course_utils.models.backbones import Backbone
 
 torch.manual_seed(0)
 backbone = Backbone(widths, depth=2)
@@ -371,13 +371,13 @@ for name, row in zip(("large", "small"), iou.tolist(), strict=True):
     print(f"{name}: " + "  ".join(f"{value:.2f}" for value in row))
 
 # %% tags=["show"]
-from course_utils.ops.matching import assign_truth, is_best_anchor
+from course_utils.ops.matching import match_anchors, is_best_anchor
 
 # %%
 from torchvision.models.detection._utils import Matcher
 
 for promote in (False, True):
-    mine = assign_truth(iou, positive_iou=0.7, negative_iou=0.3, promote_best=promote)
+    mine = match_anchors(iou, positive_iou=0.7, negative_iou=0.3, promote_best=promote)
     theirs = Matcher(0.7, 0.3, allow_low_quality_matches=promote)(iou)
     words = {0: "large", 1: "small", -1: "background", -2: "ignored"}
     rule = "with the last rule" if promote else "without it"
@@ -405,7 +405,7 @@ corners = {
 }
 for name, values in corners.items():
     table = torch.tensor(values)
-    mine = assign_truth(table, positive_iou=0.7, negative_iou=0.3, promote_best=True)
+    mine = match_anchors(table, positive_iou=0.7, negative_iou=0.3, promote_best=True)
     theirs = Matcher(0.7, 0.3, allow_low_quality_matches=True)(table)
     print(f"{name:>18}: {mine.tolist()}, torchvision {theirs.tolist()}")
 
@@ -422,7 +422,7 @@ from course_utils.models.rpn import label_anchors
 
 # %%
 labels, goals = label_anchors(grid, truth)
-strict = assign_truth(overlap, positive_iou=0.7, negative_iou=0.3)
+strict = match_anchors(overlap, positive_iou=0.7, negative_iou=0.3)
 names = {1: "object", -1: "ignored", 0: "background"}
 for label, name in names.items():
     print(f"{name:>10}: {(labels == label).sum():>5,} of {len(labels):,} anchors")
@@ -561,7 +561,7 @@ print(
 # All positions share the weights.
 
 # %% tags=["show"]
-from course_utils.models.rpn_head import RPNHead, flatten_map
+from course_utils.models.rpn import RPNHead, flatten_map
 
 # %%
 vgg_head = RPNHead(512, hidden=512, num_anchors=9)
@@ -802,7 +802,7 @@ show_stages(
 # and box head read one feature map, from one backbone.
 
 # %% tags=["show"]
-from course_utils.models.small_faster_rcnn import small_faster_rcnn
+from course_utils.models.faster_rcnn import small_faster_rcnn
 
 
 # %%
@@ -1032,7 +1032,7 @@ if budget != "smoke":
 # And what does it cost?
 
 # %%
-from course_utils.ops.selective_search import selective_search
+from course_utils.ops.selective_search.search import selective_search
 from course_utils.training import median_ms
 
 one, size = image[None].to(device), (side, side)
@@ -1087,7 +1087,7 @@ from course_utils.training.four_steps import train_four_steps
 # Before they start: are torchvision's network and ours really the same?
 
 # %%
-from course_utils.models.torchvision_faster_rcnn import TorchvisionFasterRCNN
+from course_utils.models.peers.faster_rcnn import TorchvisionFasterRCNN
 
 
 def start(**changes):
