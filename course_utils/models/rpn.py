@@ -221,18 +221,21 @@ class RPN(nn.Module):
         stride = map_stride(image_size, map_size)
         return anchor_grid(self.cell, map_size=map_size, stride=stride)
 
+    def label(self, anchors: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """The labels of one image's anchors, and the boxes they are to reach."""
+        thresholds = {
+            "positive_iou": self.positive_iou,
+            "negative_iou": self.negative_iou,
+        }
+        return label_anchors(anchors, boxes, **thresholds)
+
     def sample(self, anchors: Tensor, target: Target) -> tuple[Tensor, Tensor, Tensor]:
         """The anchors of one image to learn from, drawn at random.
 
         Returns (S,) indices of anchors, (S,) labels and (S, 4) regression targets.
         """
         boxes = as_boxes(target["boxes"], "the target's boxes").to(anchors)
-        labels, matched_boxes = label_anchors(
-            anchors,
-            boxes,
-            positive_iou=self.positive_iou,
-            negative_iou=self.negative_iou,
-        )
+        labels, matched_boxes = self.label(anchors, boxes)
         chosen = torch.cat(
             sample_balanced(
                 labels, count=self.count, positive_fraction=self.positive_fraction

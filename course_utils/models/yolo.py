@@ -8,7 +8,6 @@ i = 0 to S^2 and j = 0 to B, which is one too many of each.
 """
 
 from collections.abc import Sequence
-from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -188,8 +187,8 @@ def yolo_losses_by_loop(
     images, grid = outputs.shape[:2]
     count = (outputs.shape[3] - targets.classes.shape[3]) // BOX
     xy = wh = confidence = no_object = classes = outputs.sum() * 0
-    for place in product(range(images), range(grid), range(grid)):
-        responsible = -1
+    for cell in torch.cartesian_prod(*map(torch.arange, (images, grid, grid))).tolist():
+        place, responsible = tuple(cell), -1
         if targets.is_object[place]:
             responsible, terms = object_terms(
                 outputs[place], targets.boxes[place], targets.classes[place], grid

@@ -23,7 +23,7 @@ from course_utils.models.rcnn.box_regression import (
 )
 from course_utils.models.rcnn.detector import RCNN
 from course_utils.models.rcnn.network import RegionFeatures
-from course_utils.models.rcnn.svms import svm_signs, train_svms
+from course_utils.models.rcnn.svms import MiningRound, svm_signs, train_svms
 from course_utils.ops.boxes import clip_boxes, remove_small_boxes
 from course_utils.training.flips import flip_half, flip_target
 from course_utils.training.run import History

@@ -752,8 +752,7 @@ if len(wrong):
 # detector of this course does it in some form.
 
 # %% tags=["show"]
-from course_utils.models.sliding_window import hardest
-from course_utils.models.sliding_window import label_all_windows
+from course_utils.models.sliding_window import hardest, label_all_windows
 
 
 # %%

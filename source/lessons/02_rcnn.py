@@ -216,7 +216,10 @@ from course_utils.ops.selective_search.regions import fill_similarity, joint_box
 
 # %%
 from course_utils.ops.selective_search.regions import MEASURES, similarity
-from course_utils.ops.selective_search.regions import describe_regions, neighbouring_regions
+from course_utils.ops.selective_search.regions import (
+    describe_regions,
+    neighbouring_regions,
+)
 
 start = segment_graph(coffee, k=100, min_size=50)
 leaves, pairs = describe_regions(start, coffee), neighbouring_regions(start)
@@ -1076,8 +1079,8 @@ from course_utils.models.rcnn.network import count_crops
 
 with count_crops(model.network) as passes:
     (found,) = model.predict(image[None].to(device), [proposals.to(device)])
-print(f"{len(proposals)} proposals, {passes.crops} passes through the network")
-assert passes.crops == len(proposals)
+print(f"{len(proposals)} proposals, {sum(passes)} passes through the network")
+assert sum(passes) == len(proposals)
 with torch.no_grad():
     chances = network.classify(looked[place].fc).softmax(dim=1)
 print(f"rows of the network's own softmax sum to {chances.sum(dim=1).mean():.4f}")

@@ -841,8 +841,7 @@ show_boxes(
 # `FastRCNN` puts the backbone before it. Put together by hand, it has to be the same.
 
 # %%
-from course_utils.models.fast_rcnn import FastRCNN
-from course_utils.models.fast_rcnn import RoIHeads
+from course_utils.models.fast_rcnn import FastRCNN, RoIHeads
 from course_utils.ops.boxes import encode_boxes
 
 detector = FastRCNN(backbone, RoIHeads(head, stride=backbone.stride)).to(device)
@@ -905,7 +904,7 @@ print(f"{history.seconds:.0f} s, {1000 * history.seconds / steps:.0f} ms a step"
 # those that overlap it.
 
 # %% tags=["show"]
-from course_utils.models.fast_rcnn import detections
+from course_utils.models.fast_rcnn import postprocess_detections
 
 # %%
 from course_utils.metrics.detection import evaluate_detections

@@ -703,13 +703,13 @@ print(
 # Hardly. Now the whole RPN on our scene, untrained. Who feels the loss?
 
 # %%
-from course_utils.models.rpn import RPN, Answers
+from course_utils.models.rpn import RPN, RPNOutputs
 
 rpn = RPN(backbone.out_channels, sizes=sizes, ratios=ratios)
 answers = rpn(backbone(image[None]), (side, side))
 leaves = [each.detach().requires_grad_() for each in answers[:2]]
 torch.stack(
-    list(rpn.losses(Answers(*leaves, grid), [target]).values())
+    list(rpn.losses(RPNOutputs(*leaves, grid), [target]).values())
 ).sum().backward()
 felt = [leaf.grad[0].reshape(len(grid), -1).any(dim=1) for leaf in leaves]
 for label, name in names.items():
@@ -1037,10 +1037,10 @@ from course_utils.training import median_ms
 
 one, size = image[None].to(device), (side, side)
 with torch.no_grad():
-    boxes = [each["boxes"] for each in model.proposals(features, size)]
+    boxes = [each["boxes"] for each in model.propose(one, features=features)]
     times = {
         "selective search": median_ms(lambda: selective_search(image), 3),
-        "RPN": median_ms(lambda: model.proposals(features, size), 15),
+        "RPN": median_ms(lambda: model.propose(one, features=features), 15),
         "backbone, box head": median_ms(
             lambda: model.roi_heads.detect(model.backbone(one), boxes, size), 15
         ),
@@ -1429,7 +1429,8 @@ def first_aid(rpn):
     anchors = rpn(nothing, (side, side)).anchors
     labels, goals = rpn.label(anchors, truth)
     objectness = torch.where(labels == 1, 10.0, -10.0)  # what a perfect head would say
-    right = Answers(objectness[None], encode_boxes(goals, anchors)[None], anchors)
+    deltas = encode_boxes(goals, anchors)
+    right = RPNOutputs(objectness[None], deltas[None], anchors)
     (proposals,) = rpn.propose(right, (side, side), before=300, after=100)
     worst = box_iou(truth, proposals["boxes"]).amax(dim=1).min()
     return {"objects": (labels == 1).sum(), "worst IoU": worst}

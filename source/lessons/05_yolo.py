@@ -1316,7 +1316,7 @@ for name, each in {"YOLO": figures, "Faster R-CNN": faster_figures}.items():
 # %%
 with torch.no_grad():
     answers, features = model(one), faster.backbone(one)
-    proposals = [each["boxes"] for each in faster.proposals(features, size)]
+    proposals = [each["boxes"] for each in faster.propose(one, features=features)]
 
     def decoded():
         return decode_grid(answers, size, num_boxes=2).boxes[0].cpu()
@@ -1328,7 +1328,7 @@ with torch.no_grad():
         },
         "Faster R-CNN": {
             "convolutions": lambda: faster.backbone(one),
-            "proposals": lambda: faster.proposals(features, size),
+            "proposals": lambda: faster.propose(one, features=features),
             "regions": lambda: faster.roi_heads.detect(features, proposals, size),
         },
     }

@@ -387,12 +387,13 @@ assert len(matched["4 x 4", "large"]) > len(matched["8 x 8", "large"]) == 0
 # of its attention?
 
 # %%
-from course_utils.models.ssd_backbone import MultiMapBackbone
+from course_utils.models.backbones import Backbone
+from course_utils.models.ssd import LastMaps
 
 
 def make_backbone():
     torch.manual_seed(0)  # so that all models of this lesson start alike
-    return MultiMapBackbone(widths)
+    return LastMaps(Backbone(widths))
 
 
 def seen_by(backbone, which, size=512):
