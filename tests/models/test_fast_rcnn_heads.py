@@ -280,7 +280,6 @@ def test_each_class_has_a_box_of_its_own():
     logits = torch.tensor([[-9.0, 1, 1]])
     deltas = torch.zeros(1, 12)
     deltas[0, 4] = 10 * 0.5  # class 1 moves by half a width
-    box = torch.tensor([[20.0, 20, 40, 60]])
     found = postprocess_detections(
         logits, deltas, torch.tensor([[20.0, 20, 40, 60]]), SIZE
     )

@@ -169,7 +169,7 @@ def test_the_scores_given_stay_as_they_are():
     ("settings", "message"),
     [
         ({"score_threshold": -0.1}, "score_threshold is -0.1"),
-        ({"iou_threshold": 1.1}, "iou_threshold 1.1"),
+        ({"iou_threshold": 1.1}, "iou_threshold is 1.1"),
     ],
 )
 def test_thresholds_out_of_range_are_refused(settings, message):

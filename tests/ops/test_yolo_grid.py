@@ -257,7 +257,7 @@ def test_truths_are_stacked():
     assert batch.boxes.shape == (2, 4, 4, 4)
     assert batch.is_object.sum(dim=(1, 2)).tolist() == [1, 0]
     assert batch.lost.shape == (2,)
-    with pytest.raises(ValueError, match="no truth to stack"):
+    with pytest.raises(ValueError, match="targets is empty"):
         stack_targets([])
 
 
