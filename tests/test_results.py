@@ -88,7 +88,7 @@ def test_the_users_cache_is_the_place_without_a_name(monkeypatch: pytest.MonkeyP
 
 def test_a_lesson_ends_with_one_line_of_json(capsys: pytest.CaptureFixture[str]):
     lesson = start_lesson("01_sliding_windows", "smoke")
-    time.sleep(0.06)
+    time.sleep(0.06)  # a sleep is never shorter than it was asked to be
     lesson.report(ap50=torch.tensor(0.91234567), faces=1, worst=float("nan"))
     (line,) = capsys.readouterr().out.splitlines()
     name, _, text = line.partition(" ")
@@ -96,7 +96,7 @@ def test_a_lesson_ends_with_one_line_of_json(capsys: pytest.CaptureFixture[str])
     row = json.loads(text)
     assert list(row)[:4] == ["lesson", "budget", "seconds", "peak_memory_mb"]
     assert (row["lesson"], row["budget"]) == ("01_sliding_windows", "smoke")
-    assert 0.05 < row["seconds"] < 10
+    assert row["seconds"] >= 0.1  # 0.06 and more, to one place
     assert (row["ap50"], row["faces"], row["worst"]) == (0.9123, 1, None)
 
 
@@ -110,9 +110,12 @@ def test_peak_memory_is_in_megabytes_and_never_falls():
     assert results.peak_memory_mb() >= peak
 
 
-def test_the_median_ignores_one_slow_call():
-    naps = iter([0.0, 0.001, 0.001, 0.2, 0.001, 0.001])
-    assert 0.9 < median_ms(lambda: time.sleep(next(naps)), 5) < 100
+def test_the_median_ignores_one_slow_call(monkeypatch: pytest.MonkeyPatch):
+    ticks = iter([0.0, 0.001, 1.0, 1.002, 2.0, 2.2, 3.0, 3.003, 4.0, 4.001])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
+    calls: list[None] = []
+    assert median_ms(lambda: calls.append(None), 5) == pytest.approx(2.0)
+    assert len(calls) == 6, "the first is not timed"
 
 
 def test_no_repeats_are_refused():

@@ -16,7 +16,7 @@ from course_utils.models.rcnn_network import (
     count_crops,
     replace_classifier,
 )
-from course_utils.training.rcnn_stages import region_features, train_rcnn
+from course_utils.training.papers.rcnn_stages import region_features, train_rcnn
 
 CLASSES = 4
 OBJECTS = torch.tensor([[6.0, 8, 30, 36], [36, 20, 60, 50]])
