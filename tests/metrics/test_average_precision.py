@@ -10,11 +10,11 @@ from torch import Tensor
 
 from course_utils.metrics.average_precision import (
     average_precision,
-    evaluate_detections,
     match_boxes,
     match_detections,
     precision_recall,
 )
+from course_utils.metrics.coco import evaluate_detections
 
 TRUE_FALSE_TRUE = torch.tensor([True, False, True])
 
