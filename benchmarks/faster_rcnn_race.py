@@ -11,10 +11,10 @@ from torch import Tensor
 from benchmarks.faster_rcnn import BATCH, make_pair
 from benchmarks.measure import Row
 from course_utils.data.tabletop import Tabletop
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
 from course_utils.models.model import Model, Target
 from course_utils.training.batches import load_batch, move_batch
-from course_utils.training.flips import flip_half
+from course_utils.training.augment import flip_half
 from course_utils.training.train import train
 
 SCENES, TEST_SCENES, STEPS = 2000, 100, 3600

@@ -349,7 +349,7 @@ print(f"{len(iou)} boxes: mean IoU {iou.mean():.3f}, smallest {iou.min():.3f}")
 # 01), gives 1 to a detector without faults. **Before you run:** what does this one get?
 
 # %%
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
 
 truths = [target for _, target in few]
 answers = [

@@ -141,7 +141,7 @@ print(f"{len(CLASS_NAMES)} classes: {', '.join(CLASS_NAMES)}")
 # windows between are not used.
 
 # %% tags=["show"]
-from course_utils.models.window_crops import label_windows
+from course_utils.models.sliding_window import label_windows
 
 # %%
 labels = label_windows(
@@ -156,7 +156,7 @@ for name, label in zip(("on a thing", "beside it", "on nothing"), labels, strict
 # comes when we make it fast.
 
 # %% tags=["show"]
-from course_utils.models.window_classifier import WindowClassifier, valid_convolutions
+from course_utils.models.sliding_window import WindowClassifier, valid_convolutions
 
 # %%
 torch.manual_seed(0)
@@ -269,7 +269,7 @@ for threshold in (0.5, 0.75, 0.9):
 # pixels that the detector will see.
 
 # %%
-from course_utils.models.window_crops import join_crops, sample_crops
+from course_utils.models.sliding_window import join_crops, sample_crops
 
 generator = torch.Generator().manual_seed(0)
 learn = [
@@ -350,7 +350,7 @@ print(f"{(thing > 0.5).sum()} of them look like a thing, in a scene of {len(trut
 # convolution with a kernel of 3 x 3, which can also run over the whole image.
 
 # %% tags=["show"]
-from course_utils.models.window_classifier import dense_logits
+from course_utils.models.sliding_window import dense_logits
 
 # %%
 with torch.no_grad():
@@ -635,11 +635,11 @@ for threshold in (0.0, 0.3, 0.5, 0.9):
 # the share of things found. **Fill in the table on paper first.**
 
 # %% tags=["show"]
-from course_utils.metrics.detection import average_precision, precision_recall
+from course_utils.metrics.average_precision import average_precision, precision_recall
 
 # %%
 hits = torch.tensor([True, False, True])
-recall, precision = precision_recall(hits, num_truths=2)
+recall, precision = precision_recall(hits, num_objects=2)
 print("score  right  precision  recall")
 for row in zip((0.9, 0.8, 0.7), hits.tolist(), precision, recall, strict=True):
     print(f"{row[0]:>5}  {row[1]!s:>5}  {row[2]:>9.3f}  {row[3]:>6.2f}")
@@ -684,7 +684,7 @@ for name, hits in {
     "a duplicate in place of the miss": [True, False, True],
     "the miss last": [True, True, False],
 }.items():
-    recall, precision = precision_recall(torch.tensor(hits), num_truths=2)
+    recall, precision = precision_recall(torch.tensor(hits), num_objects=2)
     print(f"{name}: {average_precision(recall, precision, method='coco'):.3f}")
 
 # %% [markdown]
@@ -698,7 +698,7 @@ for name, hits in {
 # thresholds, 0.50, 0.55, ... 0.95, and takes the mean. AP50 is the part at 0.50.
 
 # %%
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
 
 images = torch.stack([image for image, _ in test])
 targets = [
@@ -752,8 +752,7 @@ if len(wrong):
 # detector of this course does it in some form.
 
 # %% tags=["show"]
-from course_utils.models.sliding_window import hardest
-from course_utils.models.window_crops import label_all_windows
+from course_utils.models.sliding_window import hardest, label_all_windows
 
 
 # %%
@@ -804,15 +803,15 @@ show_images(
 # For one class, look at the whole curve.
 
 # %%
-from course_utils.metrics.detection import match_detections
+from course_utils.metrics.average_precision import match_detections
 
 curves = {}
 for name in ("sphere", "chair"):
     matches = match_detections(predictions, targets, label=CLASS_NAMES.index(name))
-    curve = precision_recall(matches.hits, max(matches.num_truths, 1))
+    curve = precision_recall(matches.hits, max(matches.num_objects, 1))
     curves[name] = (curve.recall, curve.precision)
     area = average_precision(*curve, method="coco")
-    print(f"{name}: {matches.num_truths} in the scenes, AP50 {area:.3f}")
+    print(f"{name}: {matches.num_objects} in the scenes, AP50 {area:.3f}")
 show_precision_recall(
     curves,
     alt="Precision over recall for spheres and for chairs. Both start high and fall "
@@ -914,10 +913,10 @@ show_images(
 # grows to 32 pixels.
 
 # %% tags=["show"]
-from course_utils.models.window_classifier import LocalContrast
+from course_utils.models.sliding_window import LocalContrast
 
 # %%
-from course_utils.models.window_crops import Crops
+from course_utils.models.sliding_window import Crops
 
 torch.manual_seed(0)
 widths = (8, 24, 48)

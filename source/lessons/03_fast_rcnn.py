@@ -115,7 +115,7 @@ print(f"in {cover.max():.0f} at most")
 # has no layer that asks for a fixed size, so it can run on a whole image.
 
 # %%
-from course_utils.models.backbone import Backbone
+from course_utils.models.backbones import Backbone
 
 
 def make_backbone():
@@ -160,7 +160,7 @@ print(f"{thing[0].tolist()} in pixels is {rounded} in cells")
 # with another network at hand.
 
 # %%
-from course_utils.ops.selective_search import selective_search
+from course_utils.ops.selective_search.search import selective_search
 from course_utils.ops.windows import crop_and_resize
 
 seen = []
@@ -399,7 +399,7 @@ print(f"of which {different:,} are different")
 # maximum, the first one in reading order counts.
 
 # %% tags=["show"]
-from course_utils.ops.rectangles import first_maxima, walk
+from course_utils.ops.roi import first_maxima, walk
 
 # %%
 cells = grid.reshape(-1, 1)  # one channel; the map row after row, 8 cells each
@@ -413,7 +413,7 @@ for place in first_maxima(cells, two, row=8)[:, 0].tolist():
 # ones once, look the values up, hand them out.
 
 # %% tags=["show"]
-from course_utils.ops.rectangles import max_of_rectangles
+from course_utils.ops.roi import max_of_rectangles
 
 # %% tags=["show"]
 from course_utils.ops.roi import roi_pool
@@ -703,7 +703,7 @@ for count in (300, 2000):
 # lesson 02.
 
 # %% tags=["show"]
-from course_utils.models.box_head import BoxHead
+from course_utils.models.fast_rcnn import BoxHead
 
 # %%
 torch.manual_seed(0)
@@ -765,7 +765,7 @@ for value in (0.5, 3.0):
 # one of background.
 
 # %% tags=["show"]
-from course_utils.models.box_head import box_head_losses
+from course_utils.models.fast_rcnn import box_head_losses
 
 # %%
 two_logits = torch.tensor([[0.0, 0, 1.2], [2.0, 0, 0]])
@@ -798,7 +798,7 @@ for row in two_deltas.grad.tolist():
 # **Guess:** what is a RoI of exactly 0.5, and one of exactly 0.1?
 
 # %% tags=["show"]
-from course_utils.models.box_head import label_rois
+from course_utils.models.fast_rcnn import label_rois
 
 # %%
 square = {"boxes": torch.tensor([[0.0, 0, 10, 10]]), "labels": torch.tensor([3])}
@@ -812,7 +812,7 @@ for width in (10.0, 5.0, 4.9, 1.0, 0.9):
 # RoI twice; the upper end is open. Now the sample of our scene:
 
 # %%
-from course_utils.models.box_head import sample_rois
+from course_utils.models.fast_rcnn import sample_rois
 
 chosen, labels, matched = sample_rois(
     proposals, target, generator=torch.Generator().manual_seed(0)
@@ -841,8 +841,7 @@ show_boxes(
 # `FastRCNN` puts the backbone before it. Put together by hand, it has to be the same.
 
 # %%
-from course_utils.models.fast_rcnn import FastRCNN
-from course_utils.models.roi_heads import RoIHeads
+from course_utils.models.fast_rcnn import FastRCNN, RoIHeads
 from course_utils.ops.boxes import encode_boxes
 
 detector = FastRCNN(backbone, RoIHeads(head, stride=backbone.stride)).to(device)
@@ -883,7 +882,7 @@ for name, loss in losses.items():
 
 # %%
 from course_utils.training import train
-from course_utils.training.flips import flip_half
+from course_utils.training.augment import flip_half
 
 tuning = {"optimizer": "adamw", "weight_decay": 1e-2}
 tuning |= {"device": device, "augment": flip_half}
@@ -905,10 +904,10 @@ print(f"{history.seconds:.0f} s, {1000 * history.seconds / steps:.0f} ms a step"
 # those that overlap it.
 
 # %% tags=["show"]
-from course_utils.models.box_head import detections
+from course_utils.models.fast_rcnn import postprocess_detections
 
 # %%
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
 
 test_targets = [target for _, target in test]
 
@@ -949,8 +948,8 @@ show_images(
 # and box regressors, is beside.
 
 # %%
-from course_utils.models.rcnn import RCNN
-from course_utils.models.rcnn_network import RegionNetwork
+from course_utils.models.rcnn.detector import RCNN
+from course_utils.models.rcnn.network import RegionNetwork
 from course_utils.results import read_rows
 
 torch.manual_seed(0)

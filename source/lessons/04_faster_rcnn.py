@@ -221,7 +221,7 @@ print(f"600 x 1000 after four: {map_sides(600, 1000, poolings=4)}, or {up} round
 # ones? Look at the things of the training scenes first.
 
 # %%
-from course_utils.models.backbone import Backbone
+from course_utils.models.backbones import Backbone
 
 torch.manual_seed(0)
 backbone = Backbone(widths, depth=2)
@@ -371,13 +371,13 @@ for name, row in zip(("large", "small"), iou.tolist(), strict=True):
     print(f"{name}: " + "  ".join(f"{value:.2f}" for value in row))
 
 # %% tags=["show"]
-from course_utils.ops.matching import assign_truth, is_best_anchor
+from course_utils.ops.matching import match_anchors, is_best_anchor
 
 # %%
 from torchvision.models.detection._utils import Matcher
 
 for promote in (False, True):
-    mine = assign_truth(iou, positive_iou=0.7, negative_iou=0.3, promote_best=promote)
+    mine = match_anchors(iou, positive_iou=0.7, negative_iou=0.3, promote_best=promote)
     theirs = Matcher(0.7, 0.3, allow_low_quality_matches=promote)(iou)
     words = {0: "large", 1: "small", -1: "background", -2: "ignored"}
     rule = "with the last rule" if promote else "without it"
@@ -405,7 +405,7 @@ corners = {
 }
 for name, values in corners.items():
     table = torch.tensor(values)
-    mine = assign_truth(table, positive_iou=0.7, negative_iou=0.3, promote_best=True)
+    mine = match_anchors(table, positive_iou=0.7, negative_iou=0.3, promote_best=True)
     theirs = Matcher(0.7, 0.3, allow_low_quality_matches=True)(table)
     print(f"{name:>18}: {mine.tolist()}, torchvision {theirs.tolist()}")
 
@@ -422,7 +422,7 @@ from course_utils.models.rpn import label_anchors
 
 # %%
 labels, goals = label_anchors(grid, truth)
-strict = assign_truth(overlap, positive_iou=0.7, negative_iou=0.3)
+strict = match_anchors(overlap, positive_iou=0.7, negative_iou=0.3)
 names = {1: "object", -1: "ignored", 0: "background"}
 for label, name in names.items():
     print(f"{name:>10}: {(labels == label).sum():>5,} of {len(labels):,} anchors")
@@ -561,7 +561,7 @@ print(
 # All positions share the weights.
 
 # %% tags=["show"]
-from course_utils.models.rpn_head import RPNHead, flatten_map
+from course_utils.models.rpn import RPNHead, flatten_map
 
 # %%
 vgg_head = RPNHead(512, hidden=512, num_anchors=9)
@@ -703,13 +703,13 @@ print(
 # Hardly. Now the whole RPN on our scene, untrained. Who feels the loss?
 
 # %%
-from course_utils.models.rpn import RPN, Answers
+from course_utils.models.rpn import RPN, RPNOutputs
 
 rpn = RPN(backbone.out_channels, sizes=sizes, ratios=ratios)
 answers = rpn(backbone(image[None]), (side, side))
 leaves = [each.detach().requires_grad_() for each in answers[:2]]
 torch.stack(
-    list(rpn.losses(Answers(*leaves, grid), [target]).values())
+    list(rpn.losses(RPNOutputs(*leaves, grid), [target]).values())
 ).sum().backward()
 felt = [leaf.grad[0].reshape(len(grid), -1).any(dim=1) for leaf in leaves]
 for label, name in names.items():
@@ -802,7 +802,7 @@ show_stages(
 # and box head read one feature map, from one backbone.
 
 # %% tags=["show"]
-from course_utils.models.small_faster_rcnn import small_faster_rcnn
+from course_utils.models.faster_rcnn import small_faster_rcnn
 
 
 # %%
@@ -875,7 +875,7 @@ for name, loss in losses.items():
 
 # %%
 from course_utils.training import train
-from course_utils.training.flips import flip_half
+from course_utils.training.augment import flip_half
 
 settings = {"batch_size": 4, "optimizer": "adamw", "weight_decay": 1e-2, "lr": 2e-3}
 settings |= {"device": device, "augment": flip_half, "warmup_steps": 50}
@@ -903,7 +903,7 @@ for name, values in curves.items():
 # is asked here gets more as the proposals get better.
 
 # %%
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
 
 
 def predict_all(model):
@@ -1032,15 +1032,15 @@ if budget != "smoke":
 # And what does it cost?
 
 # %%
-from course_utils.ops.selective_search import selective_search
+from course_utils.ops.selective_search.search import selective_search
 from course_utils.training import median_ms
 
 one, size = image[None].to(device), (side, side)
 with torch.no_grad():
-    boxes = [each["boxes"] for each in model.proposals(features, size)]
+    boxes = [each["boxes"] for each in model.propose(one, features=features)]
     times = {
         "selective search": median_ms(lambda: selective_search(image), 3),
-        "RPN": median_ms(lambda: model.proposals(features, size), 15),
+        "RPN": median_ms(lambda: model.propose(one, features=features), 15),
         "backbone, box head": median_ms(
             lambda: model.roi_heads.detect(model.backbone(one), boxes, size), 15
         ),
@@ -1072,7 +1072,7 @@ print(f"in the paper, the RPN is {ratio:.0f} times as fast as the search")
 # After step 3 both share one backbone again.
 
 # %% tags=["show"]
-from course_utils.training.four_steps import train_four_steps
+from course_utils.training.papers.four_steps import train_four_steps
 
 # %% [markdown]
 # Now a race: joint training, the four steps, and torchvision's Faster R-CNN, trained
@@ -1087,7 +1087,7 @@ from course_utils.training.four_steps import train_four_steps
 # Before they start: are torchvision's network and ours really the same?
 
 # %%
-from course_utils.models.torchvision_faster_rcnn import TorchvisionFasterRCNN
+from course_utils.models.peers.faster_rcnn import TorchvisionFasterRCNN
 
 
 def start(**changes):
@@ -1269,7 +1269,7 @@ show(
 # **Guess:** how much worse is a single anchor at each position?
 
 # %%
-from course_utils.training.four_steps import Stage, frozen
+from course_utils.training.papers.four_steps import Stage, freeze
 
 
 class AllButBackbone(Stage):
@@ -1281,7 +1281,7 @@ def try_rpn(**changes):
     trial = start(**changes)
     trial.roi_heads.load_state_dict(model.roi_heads.state_dict())
     stage = AllButBackbone(trial, fixed=[trial.backbone])
-    with frozen(trial.backbone):
+    with freeze(trial.backbone):
         run = train(stage, learn, steps=short_steps, seed=1, **short)
     return trial, run, evaluate_detections(predict_all(trial), test_targets)
 
@@ -1429,7 +1429,8 @@ def first_aid(rpn):
     anchors = rpn(nothing, (side, side)).anchors
     labels, goals = rpn.label(anchors, truth)
     objectness = torch.where(labels == 1, 10.0, -10.0)  # what a perfect head would say
-    right = Answers(objectness[None], encode_boxes(goals, anchors)[None], anchors)
+    deltas = encode_boxes(goals, anchors)
+    right = RPNOutputs(objectness[None], deltas[None], anchors)
     (proposals,) = rpn.propose(right, (side, side), before=300, after=100)
     worst = box_iou(truth, proposals["boxes"]).amax(dim=1).min()
     return {"objects": (labels == 1).sum(), "worst IoU": worst}

@@ -281,7 +281,7 @@ if budget != "smoke":
 # **On paper:** which cell owns the dog, and what are its x, y, w and h?
 
 # %% tags=["show"]
-from course_utils.ops.yolo_grid import GridTruth, encode_grid
+from course_utils.ops.yolo_grid import GridTargets, encode_grid
 
 # %%
 animals = ("background", "cat", "dog", "bird")
@@ -481,7 +481,7 @@ show_boxes(
 # numbers are nearest, and so do we.
 
 # %% tags=["show"]
-from course_utils.models.yolo_loss import cell_iou, responsible_boxes
+from course_utils.models.yolo import cell_iou, responsible_boxes
 
 
 # %%
@@ -566,17 +566,17 @@ print(f"{'sum':>16}: {sum(by_hand.values()):.4f}")
 # Now as a function of tensors, for a whole batch, with no loop over cells.
 
 # %% tags=["show"]
-from course_utils.models.yolo_loss import yolo_losses
+from course_utils.models.yolo import yolo_losses
 
 # %%
-from course_utils.ops.yolo_grid import stack_truths
+from course_utils.ops.yolo_grid import stack_targets
 
 answers = torch.zeros(1, 2, 2, 13)
 answers[..., [4, 9]] = 0.1
 answers[0, 0, 1] = torch.tensor(
     [x1, y1, w1**0.5, h1**0.5, 0.4, x2, y2, w2**0.5, h2**0.5, 0.3, 0.2, 0.7, 0.1]
 )
-by_function = yolo_losses(answers, stack_truths([toy]))
+by_function = yolo_losses(answers, stack_targets([toy]))
 for name, value in by_function.items():
     print(f"{name:>16}: {value:.4f}, by hand {by_hand[name]:.4f}")
     assert abs(value - by_hand[name]) < 1e-5
@@ -587,14 +587,14 @@ for name, value in by_function.items():
 # class after the other. It is slow, and nobody has to wonder what it does.
 
 # %% tags=["show"]
-from course_utils.models.yolo_loss_by_loop import object_terms, yolo_losses_by_loop
+from course_utils.models.yolo import object_terms, yolo_losses_by_loop
 
 # %% [markdown]
 # Both on four scenes and random answers, in double precision. Equal values are not
 # enough: training follows the gradient, so compare that, too.
 
 # %%
-few = stack_truths(
+few = stack_targets(
     [
         encode_grid(each["boxes"].double(), each["labels"], size, **seven)
         for _, each in learn[:4]
@@ -705,7 +705,7 @@ assert broken.grad[0].isnan()
 # **Guess:** how many of the 98 confidences of our scene learn anything in each?
 
 # %%
-one = stack_truths([scene])
+one = stack_targets([scene])
 answer = torch.rand(1, 7, 7, 17, generator=generator)
 boxes = answer[..., :10].unflatten(-1, (2, 5))
 squared = torch.cat([boxes[..., :2], boxes[..., 2:4] ** 2], dim=-1)
@@ -809,7 +809,7 @@ assert answer.view(1, 7, 7, 30).numel() == 1470
 from course_utils.models.yolo import YOLO, YOLOHead
 
 # %%
-from course_utils.models.backbone import Backbone
+from course_utils.models.backbones import Backbone
 
 torch.manual_seed(0)
 model = YOLO(Backbone(widths), num_classes=len(CLASS_NAMES)).to(device)
@@ -828,7 +828,7 @@ for name, loss in model.losses(images, targets).items():
 
 
 # %%
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
 from course_utils.ops.post_processing import select_detections
 
 
@@ -963,7 +963,7 @@ def responsible_now(model, examples):
     batch = torch.stack([each for each, _ in examples]).to(device)
     answers = model(batch).cpu()
     truths = [encode_grid(**each, image_size=size, **seven) for _, each in examples]
-    there = stack_truths(truths)
+    there = stack_targets(truths)
     tries = answers[..., :10].unflatten(-1, (2, 5))
     squared = torch.cat([tries[..., :2], tries[..., 2:4] ** 2], dim=-1)
     index, iou = responsible_boxes(squared, there.boxes)
@@ -1088,7 +1088,7 @@ for level in (0.0, 0.01, 0.1, 0.5):
 # with scores for "dog" of 0.5, 0.3, 0.2 and 0.1. Which scores are left?
 
 # %% tags=["show"]
-from course_utils.ops.score_zeroing import zero_overlapped_scores, zero_scores
+from course_utils.ops.post_processing import zero_overlapped_scores, zero_scores
 
 # %%
 four = torch.tensor([[4.0 * i, 0, 4 * i + 20, 20] for i in range(4)])
@@ -1249,8 +1249,8 @@ explore(
 # **Guess:** in the paper, YOLO is six times as fast. And here, for one image at a time?
 
 # %%
-from course_utils.models.small_faster_rcnn import small_faster_rcnn
-from course_utils.training.flips import flip_half
+from course_utils.models.faster_rcnn import small_faster_rcnn
+from course_utils.training.augment import flip_half
 from course_utils.training.kept_models import load_model
 
 torch.manual_seed(0)
@@ -1316,7 +1316,7 @@ for name, each in {"YOLO": figures, "Faster R-CNN": faster_figures}.items():
 # %%
 with torch.no_grad():
     answers, features = model(one), faster.backbone(one)
-    proposals = [each["boxes"] for each in faster.proposals(features, size)]
+    proposals = [each["boxes"] for each in faster.propose(one, features=features)]
 
     def decoded():
         return decode_grid(answers, size, num_boxes=2).boxes[0].cpu()
@@ -1328,7 +1328,7 @@ with torch.no_grad():
         },
         "Faster R-CNN": {
             "convolutions": lambda: faster.backbone(one),
-            "proposals": lambda: faster.proposals(features, size),
+            "proposals": lambda: faster.propose(one, features=features),
             "regions": lambda: faster.roi_heads.detect(features, proposals, size),
         },
     }
@@ -1716,7 +1716,7 @@ print(f"v1 by the formula that some slides have: {7 * 7 * 2 * (5 + 20):,}")
 # could not do this, since its tries have no shapes.)
 
 # %% tags=["show"]
-from course_utils.ops.yolo_anchors import anchor_cells, own_anchors
+from course_utils.models.yolo_v3 import anchor_cells, own_anchors
 
 # %% [markdown]
 # Two things with their centres in the same cell: v1 loses one. With anchors, one is
@@ -1757,7 +1757,7 @@ for name, examples in some.items():
 # width = width of the anchor * exp(t_w).
 
 # %% tags=["show"]
-from course_utils.ops.yolo_anchors import decode_anchors, decode_centres
+from course_utils.models.yolo_v3 import decode_anchors, decode_centres
 
 # %% [markdown]
 # First a check with numbers that are not ours: the second anchor of the released v2,
@@ -1819,7 +1819,7 @@ show(
 # And it replaces the softmax by a **yes or no for each class**.
 
 # %% tags=["show"]
-from course_utils.models.yolo_anchors_loss import class_loss
+from course_utils.models.yolo_v3 import class_loss
 
 # %%
 both = torch.tensor([[4.0, 4.0, -4.0]])  # logits: two classes are likely, one is not
@@ -1837,10 +1837,10 @@ for classes, p in (("softmax", both.softmax(dim=1)), ("logistic", both.sigmoid()
 # told that it sees nothing.
 
 # %% tags=["show"]
-from course_utils.models.yolo_anchors_loss import anchor_losses, is_background
+from course_utils.models.yolo_v3 import anchor_losses, is_background
 
 # %% tags=["show"]
-from course_utils.models.yolo_anchors import AnchorHead, AnchorYOLO
+from course_utils.models.yolo_v3 import AnchorHead, AnchorYOLO
 
 # %% [markdown]
 # ### What each change gains
@@ -1933,9 +1933,9 @@ show(
 # How many examples did each have?
 
 # %%
-from course_utils.models.yolo_anchors_loss import CLASSES, anchor_truths
+from course_utils.models.yolo_v3 import CLASSES, anchor_targets
 from course_utils.ops.boxes import paired_box_iou
-from course_utils.ops.yolo_anchors import AnchorCells, inside_and_growth
+from course_utils.models.yolo_v3 import AnchorCells, inside_and_growth
 
 flat_truth = torch.cat([each["boxes"] for each in test_targets])
 
@@ -1945,7 +1945,7 @@ def own_answers(network):
     """Class logits, centre in the cell, and boxes of the anchors that own a thing."""
     answers, cells = network.cpu()(torch.stack([each for each, _ in test]))
     boxes = decode_anchors(answers[..., :4], cells, is_free=network.is_free)
-    there = anchor_truths(test_targets, cells, size, num_classes=len(CLASS_NAMES))
+    there = anchor_targets(test_targets, cells, size, num_classes=len(CLASS_NAMES))
     place = there.owners % len(cells.low)
     found, own = boxes.flatten(0, 1)[there.owners], [part[place] for part in cells]
     inside, _ = inside_and_growth(found, AnchorCells(*own))

@@ -387,12 +387,13 @@ assert len(matched["4 x 4", "large"]) > len(matched["8 x 8", "large"]) == 0
 # of its attention?
 
 # %%
-from course_utils.models.ssd_backbone import MultiMapBackbone
+from course_utils.models.backbones import Backbone
+from course_utils.models.ssd import LastMaps
 
 
 def make_backbone():
     torch.manual_seed(0)  # so that all models of this lesson start alike
-    return MultiMapBackbone(widths)
+    return LastMaps(Backbone(widths))
 
 
 def seen_by(backbone, which, size=512):
@@ -582,17 +583,17 @@ for name, row in zip(words.values(), iou.tolist(), strict=False):
     print(f"{name:>6}: " + "  ".join(f"{value:.2f}" for value in row))
 
 # %% tags=["show"]
-from course_utils.models.ssd_targets import match_default_boxes
+from course_utils.models.ssd import match_default_boxes
 
 # %%
 from torchvision.models.detection._utils import SSDMatcher
 
-from course_utils.ops.matching import assign_truth
+from course_utils.ops.matching import match_anchors
 
 first = torch.full((6,), -1)
 first[iou.argmax(dim=1)] = torch.arange(3)
 rows_of = {"step 1": first, "both steps": match_default_boxes(iou)}
-rows_of["step 2 alone"] = assign_truth(iou, positive_iou=0.5, negative_iou=0.5)
+rows_of["step 2 alone"] = match_anchors(iou, positive_iou=0.5, negative_iou=0.5)
 for name, row in rows_of.items():
     print(f"{name:>12}: " + ", ".join(words[value] for value in row.tolist()))
 assert torch.equal(match_default_boxes(iou), SSDMatcher(0.5)(iou))
@@ -621,7 +622,7 @@ for name, values in corners.items():
     print(
         f"{name:>21}: {match_default_boxes(table).tolist()}, torchvision "
         f"{SSDMatcher(0.5)(table).tolist()}, "
-        f"by lesson 04's rule {assign_truth(table, **anchors_rule).tolist()}"
+        f"by lesson 04's rule {match_anchors(table, **anchors_rule).tolist()}"
     )
 
 # %% [markdown]
@@ -702,7 +703,7 @@ for values, marks in zip(
     print("  ".join(f"{value:.1f}{'P' if known else ' '}" for value, known in pairs))
 
 # %% tags=["show"]
-from course_utils.models.ssd_targets import hard_negatives, negative_counts
+from course_utils.models.ssd import hard_negatives, negative_counts
 
 # %%
 chosen = hard_negatives(losses_as_background, is_object)
@@ -721,7 +722,7 @@ assert not chosen[1].any()
 # all the scores. **Guess:** is it enough to look for the lowest score of background?
 
 # %% tags=["show"]
-from course_utils.models.ssd_loss import background_loss
+from course_utils.models.ssd import background_loss
 
 # %%
 scores = torch.tensor([[2.0, 5.0, 0.0], [-1.0, -4.0, -4.0], [0.0, 1.0, 1.0]])
@@ -789,7 +790,7 @@ assert untrained.sum() == 3 * (match >= 0).sum()
 # **Guess:** what is the loss of images without any thing? N is 0 then.
 
 # %% tags=["show"]
-from course_utils.models.ssd_loss import ssd_losses
+from course_utils.models.ssd import ssd_losses
 
 
 # %%
@@ -863,7 +864,7 @@ for name, values in {"plain": raw, "divided": divided}.items():
 # no pooling, no second look.
 
 # %% tags=["show"]
-from course_utils.models.ssd_head import SSDHead
+from course_utils.models.ssd import SSDHead
 
 # %%
 with torch.no_grad():
@@ -891,7 +892,7 @@ for name, part in model.named_children():
 # device "meta", where tensors have shapes and no numbers.
 
 # %%
-from course_utils.models.ssd300 import SSD300Backbone
+from course_utils.models.ssd import SSD300Backbone
 
 paper = {"scales": SSD300_SCALES, "ratios": SSD300_RATIOS, "strides": SSD300_STRIDES}
 with torch.device("meta"):
@@ -910,7 +911,7 @@ assert large.head.convolutions[0](big_maps[0]).numel() == 144_400
 # by its length, and multiplied by a learned scale that starts at 20.
 
 # %% tags=["show"]
-from course_utils.models.ssd300 import L2Normalization
+from course_utils.models.ssd import L2Normalization
 
 # %%
 normalize = L2Normalization(maps[0].shape[1]).to(device)
@@ -976,10 +977,10 @@ print(f"predict() does the same; untrained, it finds {len(mine['boxes'])} boxes"
 # the image, smaller or larger than it, and what it shows becomes the new image.
 
 # %% tags=["show"]
-from course_utils.training.patches import look_through, targets_through
+from course_utils.training.augment.patches import look_through, targets_through
 
 # %%
-from course_utils.training.patches import sample_patches, whole_images, zoom_out
+from course_utils.training.augment.patches import sample_patches, whole_images, zoom_out
 
 whole = whole_images(image[None])
 chance = torch.Generator().manual_seed(18)
@@ -1055,13 +1056,13 @@ assert worst < 3
 # **Guess:** take patches with a *minimum* overlap of 0.1. What is their mean overlap?
 
 # %% tags=["show"]
-from course_utils.training.patches import best_overlaps, random_patches, sample_patches
+from course_utils.training.augment.patches import patch_overlaps, random_patches, sample_patches
 
 # %%
 some = [each["boxes"] for _, each in learn[:200]]
 scene_of = torch.arange(len(some)).repeat_interleave(torch.tensor([*map(len, some)]))
 tries = random_patches(whole.repeat(len(some), 1), 50, chance)  # (scenes, 50, 4)
-best = best_overlaps(torch.cat(some), scene_of, tries)  # (scenes, 50)
+best = patch_overlaps(torch.cat(some), scene_of, tries)  # (scenes, 50)
 tried = {}
 for least in (0.1, 0.3, 0.5, 0.7, 0.9):
     found = (best >= least).any(dim=1)
@@ -1179,7 +1180,7 @@ for name, each in spread.items():
 
 # %%
 from course_utils.training import train
-from course_utils.training.flips import flip_half
+from course_utils.training.augment import flip_half
 
 settings = {"batch_size": 8, "optimizer": "adamw", "weight_decay": 1e-2, "lr": 2e-3}
 settings |= {"device": device, "warmup_steps": 50}
@@ -1207,7 +1208,7 @@ for name, values in curves.items():
 # are left in it. So measure on new scenes.
 
 # %%
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
 
 
 def predict_all(model):
@@ -1435,7 +1436,7 @@ if budget == "laptop":
 # we give it a copy of ours, weights and all. Are the losses of the first step the same?
 
 # %%
-from course_utils.models.torchvision_ssd import TorchvisionSSD
+from course_utils.models.peers.ssd import TorchvisionSSD
 
 ours = build()
 peer = TorchvisionSSD(ours).to(device)

@@ -9,7 +9,7 @@ from joblib import Parallel
 from torch import Tensor
 
 from course_utils.data import proposals
-from course_utils.ops.selective_search import CTSF, Strategy, selective_search
+from course_utils.ops.selective_search.search import CTSF, Strategy, selective_search
 
 QUICK = Strategy(("lab",), (50,), (CTSF,), min_size=10)
 SETTINGS = {"strategy": QUICK, "min_side": 4.0, "seed": 0}

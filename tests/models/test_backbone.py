@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils.models.backbone import Backbone, BatchNorm
+from course_utils.models.backbones import Backbone, BatchNorm
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from torchvision.models.detection._utils import BoxCoder, Matcher
 from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss
 from torchvision.ops import box_iou
 
-from course_utils.models.box_head import (
+from course_utils.models.fast_rcnn import (
     BOX_WEIGHTS,
     BoxHead,
     box_head_losses,

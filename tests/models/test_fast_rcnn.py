@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from course_utils.models.backbone import Backbone
-from course_utils.models.box_head import BoxHead
+from course_utils.models.backbones import Backbone
+from course_utils.models.fast_rcnn import BoxHead
 from course_utils.models.fast_rcnn import FastRCNN
-from course_utils.models.roi_heads import RoIHeads
+from course_utils.models.fast_rcnn import RoIHeads
 
 CLASSES = 4
 OBJECTS = torch.tensor([[6.0, 8, 30, 36], [36, 20, 60, 50]])

@@ -5,11 +5,11 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from course_utils.models.backbone import Backbone
-from course_utils.models.box_head import BoxHead
+from course_utils.models.backbones import Backbone
+from course_utils.models.fast_rcnn import BoxHead
 from course_utils.models.faster_rcnn import FasterRCNN
 from course_utils.models.resnet_c4 import ResNetC4, ResNetC5Head
-from course_utils.models.roi_heads import RoIHeads
+from course_utils.models.fast_rcnn import RoIHeads
 from course_utils.models.rpn import RPN
 
 CLASSES = 4

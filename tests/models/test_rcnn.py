@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from course_utils.models.backbone import Backbone
-from course_utils.models.rcnn import CHUNK, RCNN
-from course_utils.models.rcnn_network import (
+from course_utils.models.backbones import Backbone
+from course_utils.models.rcnn.detector import CHUNK, RCNN
+from course_utils.models.rcnn.network import (
     RegionNetwork,
     count_crops,
     replace_classifier,

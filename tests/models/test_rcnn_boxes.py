@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from course_utils.models.rcnn_boxes import (
+from course_utils.models.rcnn.box_regression import (
     fit_ridge,
     regression_pairs,
     train_box_regressors,

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_utils.models.rcnn_crops import add_context, warp
+from course_utils.models.rcnn.network import add_context, warp
 
 GREY = torch.full((3,), 0.5)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from sklearn.svm import LinearSVC
 
-from course_utils.models.rcnn_hard_negatives import train_svms
-from course_utils.models.rcnn_svm import (
+from course_utils.models.rcnn.svms import train_svms
+from course_utils.models.rcnn.svms import (
     fit_svms,
     scale_to_norm,
     svm_objective,

@@ -18,7 +18,7 @@ from course_utils.models.rpn import (
     label_anchors,
     rpn_losses,
 )
-from course_utils.models.rpn_head import flatten_map
+from course_utils.models.rpn import flatten_map
 from course_utils.ops.boxes import (
     box_iou,
     clip_boxes,

@@ -15,7 +15,7 @@ from course_utils.models.sliding_window import (
     suppress,
     window_sizes,
 )
-from course_utils.models.window_classifier import (
+from course_utils.models.sliding_window import (
     LocalContrast,
     WindowClassifier,
     dense_logits,

@@ -7,7 +7,7 @@ from torchvision.ops import box_iou
 
 from course_utils.models.ssd import SSD
 from course_utils.models.ssd_backbone import MultiMapBackbone
-from course_utils.models.ssd_head import SSDHead
+from course_utils.models.ssd import SSDHead
 
 CLASSES = 4
 OBJECTS = torch.tensor([[6.0, 8, 30, 36], [36, 20, 60, 50]])

@@ -5,7 +5,7 @@ import torch
 from torchvision.models.detection import ssd300_vgg16
 
 from course_utils.models.ssd import SSD
-from course_utils.models.ssd300 import L2Normalization, SSD300Backbone
+from course_utils.models.ssd import L2Normalization, SSD300Backbone
 from course_utils.ops.default_boxes import (
     SSD300_RATIOS,
     SSD300_SCALES,

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_utils.models.ssd_loss import background_loss, ssd_losses
-from course_utils.models.ssd_targets import hard_negatives
+from course_utils.models.ssd import background_loss, ssd_losses
+from course_utils.models.ssd import hard_negatives
 
 NAMES = ["loss_classifier", "loss_box_reg"]
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torchvision.models.detection._utils import SSDMatcher
 
-from course_utils.models.ssd_targets import (
+from course_utils.models.ssd import (
     hard_negatives,
     label_default_boxes,
     match_default_boxes,

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_utils.models.backbone import Backbone
-from course_utils.models.box_head import BoxHead
+from course_utils.models.backbones import Backbone
+from course_utils.models.fast_rcnn import BoxHead
 from course_utils.models.faster_rcnn import FasterRCNN
 from course_utils.models.model import Target
-from course_utils.models.roi_heads import RoIHeads
+from course_utils.models.fast_rcnn import RoIHeads
 from course_utils.models.rpn import RPN
-from course_utils.models.torchvision_faster_rcnn import TorchvisionFasterRCNN
+from course_utils.models.peers.faster_rcnn import TorchvisionFasterRCNN
 
 SIZES, RATIOS = (12, 24), (0.5, 1, 2)
 

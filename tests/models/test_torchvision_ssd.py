@@ -7,7 +7,7 @@ from torch import Tensor
 from course_utils.models.model import Target
 from course_utils.models.ssd import SSD
 from course_utils.models.ssd_backbone import MultiMapBackbone
-from course_utils.models.torchvision_ssd import TorchvisionSSD
+from course_utils.models.peers.ssd import TorchvisionSSD
 
 
 def make_model(**settings) -> SSD:

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from course_utils.models.sliding_window import SlidingWindowDetector
-from course_utils.models.window_classifier import WindowClassifier, dense_logits
-from course_utils.models.window_crops import (
+from course_utils.models.sliding_window import WindowClassifier, dense_logits
+from course_utils.models.sliding_window import (
     Crops,
     cut_windows,
     join_crops,

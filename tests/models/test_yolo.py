@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from course_utils.models.backbone import Backbone
+from course_utils.models.backbones import Backbone
 from course_utils.models.yolo import YOLO, class_scores
-from course_utils.models.yolo_loss_by_loop import TERMS, yolo_losses_by_loop
-from course_utils.ops.score_zeroing import zero_scores
+from course_utils.models.yolo import TERMS, yolo_losses_by_loop
+from course_utils.ops.post_processing import zero_scores
 from course_utils.ops.yolo_grid import GridBoxes
 
 CLASSES, GRID = 4, 5

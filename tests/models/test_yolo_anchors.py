@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_utils.models.backbone import Backbone
-from course_utils.models.yolo_anchors import AnchorYOLO
+from course_utils.models.backbones import Backbone
+from course_utils.models.yolo_v3 import AnchorYOLO
 from course_utils.ops.boxes import box_iou
 from course_utils.training import TrainingSettings, train
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_utils.models.yolo_anchors_loss import (
+from course_utils.models.yolo_v3 import (
     anchor_losses,
-    anchor_truths,
+    anchor_targets,
     class_loss,
     is_background,
 )
-from course_utils.ops.yolo_anchors import (
+from course_utils.models.yolo_v3 import (
     AnchorCells,
     anchor_cells,
     decode_anchors,
@@ -168,7 +168,7 @@ def test_weights_multiply_their_terms():
 def test_right_answers_cost_nothing():
     target = target_of([21, 10, 59, 38], [50, 30, 60, 45], labels=[3, 2])
     cells = cells_of()
-    truth = anchor_truths([target], cells, SIZE, num_classes=CLASSES + 1)
+    truth = anchor_targets([target], cells, SIZE, num_classes=CLASSES + 1)
     answers = torch.zeros(1, len(cells.low), 5 + CLASSES, dtype=torch.float64)
     answers[..., 4] = -30
     for place, box, label in zip(*truth[:3], strict=True):
@@ -182,7 +182,7 @@ def test_right_answers_cost_nothing():
 
 
 def test_the_first_of_two_keeps_the_anchor():
-    truth = anchor_truths(TARGETS, cells_of(), SIZE, num_classes=CLASSES + 1)
+    truth = anchor_targets(TARGETS, cells_of(), SIZE, num_classes=CLASSES + 1)
     assert truth.lost.item() == 1
     assert truth.labels.tolist() == [1, 3, 2, 2, 1, 3]
     assert len(set(truth.owners.tolist())) == 6
@@ -193,7 +193,7 @@ def test_the_first_of_two_keeps_the_anchor():
 def test_a_good_box_without_an_object_of_its_own_is_no_background():
     cells = cells_of()
     target = target_of([20, 10, 58, 38])
-    truth = anchor_truths([target], cells, SIZE, num_classes=2)
+    truth = anchor_targets([target], cells, SIZE, num_classes=2)
     boxes = decode_anchors(torch.zeros(1, len(cells.low), 4).double(), cells)
     for threshold in (0.3, 0.5, 0.7):
         background = is_background(boxes, truth, [target], threshold)[0]

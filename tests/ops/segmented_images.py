@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from course_utils.data.photos import photo
-from course_utils.ops.graph_segmentation import segment_graph
+from course_utils.ops.selective_search.graph_segmentation import segment_graph
 
 
 def random_image(height: int, width: int, channels: int = 3) -> Tensor:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from course_utils.data.photos import PHOTO_NAMES, photo
 from course_utils.ops import graph_segmentation as ops
-from course_utils.ops.graph_batches import lightest_first
-from course_utils.ops.smoothing import gaussian_blur
+from course_utils.ops.selective_search.graph_segmentation import lightest_first
+from course_utils.ops.selective_search.smoothing import gaussian_blur
 
 
 def noise(height: int, width: int, channels: int = 3, *, levels: int = 256) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 
 from course_utils.ops.nms import nms
 from course_utils.ops.post_processing import select_detections
-from course_utils.ops.score_zeroing import (
+from course_utils.ops.post_processing import (
     zero_low_scores,
     zero_overlapped_scores,
     zero_scores,

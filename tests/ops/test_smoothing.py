@@ -6,7 +6,7 @@ from scipy import ndimage
 from skimage import color
 
 from course_utils.ops import smoothing
-from course_utils.ops.colour_spaces import COLOUR_SPACES, convert_colours
+from course_utils.ops.selective_search.color_spaces import COLOR_SPACES, convert_colors
 
 SIZES = [(9, 14), (2, 3), (1, 1), (1, 20)]
 
@@ -59,21 +59,21 @@ def colours() -> torch.Tensor:
 def test_hsv_agrees_with_scikit_image() -> None:
     image = colours()
     peer = color.rgb2hsv(image.permute(1, 2, 0).numpy())
-    ours = convert_colours(image, "hsv").permute(1, 2, 0)
+    ours = convert_colors(image, "hsv").permute(1, 2, 0)
     torch.testing.assert_close(ours, torch.from_numpy(peer))
 
 
 def test_lab_agrees_with_scikit_image() -> None:
     image = colours()
     peer = torch.from_numpy(color.rgb2lab(image.permute(1, 2, 0).numpy()))
-    lab = convert_colours(image, "lab")
+    lab = convert_colors(image, "lab")
     ours = torch.stack([lab[0] * 100, lab[1] * 255 - 128, lab[2] * 255 - 128], dim=-1)
     torch.testing.assert_close(ours, peer, atol=0.02, rtol=0)  # of steps up to 100
 
 
-@pytest.mark.parametrize("space", COLOUR_SPACES)
+@pytest.mark.parametrize("space", COLOR_SPACES)
 def test_colours_stay_within_0_and_1(space: str) -> None:
-    converted = convert_colours(colours().float(), space)
+    converted = convert_colors(colours().float(), space)
     assert converted.isfinite().all()
     assert converted.min() >= 0
     assert converted.max() <= 1 + 1e-6
@@ -81,11 +81,11 @@ def test_colours_stay_within_0_and_1(space: str) -> None:
 
 def test_shares_of_colour_do_not_change_with_the_light() -> None:
     image = random_image(5, 6)
-    bright, dark = convert_colours(image, "rgi"), convert_colours(image / 4, "rgi")
+    bright, dark = convert_colors(image, "rgi"), convert_colors(image / 4, "rgi")
     torch.testing.assert_close(bright[:2], dark[:2])
     torch.testing.assert_close(bright[2], dark[2] * 4)
 
 
 def test_an_unknown_space_is_named() -> None:
     with pytest.raises(ValueError, match="no colour space 'cmyk'"):
-        convert_colours(random_image(2, 2), "cmyk")
+        convert_colors(random_image(2, 2), "cmyk")

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_utils.models.rpn_head import flatten_map
+from course_utils.models.rpn import flatten_map
 from course_utils.ops.boxes import decode_boxes, xyxy_to_cxcywh
 from course_utils.ops.shape_clusters import shape_iou
-from course_utils.ops.yolo_anchors import (
+from course_utils.models.yolo_v3 import (
     AnchorCells,
     anchor_cells,
     decode_anchors,

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from course_utils.models.backbone import Backbone
-from course_utils.models.rcnn import RCNN
-from course_utils.models.rcnn_network import RegionNetwork
+from course_utils.models.backbones import Backbone
+from course_utils.models.rcnn.detector import RCNN
+from course_utils.models.rcnn.network import RegionNetwork
 from course_utils.training import TrainingSettings, train
 from course_utils.training.papers.pretraining import (
     PictureClassifier,

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from course_utils.data.tabletop import Tabletop
 from course_utils.models.model import Model, Target
-from course_utils.models.rcnn_crops import warp
-from course_utils.models.rcnn_network import RegionNetwork
-from course_utils.models.window_crops import Crops
+from course_utils.models.rcnn.network import RegionNetwork, warp
+from course_utils.models.sliding_window import Crops
 from course_utils.ops.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 
 

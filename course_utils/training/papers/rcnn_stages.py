@@ -18,11 +18,13 @@ import torch
 from torch import Tensor
 
 from course_utils.models.model import Target
-from course_utils.models.rcnn import RCNN
-from course_utils.models.rcnn_boxes import regression_pairs, train_box_regressors
-from course_utils.models.rcnn_hard_negatives import Round, train_svms
-from course_utils.models.rcnn_network import RegionFeatures
-from course_utils.models.rcnn_svm import svm_signs
+from course_utils.models.rcnn.box_regression import (
+    regression_pairs,
+    train_box_regressors,
+)
+from course_utils.models.rcnn.detector import RCNN
+from course_utils.models.rcnn.network import RegionFeatures
+from course_utils.models.rcnn.svms import MiningRound, svm_signs, train_svms
 from course_utils.ops.boxes import clip_boxes, remove_small_boxes
 from course_utils.training.augment.flips import flip_half, flip_target
 from course_utils.training.settings import TrainingSettings
@@ -45,7 +47,7 @@ class RCNNHistory:
 
     seconds: dict[str, float] = field(default_factory=dict)  # by the names in STAGES
     losses: History = field(default_factory=History)  # of the fine-tuning
-    rounds: list[Round] = field(default_factory=list)  # of the hard negatives
+    rounds: list[MiningRound] = field(default_factory=list)  # of the hard negatives
     passes: int = 0  # regions whose features were computed
 
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from course_utils.ops.validators import check_above_zero
+
 REACH = 4.0  # a kernel ends this many standard deviations from its centre
 
 
@@ -11,10 +13,7 @@ def gaussian_kernel(sigma: float) -> Tensor:
 
     Raises ValueError unless `sigma` is positive.
     """
-    if not sigma > 0:
-        raise ValueError(
-            f"sigma is {sigma}, but a positive number of pixels was expected"
-        )
+    check_above_zero(sigma=sigma)
     radius = int(REACH * sigma + 0.5)
     x = torch.arange(-radius, radius + 1, dtype=torch.float64)
     kernel = torch.exp(-(x**2) / (2 * sigma**2))

@@ -41,10 +41,9 @@ def convolution(fine: int, coarse: int, *, stride: int = 1) -> nn.Sequential:
 
 
 class Residual(nn.Module):
-    """What two convolutions add to their input (He et al. 2016)."""
+    """What two convolutions add to their input of `width` channels (He et al. 2016)."""
 
     def __init__(self, width: int) -> None:
-        """Keeps `width` channels and the size of the map."""
         super().__init__()
         self.first, self.second = convolution(width, width), convolution(width, width)
         # A block starts close to doing nothing: it learns faster (Goyal et al. 2017).
@@ -63,10 +62,11 @@ class Backbone(nn.Module):
         widths: channels after each halving, multiples of 8; three of them make a
             stride of 8.
         depth: residual blocks after each halving but the first.
+
+    Raises ValueError if there is no width, or one is no multiple of 8.
     """
 
     def __init__(self, widths: Sequence[int] = (32, 64, 96), *, depth: int = 1) -> None:
-        """Raises ValueError if there is no width, or one is no multiple of 8."""
         super().__init__()
         if not widths or any(width < MULTIPLE or width % MULTIPLE for width in widths):
             raise ValueError(

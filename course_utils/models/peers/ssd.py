@@ -16,22 +16,19 @@ from torchvision.models.detection.ssd import SSDHead as TorchvisionHead
 
 from course_utils.models.model import Model, Target, check_batch
 from course_utils.models.ssd import SSD
-from course_utils.models.ssd300 import SSD300Backbone
-from course_utils.models.ssd_backbone import MultiMapBackbone
 
 
 class NamedMaps(nn.Module):
     """A backbone whose maps have names, as torchvision's detectors expect them."""
 
-    def __init__(self, backbone: MultiMapBackbone | SSD300Backbone) -> None:
-        """Shares the weights of `backbone`."""
+    def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, H, W) -> the maps "0", "1" and so on."""
         maps = self.backbone(images)
-        return OrderedDict((str(index), each) for index, each in enumerate(maps))
+        return OrderedDict((str(index), x) for index, x in enumerate(maps))
 
 
 class TorchvisionSSD(Model):
@@ -39,10 +36,11 @@ class TorchvisionSSD(Model):
 
     Args:
         ours: with hard negatives, as torchvision knows no other; it is left as it is.
+
+    Raises ValueError if torchvision has no such setting.
     """
 
     def __init__(self, ours: SSD) -> None:
-        """Raises ValueError if torchvision has no such setting."""
         super().__init__()
         if ours.negatives != "hard":
             raise ValueError(
@@ -100,7 +98,7 @@ def copied_head(model: SSD) -> TorchvisionHead:
     """
     head = model.head
     num_boxes, num_classes = list(head.num_boxes), head.num_classes
-    channels = list(model.backbone.out_channels)
+    channels = [layer.in_channels for layer in head.convolutions]
     theirs = TorchvisionHead(channels, num_boxes, num_classes)
     places = zip(
         theirs.classification_head.module_list,

@@ -2,22 +2,27 @@
 
 All classes are fitted at once. The loss is the squared hinge, as in scikit-learn's
 LinearSVC; it has a smooth minimum, which Newton's method finds in a few steps (Keerthi
-and DeCoste 2005, "A modified finite Newton method").
+and DeCoste 2005, "A modified finite Newton method"). One pass over all images looks for
+the negatives that the SVMs get wrong.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from course_utils.models.model import Target
 from course_utils.ops.boxes import as_boxes, box_iou
+from course_utils.ops.validators import check_at_least
 
 FEATURE_NORM = 20.0  # mean length of features once scaled, as in R-CNN's release
 
 
 class LinearSVMs(nn.Module):
     """A score for each class: features times weights plus a bias. Nothing learns here.
+
+    Weights are buffers: they move with a model, and no gradient reaches them.
 
     Args:
         weight: (K, F).
@@ -29,7 +34,6 @@ class LinearSVMs(nn.Module):
     bias: Tensor
 
     def __init__(self, weight: Tensor, bias: Tensor, *, scale: float = 1.0) -> None:
-        """Weights are buffers: they move with a model, and no gradient reaches them."""
         super().__init__()
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
@@ -47,7 +51,7 @@ def scale_to_norm(features: Sequence[Tensor], norm: float = FEATURE_NORM) -> flo
     (N, F) features of each image -> a number; 1 if there is no feature but zeros.
     """
     count = sum(map(len, features))
-    total = sum(each.norm(dim=1).sum().item() for each in features)
+    total = sum(of_image.norm(dim=1).sum().item() for of_image in features)
     return norm * count / total if total > 0 else 1.0
 
 
@@ -68,13 +72,13 @@ def svm_signs(
 
     Returns (M + N, K) int64 for the objects' boxes and then the others.
     """
-    truth, labels = target["boxes"].to(boxes), target["labels"]
-    everything = torch.cat([truth, as_boxes(boxes)])
-    best = everything.new_zeros(len(everything), num_classes - 1)
-    column = (labels - 1).expand(len(everything), -1)  # of class 1 is 0
-    best.scatter_reduce_(1, column, box_iou(everything, truth), "amax")
+    objects, labels = target["boxes"].to(boxes), target["labels"]
+    all_boxes = torch.cat([objects, as_boxes(boxes)])
+    best = all_boxes.new_zeros(len(all_boxes), num_classes - 1)
+    column = (labels - 1).expand(len(all_boxes), -1)  # of class 1 is 0
+    best.scatter_reduce_(1, column, box_iou(all_boxes, objects), "amax")
     signs = -(best < negative_iou).long()
-    signs[torch.arange(len(truth), device=truth.device), labels - 1] = 1
+    signs[torch.arange(len(objects), device=objects.device), labels - 1] = 1
     return signs
 
 
@@ -172,3 +176,103 @@ def fit_svms(
         before = value
     weights = weights.to(features)
     return LinearSVMs(weights[:, :-1].clone(), weights[:, -1] * bias_scale)
+
+
+class MiningRound(NamedTuple):
+    """One fit of the SVMs, while they look for hard negatives."""
+
+    images: int  # looked at so far
+    negatives: int  # in use, over all classes
+    dropped: int  # that had become easy
+
+
+class HardNegatives:
+    """The examples in use: all positives, and the negatives that are hard so far.
+
+    At first there are no negatives and no SVMs.
+
+    Args:
+        x: (N, F) features, scaled.
+        signs: (N, K) of +1, -1 or 0.
+        c: see `fit_svms`.
+        positive_weight: see `fit_svms`.
+    """
+
+    def __init__(
+        self, x: Tensor, signs: Tensor, *, c: float, positive_weight: float
+    ) -> None:
+        self.x, self.signs, self.is_used = x, signs, signs > 0
+        self.c, self.positive_weight = c, positive_weight
+        self.svms: LinearSVMs | None = None
+
+    def take(self, rows: slice, *, above: float) -> Tensor:
+        """Use the negatives among these rows with a score above a bound.
+
+        Without SVMs, every negative is used. Returns how many are new: (K,).
+        """
+        is_new = (self.signs[rows] < 0) & ~self.is_used[rows]
+        if self.svms is not None:
+            is_new &= self.svms(self.x[rows]) > above
+        self.is_used[rows] |= is_new
+        return is_new.sum(dim=0)
+
+    def fit(self, *, easy: float) -> tuple[LinearSVMs, int, int]:
+        """Fit the SVMs, then drop the negatives with scores below `easy`.
+
+        Returns the SVMs, how many negatives they learned from, and how many went.
+        """
+        rows = self.is_used.any(dim=1)
+        signs = (self.signs * self.is_used)[rows]
+        self.svms = fit_svms(
+            self.x[rows],
+            signs,
+            c=self.c,
+            positive_weight=self.positive_weight,
+            start=self.svms,
+        )
+        is_easy = self.is_used & (self.signs < 0) & (self.svms(self.x) < easy)
+        self.is_used &= ~is_easy
+        return self.svms, int((signs < 0).sum()), int(is_easy.sum())
+
+
+def train_svms(
+    features: Sequence[Tensor],
+    signs: Sequence[Tensor],
+    *,
+    c: float = 1e-3,
+    positive_weight: float = 2.0,
+    limit: int = 2000,
+    hard: float = -1.0,
+    easy: float = -1.2,
+) -> tuple[LinearSVMs, list[MiningRound]]:
+    """SVMs of all classes, from one pass over the images for hard negatives.
+
+    There are far too many negatives to use all of them, and most say nothing new. The
+    SVMs start with the negatives of the first images; of the others they take only
+    those that they get wrong or nearly so. Every `limit` of them they are fitted again.
+
+    Args:
+        features: (N, F) for each image.
+        signs: (N, K) for each image, of +1, -1 or 0; see `svm_signs`.
+        c: see `fit_svms`.
+        positive_weight: see `fit_svms`.
+        limit: new negatives of one class before the next fit.
+        hard: a negative with a score above this is taken.
+        easy: a negative in use is dropped once its score is below this.
+
+    Returns the SVMs and what was in use at each fit. Raises ValueError without images.
+    """
+    check_at_least(1, images=len(features))
+    scale = scale_to_norm(features)
+    x, y = torch.cat(list(features)) * scale, torch.cat(list(signs))
+    pool = HardNegatives(x, y, c=c, positive_weight=positive_weight)
+    rounds, end, new = list[MiningRound](), 0, torch.zeros_like(y[:1].sum(dim=0))
+    for image, count in enumerate(map(len, features), start=1):
+        new = new + pool.take(slice(end, end + count), above=hard)
+        end += count
+        if new.max() > limit or image == len(features):
+            svms, used, dropped = pool.fit(easy=easy)
+            rounds.append(MiningRound(image, used, dropped))
+            new = torch.zeros_like(new)
+    svms.scale = scale
+    return svms, rounds

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from course_utils.ops.validators import check_choice
+
 # sRGB to XYZ under daylight (D65), and the XYZ of its white: IEC 61966-2-1.
 XYZ_OF_RGB = (
     (0.412453, 0.357580, 0.180423),
@@ -76,7 +78,7 @@ def rgb_to_intensity(image: Tensor) -> Tensor:
     return image.mean(dim=0, keepdim=True)
 
 
-COLOUR_SPACES: dict[str, Callable[[Tensor], Tensor]] = {
+COLOR_SPACES: dict[str, Callable[[Tensor], Tensor]] = {
     "hsv": rgb_to_hsv,
     "lab": rgb_to_lab,
     "rgi": rgb_to_rgi,
@@ -85,18 +87,10 @@ COLOUR_SPACES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def check_space(space: str) -> None:
-    """Raises ValueError unless the space is in COLOUR_SPACES."""
-    if space not in COLOUR_SPACES:
-        raise ValueError(
-            f"there is no colour space {space!r}: choose from {tuple(COLOUR_SPACES)}"
-        )
-
-
-def convert_colours(image: Tensor, space: str) -> Tensor:
-    """An image (3, H, W) RGB in [0, 1] in a space of COLOUR_SPACES: (C, H, W).
+def convert_colors(image: Tensor, space: str) -> Tensor:
+    """An image (3, H, W) RGB in [0, 1] in a space of COLOR_SPACES: (C, H, W).
 
     Raises ValueError for a space that is not among them.
     """
-    check_space(space)
-    return COLOUR_SPACES[space](image)
+    check_choice("space", space, COLOR_SPACES)
+    return COLOR_SPACES[space](image)

@@ -15,16 +15,18 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.rpn import RPNHead
 
-from course_utils.models.box_head import BoxHead
+from course_utils.models.fast_rcnn import BoxHead
 from course_utils.models.faster_rcnn import FasterRCNN
 from course_utils.models.model import Model, Target
 
 
 class OneMapPool(nn.Module):
-    """torchvision's RoI pooling of one feature map, as its RoI heads call it."""
+    """torchvision's RoI pooling of one feature map, as its RoI heads call it.
+
+    It pools into `output_size` cells a side from a map of this stride.
+    """
 
     def __init__(self, output_size: int, stride: int) -> None:
-        """Pools into `output_size` cells a side from a map of this stride."""
         super().__init__()
         self.output_size, self.stride = output_size, stride
 
@@ -48,12 +50,13 @@ class TorchvisionFasterRCNN(Model):
         ours: with a `BoxHead` and a whole backbone; it is left as it is.
         sizes: of its anchors.
         ratios: of its anchors, height over width.
+
+    Raises ValueError if the anchors are not those of `ours`.
     """
 
     def __init__(
         self, ours: FasterRCNN, *, sizes: Sequence[float], ratios: Sequence[float]
     ) -> None:
-        """Raises ValueError if the anchors are not those of `ours`."""
         super().__init__()
         anchors = AnchorGenerator((tuple(sizes),), (tuple(ratios),))
         (cell,) = anchors.cell_anchors

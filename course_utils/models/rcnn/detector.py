@@ -11,23 +11,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_utils.models.box_head import SMALLEST, label_rois
 from course_utils.models.fast_rcnn import (
+    SMALLEST,
     Propose,
-    check_proposals,
+    clip_proposals,
     given_proposals,
+    label_rois,
     propose_for,
 )
 from course_utils.models.model import Model, Target, image_size
-from course_utils.models.rcnn_boxes import BoxRegressors
-from course_utils.models.rcnn_crops import warp
-from course_utils.models.rcnn_network import (
+from course_utils.models.rcnn.box_regression import BoxRegressors
+from course_utils.models.rcnn.network import (
     RegionFeatures,
     RegionNetwork,
     join_features,
+    warp,
 )
-from course_utils.models.rcnn_svm import LinearSVMs
-from course_utils.ops.boxes import clip_boxes
+from course_utils.models.rcnn.svms import LinearSVMs
+from course_utils.ops.boxes import clip_boxes, remove_small_boxes
 from course_utils.ops.matching import sample_balanced
 from course_utils.ops.nms import batched_nms
 
@@ -37,7 +38,8 @@ CHUNK = 256  # crops that pass through the network at once: more need more memor
 class RCNN(Model):
     """A region network, then linear SVMs, then box regressors.
 
-    Until there are SVMs, the network's own probabilities are the scores.
+    Until there are SVMs, the network's own probabilities are the scores. The defaults
+    are those of the paper: 32 regions of objects, 96 of none.
 
     Args:
         network: features and K + 1 logits of a crop.
@@ -68,7 +70,6 @@ class RCNN(Model):
         iou_threshold: float = 0.3,
         max_detections: int = 100,
     ) -> None:
-        """The defaults are those of the paper: 32 regions of objects, 96 of none."""
         super().__init__()
         self.network, self.propose, self.context = network, propose, context
         self.register_buffer("fill", torch.full((3,), 0.5) if fill is None else fill)
@@ -91,7 +92,7 @@ class RCNN(Model):
             targets: one dict an image with `boxes`, `labels` and `proposals` (N, 4).
         """
         rois, labels = self.sample_regions(images, targets)
-        crops = [self.crops(*each) for each in zip(images, rois, strict=True)]
+        crops = [self.crops(*pair) for pair in zip(images, rois, strict=True)]
         logits = self.network(torch.cat(crops))
         loss = F.cross_entropy(logits, labels, reduction="sum")
         return {"loss_classifier": loss / max(len(labels), 1)}
@@ -104,20 +105,20 @@ class RCNN(Model):
         Objects' own boxes are proposals, too. Of all regions of the batch together, a
         quarter shows objects, if there are as many; background fills the rest.
         """
-        given = [
+        proposals = [
             torch.cat([target["boxes"].to(images), given_proposals(target).to(images)])
             for target in targets
         ]
-        given = check_proposals(images, given)
-        each = [self.region_labels(*pair) for pair in zip(given, targets, strict=True)]
-        labels = torch.cat(each)
+        proposals = clip_proposals(images, proposals)
+        pairs = zip(proposals, targets, strict=True)
+        labels = torch.cat([self.region_labels(*pair) for pair in pairs])
         chosen = torch.zeros_like(labels, dtype=torch.bool)
         for indices in sample_balanced(
             labels, count=self.count, positive_fraction=self.positive_fraction
         ):
             chosen[indices] = True
-        parts = torch.split(chosen, [len(boxes) for boxes in given])
-        rois = [boxes[part] for boxes, part in zip(given, parts, strict=True)]
+        parts = torch.split(chosen, [len(boxes) for boxes in proposals])
+        rois = [boxes[part] for boxes, part in zip(proposals, parts, strict=True)]
         return rois, labels[chosen]
 
     def region_labels(self, boxes: Tensor, target: Target) -> Tensor:
@@ -173,13 +174,13 @@ class RCNN(Model):
         kept = batched_nms(boxes[rows], scores, labels, self.iou_threshold)
         kept = kept[: self.max_detections]
         rows, scores, labels = rows[kept], scores[kept], labels[kept]
-        found = boxes[rows]
+        boxes = boxes[rows]
         if self.box_regressors is not None and correct_boxes:
-            found = self.box_regressors(features.pool5[rows], found, labels)
-        found = clip_boxes(found, *size)
-        solid = (found[:, 2:] - found[:, :2] >= SMALLEST).all(dim=1)
+            boxes = self.box_regressors(features.pool5[rows], boxes, labels)
+        boxes = clip_boxes(boxes, *size)
+        solid = remove_small_boxes(boxes, SMALLEST)
         return {
-            "boxes": found[solid],
+            "boxes": boxes[solid],
             "scores": scores[solid],
             "labels": labels[solid],
         }
@@ -197,10 +198,8 @@ class RCNN(Model):
         """
         if proposals is None:
             proposals = propose_for(images, self.propose)
-        size = image_size(images)
+        proposals, size = clip_proposals(images, proposals), image_size(images)
         return [
             self.detect(self.features(image, boxes), boxes, size)
-            for image, boxes in zip(
-                images, check_proposals(images, proposals), strict=True
-            )
+            for image, boxes in zip(images, proposals, strict=True)
         ]

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.models.model import Target
-from course_utils.models.rcnn_svm import scale_to_norm
+from course_utils.models.rcnn.svms import scale_to_norm
 from course_utils.ops.boxes import as_boxes, box_iou, decode_boxes, encode_boxes
+from course_utils.ops.validators import check_above_zero, check_lengths
 
 WHITENING = 1e-3  # added to each variance, so that none is divided by zero
 
@@ -23,13 +24,9 @@ def fit_ridge(x: Tensor, y: Tensor, *, penalty: float) -> Tensor:
     Its closed form is w = (x'x + penalty I)^-1 x'y. (N, F) and (N, T); without any
     example, all weights are 0. Raises ValueError unless the penalty is above 0.
     """
-    if not penalty > 0:
-        raise ValueError(
-            f"penalty is {penalty}, but a positive number was expected: with 0, fewer "
-            "examples than features have no single solution"
-        )
-    if len(x) != len(y):
-        raise ValueError(f"there are {len(x)} rows of x and {len(y)} of y, not as many")
+    # With a penalty of 0, fewer examples than features have no single solution.
+    check_above_zero(penalty=penalty)
+    check_lengths(x=x, y=y)
     eye = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
     weights: Tensor = torch.linalg.solve(x.T @ x + penalty * eye, x.T @ y)
     return weights
@@ -53,6 +50,8 @@ def whiten(targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 class BoxRegressors(nn.Module):
     """For each class, how a box should change. Nothing learns here.
 
+    Weights are buffers: they move with a model, and no gradient reaches them.
+
     Args:
         weight: (K, F + 1, 4), for features with a 1 at the end.
         scale: by which features are multiplied first.
@@ -61,7 +60,6 @@ class BoxRegressors(nn.Module):
     weight: Tensor
 
     def __init__(self, weight: Tensor, *, scale: float = 1.0) -> None:
-        """Weights are buffers: they move with a model, and no gradient reaches them."""
         super().__init__()
         self.register_buffer("weight", weight)
         self.scale = scale
@@ -69,8 +67,8 @@ class BoxRegressors(nn.Module):
     def deltas(self, features: Tensor, labels: Tensor) -> Tensor:
         """The change for each region, by its own class: (N, F) and (N,) -> (N, 4)."""
         x = with_ones(self.scale * features)
-        everything = torch.einsum("nf,kfd->nkd", x, self.weight)  # (N, K, 4)
-        return everything[torch.arange(len(labels), device=labels.device), labels - 1]
+        by_class = torch.einsum("nf,kfd->nkd", x, self.weight)  # (N, K, 4)
+        return by_class[torch.arange(len(labels), device=labels.device), labels - 1]
 
     def forward(self, features: Tensor, boxes: Tensor, labels: Tensor) -> Tensor:
         """The boxes once corrected: (N, F), (N, 4) xyxy and labels (N,) -> (N, 4)."""
@@ -87,14 +85,14 @@ def regression_pairs(
 
     Returns the indices (P,) of those proposals, labels (P,) and changes (P, 4).
     """
-    boxes, truth = as_boxes(boxes), target["boxes"].to(boxes)
-    if len(truth) == 0:
+    boxes, objects = as_boxes(boxes), target["boxes"].to(boxes)
+    if len(objects) == 0:
         none = torch.zeros(0, dtype=torch.int64, device=boxes.device)
         return none, none, boxes.new_zeros(0, 4)
-    best, index = box_iou(boxes, truth).max(dim=1)
-    near = (best > min_iou).nonzero().squeeze(1)
-    own = index[near]
-    return near, target["labels"][own], encode_boxes(truth[own], boxes[near])
+    iou, matched_idxs = box_iou(boxes, objects).max(dim=1)
+    near = (iou > min_iou).nonzero().squeeze(1)
+    index = matched_idxs[near]
+    return near, target["labels"][index], encode_boxes(objects[index], boxes[near])
 
 
 def train_box_regressors(
