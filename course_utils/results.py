@@ -194,6 +194,19 @@ def median_ms(function: Callable[[], object], repeats: int = 5) -> float:
     return statistics.median(times)
 
 
+def count_multiply_adds(function: Callable[[], object]) -> int:
+    """How many multiply-adds the convolutions and matrix products of a call take.
+
+    Unlike milliseconds, they are the same on every machine. Gradients count, too.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with counter:
+        function()
+    return counter.get_total_flops() // 2  # a multiply-add is counted as two
+
+
 def wait_for_gpu() -> None:
     """Return when the GPU, if one is used, has done all it was given."""
     import torch

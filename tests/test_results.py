@@ -11,7 +11,13 @@ import pytest
 import torch
 
 from course_utils import results
-from course_utils.results import median_ms, read_rows, start_lesson, write_row
+from course_utils.results import (
+    count_multiply_adds,
+    median_ms,
+    read_rows,
+    start_lesson,
+    write_row,
+)
 
 FIGURES: dict[str, Any] = {
     "figures": {"AP": 0.5, "AP50": 0.8, "AP_small": 0.4, "AP_large": -1.0, "AR_1": 0.2},
@@ -121,3 +127,12 @@ def test_the_median_ignores_one_slow_call(monkeypatch: pytest.MonkeyPatch):
 def test_no_repeats_are_refused():
     with pytest.raises(ValueError, match="repeats is 0"):
         median_ms(lambda: None, 0)
+
+
+def test_multiply_adds_of_a_convolution_and_its_gradients():
+    layer = torch.nn.Conv2d(3, 8, 3, bias=False)
+    images = torch.rand(2, 3, 6, 7)
+    number = 2 * 8 * 4 * 5 * 3 * 9  # images, channels, places, channels, kernel
+    assert count_multiply_adds(lambda: layer(images)) == number
+    learn = lambda: layer(images).sum().backward()  # noqa: E731
+    assert count_multiply_adds(learn) == 2 * number, "none for the images' gradient"

@@ -1,6 +1,13 @@
 """The one training loop, the budgets and devices that lessons choose from, results."""
 
-from course_utils.results import Lesson, median_ms, read_rows, start_lesson, write_row
+from course_utils.results import (
+    Lesson,
+    count_multiply_adds,
+    median_ms,
+    read_rows,
+    start_lesson,
+    write_row,
+)
 from course_utils.training.budget import Budget, choose_budget, choose_device
 from course_utils.training.predict import predict_all
 from course_utils.training.settings import TrainingSettings, learning_rate
@@ -13,6 +20,7 @@ __all__ = [
     "TrainingSettings",
     "choose_budget",
     "choose_device",
+    "count_multiply_adds",
     "learning_rate",
     "median_ms",
     "predict_all",
