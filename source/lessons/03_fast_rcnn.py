@@ -14,6 +14,7 @@
 # beside R-CNN.
 
 # %%
+from functools import partial
 from statistics import median
 
 import torch
@@ -991,10 +992,10 @@ network = {name: median(times) for name, times in per_image.items()}
 ratio = network["R-CNN"] / network["Fast R-CNN"]
 for name, milliseconds in network.items():
     print(f"{name:>10}: {milliseconds:6.1f} ms an image, proposals given")
+given_image = picture[None].to(device), [each["proposals"].to(device)]
 work = {
-    name: count_multiply_adds(lambda m=model: m.predict(picture[None], [boxes]))
+    name: count_multiply_adds(partial(model.predict, *given_image))
     for name, model in (("R-CNN", rcnn), ("Fast R-CNN", detector))
-    for picture, boxes in [(picture.to(device), each["proposals"].to(device))]
 }
 for name, count in work.items():
     print(f"{name:>10}: {count / 1e6:6.0f} million multiply-adds for the last image")
@@ -1068,12 +1069,12 @@ for side, count, *both in zip(sides, found_there, *by_side.values(), strict=True
 # %%
 def parts_of(model, size, count):
     channels = model.backbone.out_channels
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.backbone(torch.zeros(1, 3, size, size, device=device))
-    shared = counter.get_total_flops() / 2
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.roi_heads.box_head(torch.zeros(1, channels, 7, 7, device=device))
-    return shared, count * counter.get_total_flops() / 2
+    picture = torch.zeros(1, 3, size, size, device=device)
+    region = torch.zeros(1, channels, 7, 7, device=device)
+    shared = count_multiply_adds(partial(model.backbone, picture))
+    return shared, count * count_multiply_adds(
+        partial(model.roi_heads.box_head, region)
+    )
 
 
 for count in (50, len(proposals)):

@@ -252,7 +252,9 @@ def test_images_are_averaged():
     answers = make_answers(truth, 2)
     both = yolo_losses(answers, truth)
     alone = [
-        yolo_losses(answers[i : i + 1], GridTargets(*(part[i : i + 1] for part in truth)))
+        yolo_losses(
+            answers[i : i + 1], GridTargets(*(part[i : i + 1] for part in truth))
+        )
         for i in range(2)
     ]
     for term in TERMS:

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.models.backbones import Backbone
-from course_utils.models.fast_rcnn import BoxHead
+from course_utils.models.fast_rcnn import BoxHead, RoIHeads
 from course_utils.models.faster_rcnn import FasterRCNN
-from course_utils.models.fast_rcnn import RoIHeads
 from course_utils.models.rpn import RPN
 from course_utils.training.papers import four_steps
 from course_utils.training.papers.four_steps import (
