@@ -7,7 +7,7 @@ from torch import Tensor
 from torchvision.models.detection._utils import SSDMatcher
 from torchvision.ops import box_iou
 
-from benchmarks.measure import Row, compare
+from benchmarks.measure import Row, compare, take_step
 from course_utils.data.tabletop import CLASS_NAMES, Tabletop
 from course_utils.models.backbones import Backbone
 from course_utils.models.model import Target
@@ -19,7 +19,6 @@ from course_utils.ops.default_boxes import (
     default_boxes,
 )
 from course_utils.training.batches import load_batch, move_batch
-from course_utils.training.run import take_step
 
 BATCH, CLASSES, OBJECTS = 8, 21, 8
 WARM_UP = 30

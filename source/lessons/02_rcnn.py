@@ -20,9 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_utils.data.tabletop import CLASS_NAMES, Tabletop
+from course_utils.data.tabletop import CLASS_NAMES, load_scenes
 from course_utils.draw import draw_boxes, draw_curves, draw_image, new_figure, show
-from course_utils.draw import show_boxes, show_curves, show_images
+from course_utils.draw import show_boxes, show_images, show_losses
 
 # %% [markdown]
 # The settings of this lesson. The code is the same for each budget; only these numbers
@@ -341,14 +341,7 @@ from course_utils.data.proposals import propose_all
 from course_utils.results import cache_folder
 
 
-def load(count, split):
-    return [
-        (image.as_subclass(Tensor), target)
-        for image, target in Tabletop(count, split=split, truth=())
-    ]
-
-
-learn, test = load(scenes, "train"), load(test_scenes, "test")
+learn, test = load_scenes(scenes, "train"), load_scenes(test_scenes, "test")
 images = [image for image, _ in learn + test]
 folder = cache_folder() / "proposals"
 settings = {"strategy": "small", "min_side": 8}
@@ -368,7 +361,7 @@ for boxes in everything[:20]:
     assert boxes.max() <= 128
 image, target = max(test, key=lambda pair: len(pair[1]["boxes"]))
 place = [id(each) for each, _ in test].index(id(image))
-truth, proposals = target["boxes"].as_subclass(Tensor), test_boxes[place]
+truth, proposals = target["boxes"], test_boxes[place]
 show_boxes(
     image,
     {"first 15 proposals": proposals[:15], "things": truth},
@@ -602,8 +595,8 @@ print(f"{sum(weight.numel() for weight in network.parameters()):,} weights")
 # is no background class, and nothing says where a thing ends.
 
 # %%
-from course_utils.training import train
-from course_utils.training.pretraining import PictureClassifier, single_solids
+from course_utils.training import TrainingSettings, train
+from course_utils.training.papers.pretraining import PictureClassifier, single_solids
 
 names_of = single_solids(pictures)
 show_images(
@@ -620,7 +613,8 @@ def pretrain(network):
     settings = {"batch_size": 64, "optimizer": "adamw", "weight_decay": 1e-2}
     model = PictureClassifier(network)
     settings |= {"device": device, "description": "pretraining"}
-    return train(model, names_of, steps=pretrain_steps, lr=2e-3, seed=0, **settings)
+    learning = TrainingSettings(steps=pretrain_steps, lr=2e-3, seed=0, **settings)
+    return train(model, names_of, learning)
 
 
 pretraining = pretrain(network)
@@ -738,8 +732,8 @@ print(f"of all proposals of these scenes, {share:.0%} are things")
 # opened, and 128 of their proposals are cut out, warped, and named.
 
 # %%
-from course_utils.training.flips import flip_half
-from course_utils.training.rcnn_stages import plain_scenes
+from course_utils.training.augment import flip_half
+from course_utils.training.papers.rcnn_stages import plain_scenes
 
 learn_plain, test_plain = (
     plain_scenes(learn, learn_boxes),
@@ -748,15 +742,11 @@ learn_plain, test_plain = (
 tuning = {"lr": 2e-3, "seed": 0, "device": device}
 
 # %%
-from course_utils.training.rcnn_stages import train_rcnn
+from course_utils.training.papers.rcnn_stages import train_rcnn
 
 history = train_rcnn(model, learn, learn_boxes, steps=steps, **tuning)
-curves = history.losses.curves(smooth=20)
-show_curves(
-    {"cross-entropy": curves["loss_classifier"]},
-    y_label="loss, mean of 20 steps",
-    alt="The loss of fine-tuning falls steeply, then slowly.",
-)
+alt = "The loss of fine-tuning falls steeply, then slowly."
+show_losses(history.losses, alt=alt)
 for name, seconds in history.seconds.items():
     print(f"{name:>14}: {seconds:5.1f} s")
 
@@ -772,7 +762,7 @@ for name, seconds in history.seconds.items():
 # of the paper? Its pool5 has 9,216 numbers of 4 bytes, for each of 2,000 boxes.
 
 # %%
-from course_utils.training.rcnn_stages import region_features
+from course_utils.training.papers.rcnn_stages import region_features
 
 kept = region_features(model, learn_plain[:2])
 again = model.features(
@@ -944,7 +934,7 @@ show_images(
 # have no gradient at all. This is what "post hoc" means, and later detectors undo it.
 
 # %%
-from course_utils.training.rcnn_stages import RCNNHistory, fit_on_features
+from course_utils.training.papers.rcnn_stages import RCNNHistory, fit_on_features
 
 before = copy.deepcopy(model.network.state_dict())
 trained_heads = model.svms, model.box_regressors
@@ -1115,7 +1105,7 @@ print("if classes suppress each other")
 
 
 # %%
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
 
 
 def judge(model, looked, **settings):
@@ -1218,9 +1208,9 @@ for what, figure in {
 # things and the detections right, wrong, right, are those of lesson 01:
 
 # %%
-from course_utils.metrics.detection import average_precision, precision_recall
+from course_utils.metrics.average_precision import average_precision, precision_recall
 
-curve = precision_recall(torch.tensor([True, False, True]), num_truths=2)
+curve = precision_recall(torch.tensor([True, False, True]), num_objects=2)
 goldens = {"coco": 0.834983, "voc2010": 0.833333, "voc2007": 0.848485}
 for method, golden in goldens.items():
     value = average_precision(*curve, method=method)

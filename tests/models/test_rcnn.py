@@ -17,7 +17,7 @@ from course_utils.models.rcnn.network import (
     count_crops,
     replace_classifier,
 )
-from course_utils.training.rcnn_stages import region_features, train_rcnn
+from course_utils.training.papers.rcnn_stages import region_features, train_rcnn
 
 CLASSES = 4
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_utils.ops import colors
+from course_utils.training.augment import photometric as colors
 
 
 def random_images(count: int = 3) -> Tensor:

@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 FONT_SIZE = 8
-Spot = tuple[float, float, float, float]
+Extent = tuple[float, float, float, float]
 
 
 def write_names(
     ax: Axes, boxes: Tensor, names: Sequence[str], colors: Sequence[str]
 ) -> None:
     """Write a name at each of the (N, 4) boxes; empty names are left out."""
-    taken: list[Spot] = []
+    taken: list[Extent] = []
     for box, name, color in zip(boxes.tolist(), names, colors, strict=True):
         if not name:
             continue
@@ -40,13 +40,13 @@ def write_names(
         )
 
 
-def limits(ax: Axes) -> Spot:
+def limits(ax: Axes) -> Extent:
     """The part of the plane that the axes show: x1, y1, x2, y2 with y downward."""
     (x1, x2), (y2, y1) = ax.get_xlim(), ax.get_ylim()
     return x1, y1, x2, y2
 
 
-def is_inside(box: Spot, whole: Spot) -> bool:
+def is_inside(box: Extent, whole: Extent) -> bool:
     """Whether no part of the box lies outside."""
     return (
         box[0] >= whole[0]
@@ -67,8 +67,8 @@ def text_size(ax: Axes, text: str) -> tuple[float, float]:
 
 
 def best_spot(
-    box: Sequence[float], size: tuple[float, float], inside: Spot, taken: list[Spot]
-) -> Spot:
+    box: Sequence[float], size: tuple[float, float], inside: Extent, taken: list[Extent]
+) -> Extent:
     """The first place at the box that hides no other name, or the one that hides least.
 
     Tried: above the box, inside its top, below it, inside its bottom; left, then right.
@@ -81,13 +81,13 @@ def best_spot(
         x = min(max(left, inside[0]), right)
         spot = (x, y, x + width, y + height)
         outside = max(inside[1] - y, 0) + max(y + height - inside[3], 0)
-        hidden = outside * width + sum(overlap(spot, other) for other in taken)
+        hidden = outside * width + sum(shared_area(spot, other) for other in taken)
         if hidden < least:
             best, least = spot, hidden
     return best
 
 
-def overlap(a: Spot, b: Spot) -> float:
+def shared_area(a: Extent, b: Extent) -> float:
     """The area that two rectangles share."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from course_utils.models.model import Target
 from course_utils.ops.boxes import box_area, box_overlap, clip_boxes
+from course_utils.training.augment.flips import check_entries
 
+Batch = tuple[Tensor, list[Target]]
 OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)  # 0 is a patch with any overlap
 KNOWN = ("boxes", "labels", "image_id")
 
@@ -88,7 +90,7 @@ def centres_inside(boxes: Tensor, windows: Tensor) -> Tensor:
     return inside.all(dim=-1)
 
 
-def best_overlaps(boxes: Tensor, image: Tensor, patches: Tensor) -> Tensor:
+def patch_overlaps(boxes: Tensor, image: Tensor, patches: Tensor) -> Tensor:
     """The highest IoU of each patch with an object whose centre it holds, or -1.
 
     (N, 4) boxes, the image (N,) of each, and (B, T, 4) patches -> (B, T).
@@ -125,7 +127,7 @@ def sample_patches(
     counts = torch.tensor([len(each) for each in boxes])
     image = torch.arange(len(boxes)).repeat_interleave(counts)  # (N,)
     patches = random_patches(windows, trials, generator)
-    best = best_overlaps(torch.cat(list(boxes)), image, patches)  # (B, T)
+    best = patch_overlaps(torch.cat(list(boxes)), image, patches)  # (B, T)
     fits = best[:, None] >= torch.tensor(overlaps)[:, None]  # (B, K, T)
     found, first = fits.max(dim=2)  # (B, K) each
     choices = patches.gather(1, first[:, :, None].expand(-1, -1, 4))  # (B, K, 4)
@@ -160,12 +162,7 @@ def targets_through(
     An object is kept if its centre lies in the window; its box is moved, scaled and
     clipped. Raises ValueError if a target holds truth that cannot be moved.
     """
-    unknown = {name for target in targets for name in target} - set(KNOWN)
-    if unknown:
-        raise ValueError(
-            f"the targets hold {sorted(unknown)}, but only {KNOWN} can be moved: make "
-            "the dataset without it, as in Tabletop(n, truth=())"
-        )
+    check_entries(targets, KNOWN)
     boxes = [target["boxes"].as_subclass(Tensor) for target in targets]
     counts = [len(each) for each in boxes]
     window = windows.repeat_interleave(torch.tensor(counts), dim=0)  # (N, 4)
@@ -178,3 +175,12 @@ def targets_through(
         target | {"boxes": boxes[here], "labels": target["labels"][here]}
         for target, boxes, here in zip(targets, clipped, kept, strict=True)
     ]
+
+
+def see_through(images: Tensor, targets: Sequence[Target], windows: Tensor) -> Batch:
+    """What windows (B, 4) show of the images, and of their objects."""
+    height, width = images.shape[-2:]
+    return (
+        look_through(images.as_subclass(Tensor), windows),
+        targets_through(targets, windows, height, width),
+    )

@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from course_utils.models.faster_rcnn import FasterRCNN
 from course_utils.models.model import Model, Target, image_size
 from course_utils.training.batches import Examples
-from course_utils.training.run import History
-from course_utils.training.train import train
+from course_utils.training.settings import TrainingSettings
+from course_utils.training.train import History, train
 
-Propose = Callable[[Tensor], list[Target]]
+ProposeBatch = Callable[[Tensor], list[Target]]
 STEPS = ("1: RPN", "2: detector", "3: RPN, shared", "4: detector, shared")
 
 
 @contextmanager
-def frozen(*modules: nn.Module) -> Iterator[None]:
+def freeze(*modules: nn.Module) -> Iterator[None]:
     """No weight of the modules requires a gradient inside; after it, all is as before.
 
     Raises ValueError if there is no module: nothing would be frozen.
@@ -44,10 +44,12 @@ def frozen(*modules: nn.Module) -> Iterator[None]:
 
 
 class Stage(Model):
-    """A part of a detector that learns while others stay as they are."""
+    """A part of a detector that learns while others stay as they are.
+
+    `fixed` modules of the detector keep their statistics; see `freeze`.
+    """
 
     def __init__(self, detector: FasterRCNN, fixed: Sequence[nn.Module] = ()) -> None:
-        """`fixed` modules of the detector keep their statistics; see `frozen`."""
         super().__init__()
         self.detector, self.fixed = detector, tuple(fixed)
 
@@ -74,15 +76,17 @@ class RPNStage(Stage):
 
 
 class BoxStage(Stage):
-    """Backbone and box head on given proposals: Fast R-CNN."""
+    """Backbone and box head on given proposals: Fast R-CNN.
+
+    `propose` gives `boxes` (N, 4) for each image of a batch.
+    """
 
     def __init__(
         self,
         detector: FasterRCNN,
-        propose: Propose,
+        propose: ProposeBatch,
         fixed: Sequence[nn.Module] = (),
     ) -> None:
-        """`propose` gives `boxes` (N, 4) for each image of a batch."""
         super().__init__(detector, fixed)
         self.propose = propose
 
@@ -93,7 +97,7 @@ class BoxStage(Stage):
         return self.detector.roi_heads.losses(features, boxes, targets)
 
 
-def training_proposals(detector: FasterRCNN) -> Propose:
+def training_proposals(detector: FasterRCNN) -> ProposeBatch:
     """A detector's proposals, as many as it trains on."""
     before, after = detector.train_proposals
     return partial(detector.propose, before=before, after=after)
@@ -116,28 +120,23 @@ def train_four_steps(
         dataset: (image, target) at each index; see `train`.
         steps: batches of each of the four.
         seed: the four use `seed` to `seed + 3`.
-        settings: of `train`: `batch_size`, `lr`, `device` and others.
+        settings: more of `TrainingSettings`: `batch_size`, `lr`, `device` and others.
     """
     first = copy.deepcopy(detector)
     histories: dict[str, History] = {}
 
     def learn(stage: Stage) -> None:
         index = len(histories)
-        histories[STEPS[index]] = train(
-            stage,
-            dataset,
-            steps=steps[index],
-            seed=seed + index,
-            description=STEPS[index],
-            **settings,
-        )
+        known = settings | {"description": STEPS[index]}
+        step = TrainingSettings(steps=steps[index], seed=seed + index, **known)
+        histories[STEPS[index]] = train(stage, dataset, step)
 
     learn(RPNStage(first))
     learn(BoxStage(detector, training_proposals(first)))
     detector.rpn.load_state_dict(first.rpn.state_dict())
     backbone, rpn = detector.backbone, detector.rpn
-    with frozen(backbone):
+    with freeze(backbone):
         learn(RPNStage(detector, [backbone]))
-    with frozen(backbone, rpn):
+    with freeze(backbone, rpn):
         learn(BoxStage(detector, training_proposals(detector), [backbone, rpn]))
     return histories

@@ -19,14 +19,13 @@ from course_utils.ops.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 
 
 class PictureClassifier(Model):
-    """A region network that names whole pictures.
+    """A region network that names whole pictures; it shares the network's weights.
 
     Args:
         network: (B, 3, crop_size, crop_size) pictures -> (B, num_classes) logits.
     """
 
     def __init__(self, network: RegionNetwork) -> None:
-        """Shares the network's weights."""
         super().__init__()
         self.network = network
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,13 +26,19 @@ from course_utils.models.rcnn.detector import RCNN
 from course_utils.models.rcnn.network import RegionFeatures
 from course_utils.models.rcnn.svms import MiningRound, svm_signs, train_svms
 from course_utils.ops.boxes import clip_boxes, remove_small_boxes
-from course_utils.training.flips import flip_half, flip_target
-from course_utils.training.run import History
-from course_utils.training.settings import OptimizerName
-from course_utils.training.train import train
+from course_utils.training.augment.flips import flip_half, flip_target
+from course_utils.training.settings import TrainingSettings
+from course_utils.training.train import History, train
 
 Scenes = Sequence[tuple[Tensor, Target]]
 STAGES = ("fine-tuning", "features", "SVMs", "box regressors")
+FINE_TUNING: dict[str, Any] = {
+    "batch_size": 16,
+    "optimizer": "adamw",
+    "weight_decay": 1e-2,
+    "augment": flip_half,
+    "description": "fine-tuning",
+}
 
 
 @dataclass
@@ -45,7 +52,7 @@ class RCNNHistory:
 
 
 @contextmanager
-def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+def measure_time(seconds: dict[str, float], name: str) -> Iterator[None]:
     """Add the seconds that the block takes to those of `name`."""
     began = time.perf_counter()
     yield
@@ -124,11 +131,11 @@ def fit_on_features(
     """
     device, num_classes = model.fill.device, model.network.classify.out_features
     targets = [target for _, target in scenes]
-    with timed(history.seconds, "SVMs"):
+    with measure_time(history.seconds, "SVMs"):
         signs = [svm_signs(t["proposals"], t, num_classes=num_classes) for t in targets]
         svms, history.rounds = train_svms([f.fc for f in features], signs, c=c)
         model.svms = svms.to(device)
-    with timed(history.seconds, "box regressors"):
+    with measure_time(history.seconds, "box regressors"):
         mirrored = mirrored_pairs(model, scenes)
         pool5 = [
             f.pool5[len(t["boxes"]) :] for f, t in zip(features, targets, strict=True)
@@ -149,15 +156,10 @@ def train_rcnn(
     proposals: Sequence[Tensor],
     *,
     steps: int,
-    lr: float,
-    seed: int,
     device: torch.device | str,
-    batch_size: int = 16,
-    optimizer: OptimizerName = "adamw",
-    weight_decay: float = 1e-2,
     c: float = 1e-3,
     penalty: float = 5000.0,
-    description: str = "fine-tuning",
+    **settings: Any,
 ) -> RCNNHistory:
     """All four stages, in place; returns what they did and the seconds of each.
 
@@ -166,37 +168,23 @@ def train_rcnn(
         scenes: images (3, H, W) of one size with targets of `boxes` and `labels`.
         proposals: (N, 4) xyxy for each scene.
         steps: of fine-tuning, each on `model.count` regions; 0 skips this stage.
-        lr: highest learning rate of fine-tuning.
-        seed: of fine-tuning.
         device: where the network computes.
-        batch_size: scenes from which the regions of a step are drawn.
-        optimizer: of fine-tuning, as its weight decay.
-        weight_decay: see `train`.
         c: of the SVMs; see `fit_svms`.
         penalty: of the box regressors; see `fit_ridge`.
-        description: what the progress bar says.
+        settings: of fine-tuning, more of `TrainingSettings`: `lr`, `seed` and others.
+            A batch is of 16 scenes if nothing else is said.
 
     Raises ValueError if there is no scene, or not proposals for each.
     """
     history = RCNNHistory()
     plain = plain_scenes(scenes, proposals)
     model.to(device)
-    with timed(history.seconds, "fine-tuning"):
+    with measure_time(history.seconds, "fine-tuning"):
         if steps:
-            history.losses = train(
-                model,
-                plain,
-                steps=steps,
-                batch_size=batch_size,
-                lr=lr,
-                seed=seed,
-                device=device,
-                optimizer=optimizer,
-                weight_decay=weight_decay,
-                augment=flip_half,
-                description=description,
-            )
-    with timed(history.seconds, "features"):
+            known = FINE_TUNING | settings
+            tuning = TrainingSettings(steps=steps, device=device, **known)
+            history.losses = train(model, plain, tuning)
+    with measure_time(history.seconds, "features"):
         features = region_features(model, plain)
         history.passes = sum(map(len, features))
     fit_on_features(model, plain, features, c=c, penalty=penalty, history=history)

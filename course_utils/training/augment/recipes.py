@@ -1,8 +1,6 @@
-"""The augmentations of the YOLO and SSD papers: an image is never seen twice alike.
+"""The augmentations of the YOLO and SSD papers, each put together from its parts.
 
-Each is an `augment` of `train`: (B, 3, H, W) images and their targets with `boxes`
-(N, 4) xyxy and `labels` (N,) -> as many of each. To change a setting, use
-`functools.partial`.
+To change a setting, use `functools.partial`.
 """
 
 from collections.abc import Sequence
@@ -11,54 +9,22 @@ import torch
 from torch import Tensor
 
 from course_utils.models.model import Target
-from course_utils.ops.colors import (
-    change_brightness,
-    change_contrast,
-    change_exposure,
-    change_saturation,
-    turn_hue,
-)
-from course_utils.training.flips import flip_half
-from course_utils.training.patches import (
+from course_utils.training.augment.flips import flip_half
+from course_utils.training.augment.patches import (
     OVERLAPS,
-    look_through,
+    Batch,
     sample_patches,
+    see_through,
     shift_sides,
-    targets_through,
     uniform,
     whole_images,
     zoom_out,
 )
-
-Batch = tuple[Tensor, list[Target]]
-
-
-def see_through(images: Tensor, targets: Sequence[Target], windows: Tensor) -> Batch:
-    """What windows (B, 4) show of the images, and of their objects."""
-    height, width = images.shape[-2:]
-    return (
-        look_through(images.as_subclass(Tensor), windows),
-        targets_through(targets, windows, height, width),
-    )
-
-
-def distort_colors(images: Tensor, generator: torch.Generator) -> Tensor:
-    """SSD's photometric distortion: brightness, contrast, saturation and hue.
-
-    Each is changed in half of the images, by the amounts of the released code. That
-    changes contrast about black and the hue of HSV, this about mid grey and about the
-    axis of greys.
-    """
-
-    def amounts(usual: float, most: float) -> Tensor:
-        chance, place = uniform(generator, 2, len(images))
-        changes: Tensor = (chance < 0.5) * most * (2 * place - 1)
-        return usual + changes
-
-    images = change_brightness(images, amounts(0.0, 32 / 255))
-    images = change_contrast(images, amounts(1.0, 0.5))
-    images = change_saturation(images, amounts(1.0, 0.5))
-    return turn_hue(images, amounts(0.0, 36.0))
+from course_utils.training.augment.photometric import (
+    change_exposure,
+    change_saturation,
+    distort_colors,
+)
 
 
 def augment_ssd(

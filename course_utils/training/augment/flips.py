@@ -1,5 +1,7 @@
 """Images flipped at random, so that a detector sees twice as many of them."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -9,17 +11,23 @@ BOXES = ("boxes", "proposals")
 UNCHANGED = ("labels", "image_id")
 
 
+def check_entries(targets: Sequence[Target], known: Sequence[str]) -> None:
+    """Raise ValueError if a target holds truth that is not known how to change."""
+    unknown = {name for target in targets for name in target} - set(known)
+    if unknown:
+        raise ValueError(
+            f"the targets hold {sorted(unknown)}, but only {tuple(known)} can be "
+            "changed along with an image: make the dataset without it, as in "
+            "Tabletop(n, truth=())"
+        )
+
+
 def flip_target(target: Target, width: float) -> Target:
     """The target of the mirrored image: x1 and x2 change places.
 
     Raises ValueError if the target holds truth that this function cannot mirror.
     """
-    unknown = set(target) - {*BOXES, *UNCHANGED}
-    if unknown:
-        raise ValueError(
-            f"the target holds {sorted(unknown)}, but only {BOXES + UNCHANGED} can be "
-            "mirrored: make the dataset without it, as in Tabletop(n, truth=())"
-        )
+    check_entries([target], BOXES + UNCHANGED)
     return target | {
         name: torch.stack([width - x2, y1, width - x1, y2], dim=1)
         for name in BOXES

@@ -1,4 +1,4 @@
-"""Changes of an image's colours: what a lamp, a camera or the weather would do.
+"""Photometric changes of images: what a lamp, a camera or the weather would do.
 
 Images are float (B, 3, H, W) RGB in [0, 1], and so is what comes back. Each image has a
 factor or an angle of its own, (B,). Only what was just made is changed in place.
@@ -8,6 +8,8 @@ import math
 
 import torch
 from torch import Tensor
+
+from course_utils.training.augment.patches import uniform
 
 
 def each(values: Tensor) -> Tensor:
@@ -52,3 +54,22 @@ def turn_hue(images: Tensor, degrees: Tensor) -> Tensor:
     cross = images.new_tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
     turn = cosine * eye + sine * cross + (1 - cosine) * third * ones  # (B, 3, 3)
     return (turn @ images.flatten(2)).view_as(images).clamp_(0, 1)
+
+
+def distort_colors(images: Tensor, generator: torch.Generator) -> Tensor:
+    """SSD's photometric distortion: brightness, contrast, saturation and hue.
+
+    Each is changed in half of the images, by the amounts of the released code. That
+    changes contrast about black and the hue of HSV, this about mid grey and about the
+    axis of greys.
+    """
+
+    def amounts(usual: float, most: float) -> Tensor:
+        chance, place = uniform(generator, 2, len(images))
+        changes: Tensor = (chance < 0.5) * most * (2 * place - 1)
+        return usual + changes
+
+    images = change_brightness(images, amounts(0.0, 32 / 255))
+    images = change_contrast(images, amounts(1.0, 0.5))
+    images = change_saturation(images, amounts(1.0, 0.5))
+    return turn_hue(images, amounts(0.0, 36.0))
