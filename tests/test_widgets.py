@@ -42,7 +42,7 @@ class View:
 
     def __init__(self, alt: widgets.Alt = words) -> None:
         first = {name: control.value for name, control in CONTROLS.items()}
-        png, text = widgets.render(plot, alt, first)
+        png, text = widgets.render_figure(plot, alt, first)
         self.box = widgets.build_view(plot, alt, "a < b", CONTROLS, (png, text))
         *rows, self.image, self.text, self.caption = self.box.children
         self.threshold, self.count, self.method = (row.children[-1] for row in rows)

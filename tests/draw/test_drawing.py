@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 
 from course_utils import draw
-from course_utils.draw.names import FONT_SIZE, best_spot, overlap, text_size
+from course_utils.draw.box_names import FONT_SIZE, best_spot, shared_area, text_size
 
 IMAGE = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
 BOXES = torch.tensor([[2.0, 3, 12, 15], [5, 0, 30, 20]])
@@ -85,7 +85,7 @@ def test_names_of_boxes_on_one_spot_do_not_hide_each_other():
     taken: list[Any] = []
     for _ in range(6):
         taken.append(best_spot((20, 20, 90, 80), size, inside, taken))
-    assert all(overlap(a, b) == 0 for a, b in itertools.combinations(taken, 2))
+    assert all(shared_area(a, b) == 0 for a, b in itertools.combinations(taken, 2))
     for x1, y1, x2, y2 in taken:
         assert x1 >= 0
         assert y1 >= 0

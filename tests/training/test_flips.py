@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils.training.flips import flip_half, flip_target
+from course_utils.training.augment.flips import flip_half, flip_target
 
 
 def bright_box(x1: int, y1: int, x2: int, y2: int):
