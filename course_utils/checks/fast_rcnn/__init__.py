@@ -9,7 +9,7 @@ from torch import Tensor
 
 from course_utils.checking.check import Ask, check
 from course_utils.checking.compare import shown
-from course_utils.checking.diagnosis import Question, ask_all
+from course_utils.checking.diagnosis import Case, ask_all
 from course_utils.checks.fast_rcnn.cases import (
     BINS,
     random_bins,
@@ -72,7 +72,7 @@ def check_bins_in_image(ask: Ask) -> None:
     questions = {}
     for case, (corners, strides, output_size, map_size) in cases.items():
         given = (torch.tensor(corners), strides, output_size, map_size)
-        questions[case] = Question(
+        questions[case] = Case(
             given[:1],
             {"strides": strides, "output_size": output_size, "map_size": map_size},
             slow_bins(*given),
@@ -141,7 +141,7 @@ def check_hard_rois(ask: Ask) -> None:
     for case, given in cases.items():
         right = slow_hard_rois(*given)
         turned = {"the indices come first, the labels second": right[::-1]}
-        questions[case] = Question(
+        questions[case] = Case(
             given[:3],
             {"count": given[3], "positive_fraction": given[4]},
             right,
@@ -160,7 +160,7 @@ def check_box_loss_and_slope(ask: Ask) -> None:
     for case, given in cases.items():
         loss, slope = slow_box_loss(*given)
         summed = {"the slope is divided by R, too": (loss, slope * len(given[1]))}
-        questions[case] = Question(
+        questions[case] = Case(
             given[:3],
             {"beta": given[3]},
             (loss, slope),
