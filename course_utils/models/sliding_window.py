@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from course_utils.models.model import Model, Target
 from course_utils.ops.boxes import as_boxes, box_iou
 from course_utils.ops.nms import batched_nms
-from course_utils.ops.validators import check_at_least, check_lengths
+from course_utils.ops.validators import check_lengths, check_not_empty
 from course_utils.ops.windows import window_grid
 
 CANDIDATES = 2000
@@ -274,7 +274,7 @@ class SlidingWindowDetector(Model):
         max_detections: int = 100,
     ) -> None:
         super().__init__()
-        check_at_least(1, sizes=len(sizes))
+        check_not_empty(sizes=sizes)
         self.classifier, self.sizes, self.negatives = classifier, list(sizes), negatives
         self.score_threshold, self.iou_threshold = score_threshold, iou_threshold
         self.max_detections = max_detections
@@ -455,7 +455,7 @@ def label_all_windows(
 
 def join_crops(parts: Sequence[Crops]) -> Crops:
     """All crops of several sets as one set. Raises ValueError if there is none."""
-    check_at_least(1, parts=len(parts))
+    check_not_empty(parts=parts)
     return Crops(
         torch.cat([part.crops for part in parts]),
         torch.cat([part.labels for part in parts]),

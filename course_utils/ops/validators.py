@@ -24,10 +24,14 @@ def check_at_least(least: float, **numbers: float) -> None:
     """Each is `least` or more."""
     for name, number in numbers.items():
         if not number >= least:
-            raise ValueError(
-                f"{name} is {number}, but at least {least} was expected of "
-                f"{' and '.join(numbers)}"
-            )
+            raise ValueError(f"{name} is {number}, but at least {least} was expected")
+
+
+def check_not_empty(**parts: Sequence[object]) -> None:
+    """There is at least one of each."""
+    for name, part in parts.items():
+        if not len(part):
+            raise ValueError(f"{name} is empty, but at least one was expected")
 
 
 def check_rising(**numbers: float) -> None:
@@ -84,7 +88,7 @@ def check_one_a_box(boxes: Tensor, **values: Tensor) -> None:
         if value.shape != boxes.shape[:1]:
             raise ValueError(
                 f"{name} has shape {tuple(value.shape)}, but ({len(boxes)},) was "
-                f"expected: give one of the {name} for each box"
+                f"expected: give one {name.removesuffix('s')} for each box"
             )
 
 

@@ -21,6 +21,7 @@ from course_utils.ops.validators import (
     Size,
     check_at_least,
     check_centres,
+    check_not_empty,
     check_objects,
 )
 
@@ -213,5 +214,5 @@ def decode_grid(outputs: Tensor, image_size: Size, *, num_boxes: int) -> GridBox
 
 def stack_targets(targets: list[GridTargets]) -> GridTargets:
     """Those of several images, with a leading B. There has to be at least one."""
-    check_at_least(1, targets=len(targets))
+    check_not_empty(targets=targets)
     return GridTargets(*(torch.stack(parts) for parts in zip(*targets, strict=True)))

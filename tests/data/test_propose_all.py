@@ -134,7 +134,7 @@ def test_bad_input_is_named(tmp_path) -> None:
         proposals.propose_all(random_images(1), most=-1)
     with pytest.raises(ValueError, match="workers is 0"):
         proposals.propose_all(random_images(1), workers=0)
-    with pytest.raises(ValueError, match="no strategy 'best'"):
+    with pytest.raises(ValueError, match="strategy is 'best'"):
         proposals.propose_all(random_images(1), strategy="best")
     with pytest.raises(ValueError, match="1 channels"):
         proposals.propose_all([torch.rand(1, 9, 9)], folder=tmp_path)

@@ -6,8 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_utils.models.yolo import cell_iou, responsible_boxes, yolo_losses
-from course_utils.models.yolo import TERMS, yolo_losses_by_loop
+from course_utils.models.yolo import (
+    TERMS,
+    cell_iou,
+    responsible_boxes,
+    yolo_losses,
+    yolo_losses_by_loop,
+)
 from course_utils.ops.boxes import paired_box_iou
 from course_utils.ops.yolo_grid import (
     GridTargets,
@@ -279,7 +284,7 @@ def test_objects_that_lost_their_cell_are_not_counted():
 )
 def test_answers_that_do_not_fit_are_refused(shape):
     truth = make_truth((2,), grid=3, num_classes=3)
-    with pytest.raises(ValueError, match="answers has shape"):
+    with pytest.raises(ValueError, match="outputs has shape"):
         yolo_losses(torch.zeros(shape), truth)
 
 

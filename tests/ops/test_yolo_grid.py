@@ -201,7 +201,7 @@ def test_the_order_of_the_numbers():
     ("shape", "boxes"), [((1, 3, 4, 12), 1), ((1, 3, 3, 10), 2), ((1, 3, 3, 9), 0)]
 )
 def test_answers_of_another_shape_are_refused(shape, boxes):
-    with pytest.raises(ValueError, match="answers has shape"):
+    with pytest.raises(ValueError, match="outputs has shape"):
         split_outputs(torch.zeros(shape), boxes)
 
 
@@ -257,7 +257,7 @@ def test_truths_are_stacked():
     assert batch.boxes.shape == (2, 4, 4, 4)
     assert batch.is_object.sum(dim=(1, 2)).tolist() == [1, 0]
     assert batch.lost.shape == (2,)
-    with pytest.raises(ValueError, match="no truth to stack"):
+    with pytest.raises(ValueError, match="targets is empty"):
         stack_targets([])
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from course_utils.models.model import Target
 from course_utils.ops.boxes import as_boxes, box_iou
-from course_utils.ops.validators import check_at_least
+from course_utils.ops.validators import check_not_empty
 
 FEATURE_NORM = 20.0  # mean length of features once scaled, as in R-CNN's release
 
@@ -262,7 +262,7 @@ def train_svms(
 
     Returns the SVMs and what was in use at each fit. Raises ValueError without images.
     """
-    check_at_least(1, images=len(features))
+    check_not_empty(features=features)
     scale = scale_to_norm(features)
     x, y = torch.cat(list(features)) * scale, torch.cat(list(signs))
     pool = HardNegatives(x, y, c=c, positive_weight=positive_weight)

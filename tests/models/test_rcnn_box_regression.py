@@ -3,6 +3,7 @@
 import pytest
 import torch
 from sklearn.linear_model import Ridge
+from two_objects import NOTHING
 
 from course_utils.models.rcnn.box_regression import (
     fit_ridge,
@@ -12,8 +13,6 @@ from course_utils.models.rcnn.box_regression import (
     with_ones,
 )
 from course_utils.ops.boxes import paired_box_iou
-
-NOTHING = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
 
 
 def numbers(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -49,7 +48,7 @@ def test_a_penalty_that_is_not_positive_is_refused(penalty):
 
 
 def test_as_many_features_as_targets_are_needed():
-    with pytest.raises(ValueError, match="3 rows of x and 2 of y"):
+    with pytest.raises(ValueError, match="3 x and 2 y"):
         fit_ridge(torch.zeros(3, 3), torch.zeros(2, 4), penalty=1.0)
 
 

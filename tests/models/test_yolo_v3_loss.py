@@ -7,15 +7,13 @@ import torch
 from torch import Tensor
 
 from course_utils.models.yolo_v3 import (
+    AnchorCells,
+    anchor_cells,
     anchor_losses,
     anchor_targets,
     class_loss,
-    is_background,
-)
-from course_utils.models.yolo_v3 import (
-    AnchorCells,
-    anchor_cells,
     decode_anchors,
+    is_background,
     join_cells,
 )
 
@@ -196,12 +194,12 @@ def test_a_good_box_without_an_object_of_its_own_is_no_background():
     truth = anchor_targets([target], cells, SIZE, num_classes=2)
     boxes = decode_anchors(torch.zeros(1, len(cells.low), 4).double(), cells)
     for threshold in (0.3, 0.5, 0.7):
-        background = is_background(boxes, truth, [target], threshold)[0]
+        background = is_background(boxes, truth.owners, [target], threshold)[0]
         iou = [iou_of(box, target["boxes"][0].tolist()) for box in boxes[0].tolist()]
         expected = [value <= threshold for value in iou]
         expected[truth.owners[0]] = False
         assert background.tolist() == expected
-    assert (~is_background(boxes, truth, [target], 0.3)).sum() > 1
+    assert (~is_background(boxes, truth.owners, [target], 0.3)).sum() > 1
 
 
 def test_a_batch_without_objects():

@@ -6,12 +6,12 @@ import pytest
 import torch
 from sklearn.svm import LinearSVC
 
-from course_utils.models.rcnn.svms import train_svms
 from course_utils.models.rcnn.svms import (
     fit_svms,
     scale_to_norm,
     svm_objective,
     svm_signs,
+    train_svms,
 )
 
 CLASSES = 3
@@ -171,5 +171,5 @@ def test_training_without_any_positive_or_proposal_stays_finite():
     assert svms(features).isfinite().all()
     empty, _ = train_svms([features[:0]], [signs[:0]])
     assert (empty(features) == 0).all()
-    with pytest.raises(ValueError, match="0 images"):
+    with pytest.raises(ValueError, match="features is empty"):
         train_svms([], [])

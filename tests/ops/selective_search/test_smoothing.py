@@ -5,7 +5,7 @@ import torch
 from scipy import ndimage
 from skimage import color
 
-from course_utils.ops import smoothing
+from course_utils.ops.selective_search import smoothing
 from course_utils.ops.selective_search.color_spaces import COLOR_SPACES, convert_colors
 
 SIZES = [(9, 14), (2, 3), (1, 1), (1, 20)]
@@ -87,5 +87,5 @@ def test_shares_of_colour_do_not_change_with_the_light() -> None:
 
 
 def test_an_unknown_space_is_named() -> None:
-    with pytest.raises(ValueError, match="no colour space 'cmyk'"):
+    with pytest.raises(ValueError, match="space is 'cmyk'"):
         convert_colors(random_image(2, 2), "cmyk")

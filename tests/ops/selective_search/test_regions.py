@@ -7,8 +7,7 @@ import pytest
 import torch
 from segmented_images import NAMES, random_image, segmented
 
-from course_utils.ops import region_similarity as alike
-from course_utils.ops import regions as describe
+from course_utils.ops.selective_search import regions as describe
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,10 +84,10 @@ def test_similarities_have_the_values_of_an_example() -> None:
         texture=np.array([[1.0, 0], [0, 1.0]]),
         image_size=16,
     )
-    values = {n: float(f(regions, 0, 1)) for n, f in alike.MEASURES.items()}
+    values = {n: float(f(regions, 0, 1)) for n, f in describe.MEASURES.items()}
     assert values == {"colour": 0.5, "texture": 0.0, "size": 0.25, "fill": 0.75}
-    assert float(alike.similarity(regions, 0, 1)) == 1.5
-    assert float(alike.similarity(regions, 1, 0, measures=("size", "fill"))) == 1.0
+    assert float(describe.similarity(regions, 0, 1)) == 1.5
+    assert float(describe.similarity(regions, 1, 0, measures=("size", "fill"))) == 1.0
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -96,7 +95,7 @@ def test_every_similarity_lies_within_0_and_1(name: str) -> None:
     image, labels = segmented(name)
     regions = describe.describe_regions(labels, image)
     a, b = describe.neighbouring_regions(labels).T
-    for measure in alike.MEASURES.values():
+    for measure in describe.MEASURES.values():
         values = measure(regions, a, b)
         assert values.shape == a.shape
         assert ((values >= -1e-6) & (values <= 1 + 1e-6)).all()
@@ -104,7 +103,7 @@ def test_every_similarity_lies_within_0_and_1(name: str) -> None:
 
 
 def fill_in_pixels(regions, a, b):
-    return alike.fill_similarity(regions._replace(image_size=1), a, b)
+    return describe.fill_similarity(regions._replace(image_size=1), a, b)
 
 
 def size_in_pixels(regions, a, b):
@@ -118,7 +117,7 @@ def colours_as_counts(regions, a, b):
 
 @pytest.mark.parametrize("wrong", [fill_in_pixels, size_in_pixels, colours_as_counts])
 def test_the_limits_of_similarities_tell_mistakes(monkeypatch, wrong) -> None:
-    monkeypatch.setitem(alike.MEASURES, "colour", wrong)
+    monkeypatch.setitem(describe.MEASURES, "colour", wrong)
     with pytest.raises(AssertionError):
         test_every_similarity_lies_within_0_and_1("photograph")
 

@@ -13,8 +13,8 @@ from course_utils.models.fast_rcnn import (
     BOX_WEIGHTS,
     BoxHead,
     box_head_losses,
-    detections,
     label_rois,
+    postprocess_detections,
     sample_rois,
 )
 
@@ -149,7 +149,7 @@ def test_labels_are_those_of_torchvisions_matcher():
     [(0.5, (0.5, 0.1)), (0.5, (0.1, 0.6)), (1.1, (0.1, 0.5)), (0.5, (-0.1, 0.5))],
 )
 def test_thresholds_out_of_order_are_refused(positive, negative):
-    with pytest.raises(ValueError, match=r"negative_iou is .* but 0 <= low"):
+    with pytest.raises(ValueError, match=r"low is .* but 0 <= low <= high"):
         label_rois(
             torch.zeros(1, 4),
             make_target([0, 0, 1, 1]),
@@ -193,7 +193,7 @@ def test_shortages_are_filled_with_background_only(positives, negatives, expecte
     part = torch.tensor([[0.0, 0, 40, 12]]).repeat(negatives, 1)
     apart = torch.tensor([[50.0, 50, 80, 80]]).repeat(30, 1)
     proposals = torch.cat([apart, part, full])
-    _, labels, _ = sample_rois(proposals, target, add_truth=False)
+    _, labels, _ = sample_rois(proposals, target, add_objects=False)
     assert ((labels > 0).sum(), (labels == 0).sum()) == expected
 
 
@@ -204,7 +204,7 @@ def test_the_truth_is_a_proposal_too_if_asked_for():
     assert torch.equal(rois, target["boxes"])
     assert torch.equal(matched, target["boxes"])
     assert labels.tolist() == [4, 2]
-    empty = sample_rois(torch.zeros(0, 4), target, add_truth=False)
+    empty = sample_rois(torch.zeros(0, 4), target, add_objects=False)
     assert [tuple(each.shape) for each in empty] == [(0, 4), (0,), (0, 4)]
 
 
@@ -241,7 +241,7 @@ def test_detections_are_torchvisions():
     proposals = near(random_boxes(12, least=15), 25, 3.0)
     logits = 2 * torch.randn(300, 5, generator=generator)
     deltas = torch.randn(300, 20, generator=generator)
-    found = detections(logits, deltas, proposals, SIZE)
+    found = postprocess_detections(logits, deltas, proposals, SIZE)
     heads = RoIHeads(None, None, None, 0.5, 0.5, 64, 0.25, BOX_WEIGHTS, 0.05, 0.5, 100)
     boxes, scores, labels = heads.postprocess_detections(
         logits, deltas, [proposals], [SIZE]
@@ -257,13 +257,13 @@ def test_a_box_of_no_width_is_no_detection():
     logits, deltas = torch.zeros(1, 2), torch.zeros(1, 8)
     deltas[0, 6] = -500  # width of class 1
     proposals = torch.tensor([[10.0, 10, 30, 30]])
-    found = detections(logits, deltas, proposals, SIZE)
+    found = postprocess_detections(logits, deltas, proposals, SIZE)
     assert found["boxes"].shape == (0, 4)
 
 
 @pytest.mark.parametrize("number", [0, 5])
 def test_nothing_found_has_the_right_shapes(number):
-    found = detections(
+    found = postprocess_detections(
         torch.zeros(number, 5),
         torch.zeros(number, 20),
         random_boxes(number),
@@ -280,6 +280,8 @@ def test_each_class_has_a_box_of_its_own():
     logits = torch.tensor([[-9.0, 1, 1]])
     deltas = torch.zeros(1, 12)
     deltas[0, 4] = 10 * 0.5  # class 1 moves by half a width
-    found = detections(logits, deltas, torch.tensor([[20.0, 20, 40, 60]]), SIZE)
+    found = postprocess_detections(
+        logits, deltas, torch.tensor([[20.0, 20, 40, 60]]), SIZE
+    )
     by_label = dict(zip(found["labels"].tolist(), found["boxes"].tolist(), strict=True))
     assert by_label == {1: [30, 20, 50, 60], 2: [20, 20, 40, 60]}

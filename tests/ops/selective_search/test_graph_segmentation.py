@@ -11,7 +11,7 @@ from skimage.segmentation import felzenszwalb
 from torch import Tensor
 
 from course_utils.data.photos import PHOTO_NAMES, photo
-from course_utils.ops import graph_segmentation as ops
+from course_utils.ops.selective_search import graph_segmentation as ops
 from course_utils.ops.selective_search.graph_segmentation import lightest_first
 from course_utils.ops.selective_search.smoothing import gaussian_blur
 
