@@ -45,5 +45,5 @@ def test_no_object_is_no_object():
 
 def test_what_cannot_be_mirrored_is_refused():
     target = {"boxes": torch.zeros(0, 4), "masks": torch.zeros(0, 20, 30)}
-    with pytest.raises(ValueError, match="holds \\['masks'\\]"):
+    with pytest.raises(ValueError, match="hold \\['masks'\\]"):
         flip_target(target, 30)

@@ -86,11 +86,7 @@ class Diverging(Classifier):
 @pytest.mark.parametrize("in_gradient", [False, True])
 def test_it_stops_at_a_loss_or_gradient_that_is_not_finite(in_gradient: bool):
     model = Diverging(in_gradient=in_gradient)
-    words = (
-        r"gradient is (inf|nan).*'box': 0"
-        if in_gradient
-        else r"losses is nan.*'box': nan"
-    )
+    words = "gradient is .*'box': 0" if in_gradient else "losses is nan.*'box': nan"
     with pytest.raises(FloatingPointError, match=f"step 2: the .* {words}"):
         train(model, examples(), short_settings(steps=5))
     assert all(weight.isfinite().all() for weight in model.parameters())
