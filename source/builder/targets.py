@@ -134,7 +134,9 @@ import importlib.util
 
 if importlib.util.find_spec("{course.package}") is None:  # on Colab or Kaggle
     print("Installing {course.package} alone; nothing else is changed or upgraded.")
-    %pip install -q --no-deps git+{course.repository}"""
+    %pip install -q --no-deps git+{course.repository}
+
+import {course.package}  # before torch, so that its threads share the processor"""
     return Cell("code", source, ("install",))
 
 
