@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 from IPython.core.getipython import get_ipython
 from matplotlib.figure import Figure
 
-from course_utils.draw.figure import emit, figure_bundle, figure_png
+from course_utils.draw.figure import emit, figure_bundle, figure_png, shown_width
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 Alt = str | Callable[..., str]
@@ -143,7 +143,9 @@ def build_view(
     """The widget: a row a control, the picture, its alt text, the caption."""
     # Without this the box would stretch the picture to its own width.
     as_it_is = ipywidgets.Layout(align_self="flex-start", max_width="100%")
-    image = ipywidgets.Image(value=first[0], format="png", layout=as_it_is)
+    image = ipywidgets.Image(
+        value=first[0], format="png", width=shown_width(first[0]), layout=as_it_is
+    )
     text = ipywidgets.HTML(alt_html(first[1]))
     holders, rows = {}, []
     for name, control in controls.items():
