@@ -134,6 +134,12 @@ def mean_of_classes(images: Sequence[Found]) -> float:
     return mean(map(mean, found.values()))
 
 
+def mean_of_labels(images: Sequence[Found]) -> float:
+    """As `mean_of_classes`, but also over labels below the highest without objects."""
+    labels = {label for image in images for label, _ in image}
+    return mean_of_classes(images) * len(labels) / (max(labels, default=0) + 1)
+
+
 def slow_proposal_quality(
     scores: list[Tensor],
     overlaps: list[Tensor],
@@ -177,12 +183,7 @@ MISTAKES: Mistakes = {
             mean(best for _, best in image) for image in images if image
         )
     },
-    "only classes that have objects count": lambda right, *given, **settings: (
-        right[0],
-        right[1]
-        * len(set().union(*(y.tolist() for y in given[2])))
-        / (max((int(y.max()) for y in given[2] if len(y)), default=0) + 1),
-    ),
+    "only classes that have objects count": {"average": mean_of_labels},
     "the budget is for all images together, not for each": {"spend": best_of_each},
     "only the proposals with the highest scores count": {
         "spend": lambda scores, budget: best_of_all(
