@@ -12,7 +12,7 @@ from course_utils.checks.rcnn.group_similarities import (
     random_regions,
     slow_group_similarities,
 )
-from course_utils.ops.region_similarity import MEASURES
+from course_utils.ops.selective_search.regions import MEASURES
 
 
 def by_numpy(regions, groups, image_size):
