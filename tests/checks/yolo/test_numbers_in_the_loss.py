@@ -2,8 +2,8 @@
 
 import torch
 
-from course_utils.models.yolo_loss import yolo_losses
-from course_utils.ops.yolo_grid import GridTruth, encode_grid
+from course_utils.models.yolo import yolo_losses
+from course_utils.ops.yolo_grid import GridTargets, encode_grid
 
 RIGHT = [170, 170.0, torch.tensor(170)]
 WRONG = [
@@ -23,7 +23,7 @@ def test_the_count_of_numbers_is_that_of_a_gradient():
         boxes, torch.tensor([1, 2, 3, 4]), (448, 448), grid=7, num_classes=21
     )
     assert int(truth.lost) == 1
-    batch = GridTruth(*(part[None] for part in truth))
+    batch = GridTargets(*(part[None] for part in truth))
     losses = yolo_losses(answers.requires_grad_(), batch)
     torch.stack(list(losses.values())).sum().backward()
     assert answers.grad is not None

@@ -9,7 +9,7 @@ from course_utils.checks.yolo.responsible_boxes import (
     random_case,
     slow_responsible_boxes,
 )
-from course_utils.models.yolo_loss import responsible_boxes as library_responsible_boxes
+from course_utils.models.yolo import responsible_boxes as library_responsible_boxes
 
 
 def in_loops(answers, truths):

@@ -10,8 +10,8 @@ from course_utils.checks.yolo.size_and_confidence_terms import (
     random_case,
     slow_terms,
 )
-from course_utils.models.yolo_loss import responsible_boxes, yolo_losses
-from course_utils.ops.yolo_grid import GridTruth
+from course_utils.models.yolo import responsible_boxes, yolo_losses
+from course_utils.ops.yolo_grid import GridTargets
 
 
 def in_loops(
@@ -246,7 +246,7 @@ def test_the_terms_without_changes_are_those_of_the_library(generator):
     boxes = torch.rand(2, 3, 3, 4, generator=generator) * 0.5 + 0.2
     classes = torch.zeros(2, 3, 3, 4)
     losses = yolo_losses(
-        answers, GridTruth(is_object, boxes, classes, torch.tensor([0, 0]))
+        answers, GridTargets(is_object, boxes, classes, torch.tensor([0, 0]))
     )
     said = answers[..., :10].unflatten(-1, (2, 5))
     squared = torch.cat([said[..., :2], said[..., 2:4] ** 2], dim=-1)
