@@ -1,5 +1,6 @@
 """Every attack gets what is fair, and the honest learner beside it is graded alike."""
 
+import ast
 import dataclasses
 import os
 import socket
@@ -19,6 +20,7 @@ import course_utils
 from course_grading.grade import grade_isolated
 from course_grading.isolation.layers import broken_promises
 from course_grading.isolation.warm import Warm
+from course_grading.running import verdict
 from course_grading.running.outcome import Limits
 from course_grading.running.verdict import Grade
 
@@ -31,6 +33,8 @@ SEED = 7318460925173846
 MARK = "left-by-an-attack"
 SECRET = "a-secret-of-another-learner"
 REPOSITORY = Path(course_utils.__file__).parents[1]
+CHECKS = sorted((REPOSITORY / "course_utils" / "checks").rglob("*.py"))
+HIDDEN_FILES = [str(path) for path in [*CHECKS, Path(verdict.__file__)]]
 # An attack knows the words that it looks for backwards, or it would find itself.
 BACKWARDS = {
     "HIDDEN": HIDDEN[::-1],
@@ -46,6 +50,21 @@ ASSIGNMENTS = {
     "93_attacked": attacked_assignment,
     "94_objects": objects_assignment,
 }
+TASKS = ("tight_boxes", "distance_iou", "window_sums")
+
+
+def find_oracles() -> list[tuple[str, str, str]]:
+    """The functions that know the right answers: name, module and file."""
+    found = []
+    for path in CHECKS:
+        module = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.endswith(TASKS):
+                found.append((node.name, module.removesuffix(".__init__"), str(path)))
+    return [each for each in found if not each[0].startswith("check_")]
+
+
+ORACLES = find_oracles()
 ATTACKS = all_attacks()
 HONEST = Attack("honest", {"tries": "nothing"}, [])
 
@@ -79,6 +98,8 @@ class Arena:
             "PORT": str(self.listener.getsockname()[1]),
             "MARK": MARK,
             "GRADER": str(os.getpid()),
+            "HIDDEN_FILES": repr(HIDDEN_FILES),
+            "ORACLES": repr(ORACLES),
         }
         name = f"{attack.assignment}.ipynb"
         notebook = nbformat.read(self.folder / "releases" / name, as_version=4)
@@ -223,7 +244,10 @@ def test_there_are_enough_attacks_and_each_says_what_is_fair():
 
 
 def test_the_words_looked_for_are_where_they_should_be():
-    check = REPOSITORY / "course_utils" / "checks" / "start_here.py"
-    solution = REPOSITORY / "solutions" / "01_sliding_windows.ipynb"
-    for name, path in {"CASE": check, "ORACLE": check, "SOLUTION": solution}.items():
-        assert BACKWARDS[name][::-1] in path.read_text(encoding="utf-8")
+    checks = "".join(path.read_text(encoding="utf-8") for path in CHECKS)
+    solutions = (REPOSITORY / "solutions").glob("01_*.ipynb")
+    solution = "".join(path.read_text(encoding="utf-8") for path in solutions)
+    for name, text in {"CASE": checks, "ORACLE": checks, "SOLUTION": solution}.items():
+        assert BACKWARDS[name][::-1] in text
+    for task in TASKS:
+        assert any(name.endswith(task) for name, _, _ in ORACLES)

@@ -26,7 +26,8 @@ SET_SECCOMP = 22
 ROOT = Path(__file__).resolve().parents[3]
 READ = (
     str(Path(__file__).resolve()),
-    str(ROOT / "course_utils" / "checks" / "rcnn_oracles.py"),
+    *map(str, sorted((ROOT / "course_utils" / "checks").rglob("*.py"))),
+    str(ROOT / "course_grading" / "grade.py"),
     str(ROOT / "README.md"),
     "/etc/passwd",
 )
