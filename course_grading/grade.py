@@ -18,7 +18,7 @@ from course_grading.restoring.restore import Restored, restore_file
 from course_grading.restoring.suspicious_words import reaches
 from course_grading.running.isolated import IsolatedRun
 from course_grading.running.nbval import run_nbval
-from course_grading.running.outcome import GraderError, Limits, Outcome
+from course_grading.running.outcome import CellOutcome, GraderError, Limits
 from course_grading.running.verdict import Grade, Record, judge, refused
 from course_grading.submission.assignment import shipped
 from course_grading.submission.reading import UngradableError, named_assignment
@@ -85,7 +85,7 @@ def grade_isolated(
 
 
 def graded(
-    path: Path, restored: Restored, outcomes: Mapping[str, Outcome], record: Record
+    path: Path, restored: Restored, outcomes: Mapping[str, CellOutcome], record: Record
 ) -> Grade:
     """The grade of a notebook that has run, with what helps the learner."""
     grade = judge(str(path), restored, outcomes)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from course_grading.restoring.answers import Answer
 from course_grading.restoring.restore import Restored
-from course_grading.running.outcome import Outcome
+from course_grading.running.outcome import CellOutcome
 from course_grading.submission.assignment import Assignment, Task
 
 Verdict = Literal[
@@ -139,7 +139,7 @@ class Grade:
         return not self.problem and self.score == self.points > 0
 
 
-def judge(file: str, restored: Restored, outcomes: Mapping[str, Outcome]) -> Grade:
+def judge(file: str, restored: Restored, outcomes: Mapping[str, CellOutcome]) -> Grade:
     """The grade of a notebook that has run."""
     results = []
     for task in restored.assignment.tasks:
@@ -158,7 +158,7 @@ def judge(file: str, restored: Restored, outcomes: Mapping[str, Outcome]) -> Gra
 
 
 def judge_task(
-    task: Task, answer: Answer, outcomes: Mapping[str, Outcome]
+    task: Task, answer: Answer, outcomes: Mapping[str, CellOutcome]
 ) -> tuple[Verdict, str]:
     """The verdict on one task, and the words that tell it best."""
     written, checked = outcomes[task.name], outcomes[task.check]
@@ -175,13 +175,13 @@ def judge_task(
     return judge_failure(task, written, checked)
 
 
-def is_stub(outcome: Outcome) -> bool:
+def is_stub(outcome: CellOutcome) -> bool:
     """Whether a cell ended in the released `raise NotImplementedError`."""
     return outcome.error == "NotImplementedError" and not outcome.message
 
 
 def judge_failure(
-    task: Task, written: Outcome, checked: Outcome
+    task: Task, written: CellOutcome, checked: CellOutcome
 ) -> tuple[Verdict, str]:
     """What is wrong with an answer that was given."""
     if checked.error == "CheckFailed":
@@ -196,14 +196,14 @@ def judge_failure(
     return "error", f"the check raised {named(checked)}"
 
 
-def named(outcome: Outcome) -> str:
+def named(outcome: CellOutcome) -> str:
     """An exception in a few words, without the name of a temporary file."""
     text = CELL_FILE.sub(r" (line \1)", outcome.message.strip())
     text = f"{outcome.error}: {text}" if text else outcome.error
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}..."
 
 
-def own_notes(restored: Restored, outcomes: Mapping[str, Outcome]) -> list[str]:
+def own_notes(restored: Restored, outcomes: Mapping[str, CellOutcome]) -> list[str]:
     """Sentences about the learner's own cells that did not run through."""
     notes = []
     for grade_id in restored.own:

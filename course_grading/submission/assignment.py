@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from course_grading.submission.source import ParsedCell, parse_cell
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -23,6 +25,11 @@ class Cell:
     kind: str
     source: str
     grade_id: str = ""
+
+    @property
+    def code(self) -> ParsedCell:
+        """What its text defines and uses, read as code."""
+        return parse_cell(self.source)
 
 
 @dataclass(frozen=True)
@@ -50,9 +57,9 @@ class Assignment:
     cells: tuple[Cell, ...]
     tasks: tuple[Task, ...]
 
-    def source(self, grade_id: str) -> str:
-        """The released text of a cell; of an answer, the stub."""
-        return next(cell.source for cell in self.cells if cell.grade_id == grade_id)
+    def cell(self, grade_id: str) -> Cell:
+        """The cell as it was released; of an answer, the stub."""
+        return next(cell for cell in self.cells if cell.grade_id == grade_id)
 
 
 def shipped() -> Traversable:

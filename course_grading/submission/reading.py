@@ -24,7 +24,6 @@ from course_grading.submission.repair import (
     read_json,
     two_sides,
 )
-from course_grading.submission.source import defined_names, parse_cell
 
 MAX_MEGABYTES = 64  # a notebook with all its pictures stays far below
 MAX_CELLS = 5000
@@ -180,7 +179,7 @@ def tidy(cell: Cell) -> Cell:
 def conflicting_cells(submission: Submission) -> Submission:
     """The submission with both sides of conflicts that stand inside its cells."""
     sides = [
-        two_sides(cell.source) if not parse_cell(cell.source) else None
+        None if cell.code.is_python else two_sides(cell.source)
         for cell in submission.cells
     ]
     if not any(sides):
@@ -202,7 +201,7 @@ def find_assignment(
     """
     assignments = [read_assignment(name, folder) for name in known_assignments(folder)]
     ids = {cell.grade_id for cell in cells}
-    defined = {name for cell in cells for name in defined_names(cell.source)}
+    defined = {name for cell in cells for name in cell.code.defines}
 
     def likeness(assignment: Assignment) -> tuple[int, bool, int]:
         tasks = assignment.tasks

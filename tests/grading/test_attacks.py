@@ -20,7 +20,6 @@ import course_utils
 from course_grading.grade import grade_isolated
 from course_grading.isolation.layers import broken_promises
 from course_grading.isolation.warm import Warm
-from course_grading.running import verdict
 from course_grading.running.outcome import Limits
 from course_grading.running.verdict import Grade
 
@@ -34,7 +33,12 @@ MARK = "left-by-an-attack"
 SECRET = "a-secret-of-another-learner"
 REPOSITORY = Path(course_utils.__file__).parents[1]
 CHECKS = sorted((REPOSITORY / "course_utils" / "checks").rglob("*.py"))
-HIDDEN_FILES = [str(path) for path in [*CHECKS, Path(verdict.__file__)]]
+# As text and, where somebody has imported them, compiled.
+HIDDEN_FILES = sorted(
+    str(path)
+    for folder in ("course_utils/checks", "course_grading")
+    for path in (REPOSITORY / folder).rglob("*.py*")
+)
 # An attack knows the words that it looks for backwards, or it would find itself.
 BACKWARDS = {
     "HIDDEN": HIDDEN[::-1],
