@@ -1,6 +1,7 @@
 """Class runs: workers that end, runs that are killed, results that are kept."""
 
 import functools
+import os
 import signal
 import subprocess
 import sys
@@ -121,7 +122,12 @@ def test_one_that_ends_every_worker_is_a_row_with_a_reason(run, handed_in, log):
 
 
 def test_a_worker_that_never_answers_is_ended(run, handed_in, monkeypatch):
-    monkeypatch.setattr(crew.Grader, "patience", 2)
+    grade = crew.Worker.grade
+
+    def grade_soon(worker: crew.Worker, path: Path, seconds: float) -> Grade:
+        return grade(worker, path, 2 if path.stem == "ada" else seconds)
+
+    monkeypatch.setattr(crew.Worker, "grade", grade_soon)
     result = run(handed_in(ada="hang 600", bob="right"))
     ada, bob = result.grades
     assert "it gave no answer for 2 s" in ada.problem
@@ -219,22 +225,29 @@ grade_class(
 
 
 def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_report(
-    run, handed_in, tmp_path
+    run, handed_in, tmp_path, monkeypatch
 ):
-    folder = handed_in(**{f"s{n:02}": "sleep 0.15" for n in range(12)})
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    monkeypatch.setenv("FAKE_GATE", str(gate))
+    words = {n: "right" if n < 4 else "gate" for n in range(12)}
+    folder = handed_in(**{f"s{n:02}": word for n, word in words.items()})
     killed = subprocess.Popen([sys.executable, "-c", SCRIPT, folder, tmp_path])
     journal = Journal(tmp_path)
-    while len(list(journal.lines())) < 4:
+    while len(list(journal.lines())) < 5:  # the rest waits at the gate
+        assert killed.poll() is None
         time.sleep(0.02)
     family = psutil.Process(killed.pid).children(recursive=True)
     killed.kill()
     killed.wait()
     assert family
+    gate.unlink()
+    gate.touch()
     with journal.path.open("a") as file:
         file.write('{"path": "half a li')
     resumed = run(folder, resume=True)
-    assert 3 <= resumed.kept < 12
-    _, left = psutil.wait_procs(family, timeout=30)
+    assert resumed.kept == 4
+    _, left = psutil.wait_procs(family, timeout=60)
     assert left == []
     whole = run(folder, seed=resumed.seed)
     assert whole.kept == 0

@@ -40,7 +40,7 @@ def test_each_limit_stops_the_process(kind: str, warm: Warm):
     with pytest.raises(Stopped) as stop:
         link.ask({"name": "f"}, Question((1,)))
     assert stop.value.kind == kind.partition(" ")[0]
-    assert link.child.end().cpu_seconds < 60
+    assert link.child.ending is not None
 
 
 LIES = {
@@ -48,7 +48,7 @@ LIES = {
     "an answer in advance": "os.write(3, frame({'number': 1, 'value': 2}))",
     "no message": "os.write(3, frame([1, 2]))",
     "an endless frame": "os.write(3, bytes([255] * 4))",
-    "half a frame, then silence": "os.write(3, bytes([0, 0, 1, 0])); time.sleep(60)",
+    "half a frame, then silence": "os.write(3, bytes([0, 0, 1, 0])); time.sleep(600)",
     "a closed line": "os.close(3)",
 }
 FRAME = """
