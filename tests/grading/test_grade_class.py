@@ -109,15 +109,14 @@ def gated(released, tmp_path) -> tuple[Path, Path]:
     return folder, gate
 
 
-def wait_at(gate: Path, run: subprocess.Popen[str]) -> None:
-    """Return once a process waits at the gate, which it then does until it is ended."""
+def wait_at(gate: Path, run: subprocess.Popen[str]) -> int:
+    """The gate, open for writing, once a process reads from it: so it waits there."""
     while run.poll() is None:
         try:
-            os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
+            return os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
         except OSError:  # nobody has opened it for reading
             time.sleep(0.05)
-        else:
-            return
+    raise AssertionError("the run ended, and nobody waited")
 
 
 @pytest.fixture
@@ -136,7 +135,7 @@ def interrupted(make_class, gated, tmp_path) -> tuple[Path, str]:
         [*command, "class", *options], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as run:
         journal = tmp_path / "grades-class" / "results.jsonl"
-        wait_at(gate, run)
+        writer = wait_at(gate, run)
         while journal.read_text().count("\n") < 3:  # of the two before the gate
             time.sleep(0.05)
         family = psutil.Process(run.pid).children(recursive=True)
@@ -145,6 +144,7 @@ def interrupted(make_class, gated, tmp_path) -> tuple[Path, str]:
     assert run.returncode == 130, said
     _, left = psutil.wait_procs(family, timeout=60)
     assert left == []
+    os.close(writer)
     gate.unlink()
     gate.touch()  # whoever reads it now does not wait
     return folder, said
