@@ -13,52 +13,50 @@ from course_utils.checking.compare import difference
 
 
 @dataclass
-class Question:
+class Case:
     """One call of an answer, what it has to return, and what mistakes would return."""
 
     arguments: tuple[Any, ...]
-    settings: dict[str, Any]
+    settings: Mapping[str, Any]
     right: Any
     mistakes: Callable[[], Mapping[str, Any]] = field(default=dict)
 
 
-def ask_all(
-    ask: Ask, questions: Mapping[str, Question], *, tolerance: float = 1e-5
-) -> None:
+def ask_all(ask: Ask, cases: Mapping[str, Case], *, tolerance: float = 1e-5) -> None:
     """Ask case by case; where an answer is wrong, name the mistake that fits best.
 
     Raises CheckFailed for the first case that is wrong.
     """
-    for case, question in questions.items():
-        received = ask(case, *question.arguments, **question.settings)
-        if difference(received, question.right, tolerance) is None:
+    for name, case in cases.items():
+        received = ask(name, *case.arguments, **case.settings)
+        if difference(received, case.right, tolerance) is None:
             continue
         likely = {
             text: value
-            for text, value in question.mistakes().items()
+            for text, value in case.mistakes().items()
             if difference(received, value, tolerance) is None
         }
         if len(likely) > 1:
             call = ask.last_call
-            likely = sorted_by_fit(ask, questions, likely, tolerance)
+            likely = sorted_by_fit(ask, cases, likely, tolerance)
             ask.last_call = call
-        ask.expect(case, received, question.right, mistakes=likely, tolerance=tolerance)
+        ask.expect(name, received, case.right, mistakes=likely, tolerance=tolerance)
 
 
 def sorted_by_fit(
     ask: Ask,
-    questions: Mapping[str, Question],
+    cases: Mapping[str, Case],
     likely: dict[str, Any],
     tolerance: float,
 ) -> dict[str, Any]:
     """The likely mistakes of one case, those first that explain the most others."""
     fits = dict.fromkeys(likely, 0)
-    for case, question in questions.items():
+    for name, case in cases.items():
         try:
-            received = ask(case, *question.arguments, **question.settings)
+            received = ask(name, *case.arguments, **case.settings)
         except CheckFailed:  # it says nothing about a mistake in the values
             continue
-        mistakes = question.mistakes()
+        mistakes = case.mistakes()
         for text in likely:
             fits[text] += difference(received, mistakes[text], tolerance) is None
     return {text: likely[text] for text in sorted(fits, key=lambda t: -fits[t])}

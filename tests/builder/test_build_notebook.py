@@ -6,11 +6,9 @@ import nbformat
 import pytest
 
 from builder.checking import orphans
-from builder.course import BuildError, read_course, select
-from builder.frame import badge_row, with_badge
+from builder.course import BuildError, Cell, read_course, read_script, select
 from builder.notebook import cell_ids, to_text, write_whole
-from builder.script import Cell, read_script
-from builder.targets import make_product
+from builder.targets import badge_row, make_product, with_badge
 
 LESSON = "source/lessons/01_twice.py"
 

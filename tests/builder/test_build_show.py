@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from builder.course import BuildError
+from builder.course import BuildError, Cell, Script
 from builder.library import Library
 from builder.names import bindings, free_names, parse
-from builder.script import Cell, Script
 from builder.show import show_all
 
 TITLE = Cell("markdown", "# 01. T", number=1)

@@ -35,7 +35,7 @@ from course_utils.checks.rcnn.training_oracles import (
     slow_whitened,
 )
 from course_utils.metrics.proposals import mean_average_best_overlap
-from course_utils.ops.region_similarity import MEASURES
+from course_utils.ops.selective_search.regions import MEASURES
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from course_utils.checks.yolo.loss_oracles import slow_gradients, slow_terms
 from course_utils.checks.yolo.oracles import slow_encode_batch, slow_responsible_boxes
 from course_utils.checks.yolo.responsible_cases import CELLS, random_cells
 from course_utils.checks.yolo.shape_oracles import slow_cluster_shapes
-from course_utils.models.yolo_loss import responsible_boxes, yolo_losses
+from course_utils.models.yolo import responsible_boxes, yolo_losses
 from course_utils.ops.shape_clusters import mean_best_iou
-from course_utils.ops.yolo_grid import GridTruth, decode_grid, encode_grid
+from course_utils.ops.yolo_grid import GridTargets, decode_grid, encode_grid
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_the_terms_without_changes_are_those_of_the_library(
     boxes = torch.rand(2, 3, 3, 4, generator=generator) * 0.5 + 0.2
     classes = torch.zeros(2, 3, 3, 4)
     losses = yolo_losses(
-        answers, GridTruth(is_object, boxes, classes, torch.tensor([0, 0]))
+        answers, GridTargets(is_object, boxes, classes, torch.tensor([0, 0]))
     )
     said = answers[..., :10].unflatten(-1, (2, 5))
     squared = torch.cat([said[..., :2], said[..., 2:4] ** 2], dim=-1)
@@ -214,7 +214,7 @@ def test_the_count_of_numbers_is_that_of_a_gradient() -> None:
         boxes, torch.tensor([1, 2, 3, 4]), (448, 448), grid=7, num_classes=21
     )
     assert int(truth.lost) == 1
-    batch = GridTruth(*(part[None] for part in truth))
+    batch = GridTargets(*(part[None] for part in truth))
     losses = yolo_losses(answers.requires_grad_(), batch)
     torch.stack(list(losses.values())).sum().backward()
     assert answers.grad is not None

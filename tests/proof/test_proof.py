@@ -82,7 +82,7 @@ FAULTS = {
     ),
     "an unknown task": ("[[halves]]", "[[gone]]", "00", "mutants of no task: gone"),
     "no reason": ("reason =", "because =", "00", "needs was, now and reason"),
-    "a marker too few": ("# END SOLUTION", "", "00", "a marker without partner"),
+    "a marker too few": ("# END SOLUTION", "", "00", "without its partner"),
 }
 
 

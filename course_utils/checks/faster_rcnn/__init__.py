@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from course_utils.checking.check import Ask, check
-from course_utils.checking.diagnosis import Question, ask_all
+from course_utils.checking.diagnosis import Case, ask_all
 from course_utils.checks.faster_rcnn.cases import (
     GRIDS,
     LABELS,
@@ -88,7 +88,7 @@ def check_inside_anchors(ask: Ask) -> None:
     questions = {}
     for case, given in cases.items():
         image_size, map_size, side, ratios, strides = given
-        questions[case] = Question(
+        questions[case] = Case(
             (image_size, map_size),
             {"side": side, "ratios": ratios, "strides": strides},
             slow_inside_anchors(*given),
@@ -105,7 +105,7 @@ def check_anchor_labels(ask: Ask) -> None:
     questions = {}
     for case, given in cases.items():
         iou, is_difficult, positive_iou, negative_iou = given
-        questions[case] = Question(
+        questions[case] = Case(
             (iou, is_difficult),
             {"positive_iou": positive_iou, "negative_iou": negative_iou},
             slow_anchor_labels(*given),
@@ -125,7 +125,7 @@ def check_flatten_levels(ask: Ask) -> None:
     """Compare with values picked from the maps, one at a time."""
     others = swapped("probabilities come first, deltas second")
     questions = {
-        case: Question(
+        case: Case(
             given,
             {},
             slow_flatten_levels(*given),
@@ -152,7 +152,7 @@ def check_decode_proposals(ask: Ask) -> None:
     questions = {}
     for case, given in cases.items():
         deltas, anchors, image_size, scale, min_side = given
-        questions[case] = Question(
+        questions[case] = Case(
             (deltas, anchors, image_size),
             {"scale": scale, "min_side": min_side},
             slow_decode_proposals(*given),
@@ -170,7 +170,7 @@ def check_rpn_loss_terms(ask: Ask) -> None:
     questions = {}
     for case, given in cases.items():
         tensors, num_positions, balance = given
-        questions[case] = Question(
+        questions[case] = Case(
             tensors,
             {"num_positions": num_positions, "balance": balance},
             slow_loss_terms(*given),
@@ -193,7 +193,7 @@ def check_select_proposals(ask: Ask) -> None:
     questions = {}
     for case, given in cases.items():
         iou, scores, levels, (before, after), iou_threshold = given
-        questions[case] = Question(
+        questions[case] = Case(
             (iou, scores, levels),
             {"before": before, "after": after, "iou_threshold": iou_threshold},
             slow_select_proposals(*given),

@@ -7,7 +7,7 @@ from torch import Tensor
 from torchvision.ops import box_convert
 
 from course_utils.checking.check import Ask, check, random_boxes
-from course_utils.checking.diagnosis import Question, ask_all
+from course_utils.checking.diagnosis import Case, ask_all
 from course_utils.checks.sliding_windows.cases import (
     DECAYS,
     IN_2_BY_3,
@@ -89,7 +89,7 @@ def check_window_sums(ask: Ask) -> None:
         windows = integer_windows(7, height, width, draw)
         cases[f"random {i}"] = (integer_image(height, width, draw), windows)
     questions = {
-        case: Question(pair, {}, slow_window_sums(*pair), partial(mistaken_sums, *pair))
+        case: Case(pair, {}, slow_window_sums(*pair), partial(mistaken_sums, *pair))
         for case, pair in cases.items()
     }
     ask_all(ask, questions)

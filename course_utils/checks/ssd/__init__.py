@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from course_utils.checking.check import Ask, check
-from course_utils.checking.diagnosis import Question, ask_all
+from course_utils.checking.diagnosis import Case, ask_all
+from course_utils.checks.ssd.boxes_of_map import check_boxes_of_map
 from course_utils.checks.ssd.cases import (
     MAPS,
     MATCHES,
@@ -93,21 +94,6 @@ def named_and_random(
     return named | {f"random {i}": drawn(i, ask.generator) for i in range(count)}
 
 
-@check("boxes_of_map", forbids=(f"{GENERATOR}._grid_default_boxes",))
-def check_boxes_of_map(ask: Ask) -> None:
-    """Compare with a loop over rows, columns and shapes."""
-    questions = {}
-    for case, given in named_and_random(MAPS, random_map, 6, ask).items():
-        map_size, image_size, scale, next_scale, ratios = given
-        questions[case] = Question(
-            (map_size, image_size),
-            {"scale": scale, "next_scale": next_scale, "ratios": ratios},
-            slow_boxes_of_map(*given),
-            partial(mistaken, slow_boxes_of_map, given, MAP_MISTAKES),
-        )
-    ask_all(ask, questions)
-
-
 @check("sizes_of_maps", forbids=(f"{GENERATOR}.__init__",))
 def check_sizes_of_maps(ask: Ask) -> None:
     """Compare with percents in Python numbers, map by map."""
@@ -122,7 +108,7 @@ def check_sizes_of_maps(ask: Ask) -> None:
     questions = {}
     for case, given in named_and_random(SIZES, random_sizes, 6, ask).items():
         num_maps, side, smallest, largest, first = given
-        questions[case] = Question(
+        questions[case] = Case(
             (num_maps, side),
             {"smallest": smallest, "largest": largest, "first": first},
             slow_sizes_of_maps(*given),
@@ -136,7 +122,7 @@ def check_matched_objects(ask: Ask) -> None:
     """Compare with lists of pairs, from the highest IoU to the lowest."""
     questions = {}
     for case, given in named_and_random(MATCHES, random_match, 8, ask).items():
-        questions[case] = Question(
+        questions[case] = Case(
             given[:1],
             {"threshold": given[1]},
             slow_matched_objects(*given),
@@ -150,7 +136,7 @@ def check_chosen_negatives(ask: Ask) -> None:
     """Compare with sorted lists of losses, image by image."""
     questions = {}
     for case, given in named_and_random(NEGATIVES, random_negatives, 8, ask).items():
-        questions[case] = Question(
+        questions[case] = Case(
             given[:2],
             {"ratio": given[2], "least": given[3]},
             slow_chosen_negatives(*given),
@@ -179,7 +165,7 @@ def check_cut_patch(ask: Ask) -> None:
     questions = {}
     for case, given in named_and_random(PATCHES, random_patch, 8, ask).items():
         min_iou, side = given[4]
-        questions[case] = Question(
+        questions[case] = Case(
             given[:4],
             {"min_iou": min_iou, "side": side},
             slow_cut_patch(*given),
@@ -201,7 +187,7 @@ def check_ssd_loss(ask: Ask) -> None:
     """Compare with sums of Python numbers, and with the gradients' formulas."""
     questions = {}
     for case, given in named_and_random(LOSSES, random_loss, 6, ask).items():
-        questions[case] = Question(
+        questions[case] = Case(
             given[0],
             {"alpha": given[1]},
             slow_ssd_loss(*given),

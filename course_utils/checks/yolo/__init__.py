@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from course_utils.checking.check import Ask, check
-from course_utils.checking.diagnosis import Question, ask_all
+from course_utils.checking.diagnosis import Case, ask_all
 from course_utils.checks.yolo.cases import ENCODINGS, random_encoding
 from course_utils.checks.yolo.detection_cases import (
     DECODES,
@@ -83,7 +83,7 @@ def check_encode_batch(ask: Ask) -> None:
     questions = {}
     for case, given in cases.items():
         boxes, labels, image_size, grid, num_classes = given
-        questions[case] = Question(
+        questions[case] = Case(
             (boxes, labels, image_size),
             {"grid": grid, "num_classes": num_classes},
             slow_encode_batch(*given),
@@ -98,7 +98,7 @@ def check_responsible_boxes(ask: Ask) -> None:
     cases = CELLS | {f"random {i}": random_cells(i, ask.generator) for i in range(6)}
     others = swapped("`is_responsible` comes first, the targets second")
     questions = {
-        case: Question(
+        case: Case(
             given,
             {},
             slow_responsible_boxes(*given),
@@ -118,7 +118,7 @@ def check_size_and_confidence_terms(ask: Ask) -> None:
     others = swapped("the term of the sizes comes first")
     questions = {}
     for case, given in cases.items():
-        questions[case] = Question(
+        questions[case] = Case(
             given[0],
             settings_of(given),
             slow_terms(*given),
@@ -185,7 +185,7 @@ def check_decode_and_keep(ask: Ask) -> None:
     questions = {}
     for case, given in cases.items():
         vector, image_size, grid, counts, limits = given
-        questions[case] = Question(
+        questions[case] = Case(
             (vector, image_size),
             {
                 "grid": grid,
@@ -209,7 +209,7 @@ def check_cluster_shapes(ask: Ask) -> None:
     questions = {}
     for case, given in cases.items():
         shapes, start, steps = given
-        questions[case] = Question(
+        questions[case] = Case(
             (shapes, start),
             {"steps": steps},
             slow_cluster_shapes(*given),
