@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from course_grading.classroom.settings import Settings
+from course_grading.classroom.settings import ClassSettings
 from course_grading.reports.json import to_json
 from course_grading.running.outcome import GraderError
 from course_grading.running.verdict import Grade
@@ -34,8 +34,8 @@ def main() -> None:
     first = requests.get()
     if first is None:
         return
-    settings = Settings.from_data(json.loads(first))
-    start: Callable[[Settings], AbstractContextManager[Callable[[Path], Grade]]]
+    settings = ClassSettings.from_data(json.loads(first))
+    start: Callable[[ClassSettings], AbstractContextManager[Callable[[Path], Grade]]]
     start = pkgutil.resolve_name(settings.grader)
     try:
         with start(settings) as grade:

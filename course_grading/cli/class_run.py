@@ -17,11 +17,11 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from course_grading.classroom.folder import default_folder, held, refuse_overlap
-from course_grading.classroom.journal import Row
+from course_grading.classroom.folder import default_folder, hold_folder, refuse_overlap
+from course_grading.classroom.journal import JournalRow
 from course_grading.classroom.run import ClassResult, Work, grade_class, local
-from course_grading.classroom.settings import Settings
-from course_grading.classroom.submissions import Submission, find_submissions
+from course_grading.classroom.settings import ClassSettings
+from course_grading.classroom.submissions import StudentFile, find_submissions
 from course_grading.cli.output import (
     add_to_job_summary,
     complain,
@@ -34,15 +34,15 @@ from course_grading.reports.markdown import as_class_markdown
 from course_grading.reports.terminal import print_class
 from course_grading.reports.write import write_reports
 from course_grading.running.outcome import GraderError
-from course_grading.running.verdict import clean
-from course_grading.submission.assignment import known_assignments, shipped
+from course_grading.running.verdict import safe_text
+from course_grading.submission.assignment import known_assignments, released_folder
 
 INTERRUPTED = 128 + signal.SIGINT
 
 
 def run_class(
     paths: Sequence[Path],
-    settings: Settings,
+    settings: ClassSettings,
     *,
     jobs: int | None,
     folder: Path | None,
@@ -57,7 +57,7 @@ def run_class(
     folder = folder or default_folder(paths)
     try:
         refuse_overlap(folder, paths)
-        with held(folder):
+        with hold_folder(folder):
             work = workers(jobs, scheduler)
             result = watched(submissions, settings, folder, work, resume=resume)
             show(result, folder)
@@ -77,12 +77,12 @@ def run_class(
         raise typer.Exit(2)
 
 
-def found(paths: Sequence[Path], settings: Settings) -> list[Submission]:
+def found(paths: Sequence[Path], settings: ClassSettings) -> list[StudentFile]:
     """The submissions; ends where there are none, or nothing to grade them by."""
     for path in paths:
         if not path.exists():
             complain(f"There is no file or folder {path}.")
-    folder = Path(settings.reference) if settings.reference else shipped()
+    folder = Path(settings.reference) if settings.reference else released_folder()
     assignments = known_assignments(folder)
     if not assignments:
         complain(f"There is no released assignment (.ipynb) in {folder}.")
@@ -102,8 +102,8 @@ def workers(jobs: int | None, scheduler: str | None) -> Work:
 
 
 def watched(
-    submissions: Sequence[Submission],
-    settings: Settings,
+    submissions: Sequence[StudentFile],
+    settings: ClassSettings,
     folder: Path,
     work: Work,
     *,
@@ -121,8 +121,8 @@ def watched(
     with Progress(*columns, console=terminal(stderr=True)) as progress:
         bar = progress.add_task("starting ...", total=None)
 
-        def tell(done: int, total: int, row: Row | None) -> None:
-            latest = clean(row.path.name)[:40] if row else "starting ..."
+        def tell(done: int, total: int, row: JournalRow | None) -> None:
+            latest = safe_text(row.path.name)[:40] if row else "starting ..."
             progress.update(bar, completed=done, total=total, description=latest)
 
         return grade_class(

@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from course_grading.classroom.folder import refuse_overlap
-from course_grading.classroom.settings import Settings
+from course_grading.classroom.settings import ClassSettings
 from course_grading.cli.output import (
     add_to_job_summary,
     complain,
@@ -24,7 +24,7 @@ from course_grading.running.verdict import Grade
 
 def grade_one(
     file: Path,
-    settings: Settings,
+    settings: ClassSettings,
     *,
     is_isolated: bool,
     reports: Path | None,
@@ -50,7 +50,7 @@ def grade_one(
         raise typer.Exit(2 if result.problem else 1)
 
 
-def plain(file: Path, settings: Settings) -> Grade:
+def plain(file: Path, settings: ClassSettings) -> Grade:
     """The grade under nbval."""
     from course_grading.grade import grade_file
 
@@ -60,7 +60,7 @@ def plain(file: Path, settings: Settings) -> Grade:
     )
 
 
-def isolated(file: Path, settings: Settings) -> Grade:
+def isolated(file: Path, settings: ClassSettings) -> Grade:
     """The grade in isolation. Raises GraderError where that is not possible."""
     from course_grading.classroom import isolated as way
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from course_grading.submission.assignment import Assignment, Cell, Task
+from course_grading.submission.assignment import Assignment, Cell, GradedTask
 from course_grading.submission.source import (
     ParsedCell,
     parse_cell,
@@ -35,7 +35,9 @@ class Answer:
         return self.index < 0 or self.is_stub
 
 
-def find_answer(task: Task, assignment: Assignment, cells: Sequence[Cell]) -> Answer:
+def find_answer(
+    task: GradedTask, assignment: Assignment, cells: Sequence[Cell]
+) -> Answer:
     """The last answer to a task: by `grade_id`, else by the name it defines.
 
     A cell that has the task's `grade_id` and defines something else, such as the answer
@@ -78,7 +80,7 @@ def has_text(cell: Cell) -> bool:
 
 
 def find_by_name(
-    task: Task, assignment: Assignment, cells: Sequence[Cell]
+    task: GradedTask, assignment: Assignment, cells: Sequence[Cell]
 ) -> Answer | None:
     """The last other code cell that defines the task's name.
 
@@ -112,7 +114,7 @@ def find_unmarked_stub(stub: ParsedCell, cells: Sequence[Cell]) -> Answer | None
 
 
 def find_as_text(
-    task: Task, assignment: Assignment, cells: Sequence[Cell]
+    task: GradedTask, assignment: Assignment, cells: Sequence[Cell]
 ) -> Answer | None:
     """The answer in a cell that was turned into Markdown or raw text.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from course_grading.restoring.answers import Answer, find_answer, has_text
 from course_grading.submission.assignment import Assignment, Cell
-from course_grading.submission.merge_conflicts import merged_sides
+from course_grading.submission.merge_conflicts import merge_sides
 from course_grading.submission.reading import (
     UngradableError,
     find_assignment,
@@ -56,7 +56,7 @@ def restore_file(path: Path, released: Traversable) -> Restored:
         assignment = find_assignment(path, cells, released)
     except UngradableError as error:
         raise UngradableError(" ".join([str(error), *submission.notes])) from None
-    result = restore(assignment, merged_sides(submission, assignment))
+    result = restore(assignment, merge_sides(submission, assignment))
     result.notes[:0] = submission.notes
     return result
 
@@ -78,7 +78,7 @@ def restore(assignment: Assignment, cells: Sequence[Cell]) -> Restored:
     for released in assignment.cells:
         if released.grade_id in answers:
             answer = answers[released.grade_id]
-            result.cells += [named(i, cells[i].source) for i in answer.earlier]
+            result.cells += [own_cell(i, cells[i].source) for i in answer.earlier]
             result.cells.append(Cell("code", answer.source, released.grade_id))
         elif released.grade_id in checks:
             result.cells.append(with_imports(released, assignment))
@@ -99,7 +99,7 @@ def with_imports(check: Cell, assignment: Assignment) -> Cell:
     return Cell("code", "\n".join([*imports, check.source]), check.grade_id)
 
 
-def named(index: int, source: str) -> Cell:
+def own_cell(index: int, source: str) -> Cell:
     """A cell of the learner's own, with an id by its place in the file."""
     return Cell("code", source, f"own-{index + 1}")
 
@@ -150,7 +150,7 @@ def own_cells(
             before = before if place in checks else place
         if cell.kind == "code" and source.strip():
             where = earlier_place(index, source, before, assignment, answers)
-            own[where].append(named(index, source))
+            own[where].append(own_cell(index, source))
         before = place or before
     return own
 

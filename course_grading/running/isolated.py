@@ -21,7 +21,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from course_grading.isolation.clock import Clock
 from course_grading.isolation.layers import Layer
-from course_grading.isolation.remote import Link, RemoteError, Stopped
+from course_grading.isolation.remote import LearnerStopped, Link, RemoteError
 from course_grading.isolation.warm import Warm
 from course_grading.restoring.restore import Restored
 from course_grading.running.outcome import CellOutcome, GraderError, Limits
@@ -212,7 +212,7 @@ class IsolatedRun:
                 started = time.monotonic()
                 try:
                     outcome = self.step(cell, link, checks)
-                except Stopped as stop:
+                except LearnerStopped as stop:
                     ended = CellOutcome(stop.kind, "", stop.why)
                     return RoundResult(
                         outcomes, cell.grade_id, with_seconds(ended, started)

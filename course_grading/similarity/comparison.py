@@ -18,7 +18,7 @@ from pathlib import Path
 
 from course_grading.restoring.restore import Restored, restore_file
 from course_grading.similarity.tokens import Token, pieces_of, tokens_of
-from course_grading.submission.assignment import Assignment, shipped
+from course_grading.submission.assignment import Assignment, released_folder
 from course_grading.submission.reading import UngradableError
 
 MIN_PIECES = 20  # of its own; a shorter submission is like any other
@@ -102,7 +102,7 @@ def compare(
     files: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
         try:
-            restored = restore_file(path, released if released else shipped())
+            restored = restore_file(path, released if released else released_folder())
         except UngradableError as error:
             result.left_out[path] = str(error)
             continue

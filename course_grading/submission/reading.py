@@ -19,7 +19,7 @@ from course_grading.submission.assignment import (
 from course_grading.submission.notebook_rules import list_cells, rule_breaks
 from course_grading.submission.repair import (
     BrokenFileError,
-    decode,
+    decode_text,
     is_too_much,
     read_json,
     two_sides,
@@ -82,7 +82,7 @@ def read_submission(path: Path) -> Submission:
     for start, sentence in OTHER_FILES.items():
         if re.match(start, data):
             raise UngradableError(f"{path.name} {sentence}")
-    text, note = decode(data)
+    text, note = decode_text(data)
     if not text:
         raise UngradableError(f"{path.name} is empty; save the notebook again.")
     if is_too_much(text):
@@ -223,7 +223,7 @@ def is_named(path: Path, assignment: str) -> bool:
     return assignment in path.stem or path.parent.name == assignment
 
 
-def named_assignment(path: Path, folder: Traversable) -> Assignment | None:
+def assignment_by_name(path: Path, folder: Traversable) -> Assignment | None:
     """The assignment that the file's name tells, where its content tells nothing."""
     for name in known_assignments(folder):
         if is_named(path, name):

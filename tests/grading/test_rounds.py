@@ -15,7 +15,7 @@ from course_grading.restoring.restore import Restored
 from course_grading.running.outcome import CellOutcome, Limits
 from course_grading.running.rounds import RoundResult, run_rounds
 from course_grading.running.verdict import Grade, judge
-from course_grading.submission.assignment import Assignment, Cell, Task
+from course_grading.submission.assignment import Assignment, Cell, GradedTask
 
 CELLS = [
     Cell("code", "def a(): pass", "a"),
@@ -23,7 +23,7 @@ CELLS = [
     Cell("code", "def b(): pass", "b"),
     Cell("code", "check(b)", "check_b"),
 ]
-TASKS = (Task("a", "check_a", 5), Task("b", "check_b", 5))
+TASKS = (GradedTask("a", "check_a", 5), GradedTask("b", "check_b", 5))
 PASSED = CellOutcome("passed", printed="right")
 HANGS = CellOutcome("timeout", message="it ran too long")
 ENDS = CellOutcome("died")

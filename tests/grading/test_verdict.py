@@ -2,9 +2,9 @@
 
 from course_grading.running.outcome import CellOutcome
 from course_grading.running.verdict import judge_failure
-from course_grading.submission.assignment import Task
+from course_grading.submission.assignment import GradedTask
 
-TASK = Task("sides", "check_sides", 1)
+TASK = GradedTask("sides", "check_sides", 1)
 WRITTEN = CellOutcome("passed")
 
 
