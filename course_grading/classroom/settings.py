@@ -13,7 +13,7 @@ import course_utils
 from course_grading.running.outcome import Limits
 from course_grading.submission.assignment import known_assignments
 
-ISOLATED = "course_grading.classroom.isolated:isolated"
+ISOLATED = "course_grading.classroom.isolated_grader:isolated"
 LIBRARIES = ("torch", "torchvision", "numpy", "ipython")
 
 

@@ -27,7 +27,7 @@ from course_grading.cli.output import (
     complain,
     refuse_overwriting,
     terminal,
-    write,
+    write_result,
 )
 from course_grading.reports.json import as_json_list
 from course_grading.reports.markdown import as_class_markdown
@@ -51,7 +51,7 @@ def run_class(
     json_file: Path | None,
 ) -> None:
     """Grade a class, write its reports, and end with the exit status."""
-    submissions = found(paths, settings)
+    submissions = find_or_complain(paths, settings)
     for submission in submissions:
         refuse_overwriting(submission.path, json_file)
     folder = folder or default_folder(paths)
@@ -59,8 +59,10 @@ def run_class(
         refuse_overlap(folder, paths)
         with hold_folder(folder):
             work = workers(jobs, scheduler)
-            result = watched(submissions, settings, folder, work, resume=resume)
-            show(result, folder)
+            result = grade_with_progress(
+                submissions, settings, folder, work, resume=resume
+            )
+            show_result(result, folder)
     except GraderError as error:
         complain(str(error))
     except KeyboardInterrupt:
@@ -72,12 +74,14 @@ def run_class(
     except OSError as error:
         complain(f"Reports cannot be written to {folder}: {error.strerror}.")
     if json_file is not None:
-        write(json_file, as_json_list(result.grades))
+        write_result(json_file, as_json_list(result.grades))
     if result.faults:
         raise typer.Exit(2)
 
 
-def found(paths: Sequence[Path], settings: ClassSettings) -> list[StudentFile]:
+def find_or_complain(
+    paths: Sequence[Path], settings: ClassSettings
+) -> list[StudentFile]:
     """The submissions; ends where there are none, or nothing to grade them by."""
     for path in paths:
         if not path.exists():
@@ -101,7 +105,7 @@ def workers(jobs: int | None, scheduler: str | None) -> Work:
     return functools.partial(on_cluster, address=scheduler)
 
 
-def watched(
+def grade_with_progress(
     submissions: Sequence[StudentFile],
     settings: ClassSettings,
     folder: Path,
@@ -130,7 +134,7 @@ def watched(
         )
 
 
-def show(result: ClassResult, folder: Path) -> None:
+def show_result(result: ClassResult, folder: Path) -> None:
     """Write the reports; print the table and where the reports are."""
     written = write_reports(result.grades, folder)
     pages = [path for path in written if path.name == "class.html"]

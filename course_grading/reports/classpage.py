@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from course_grading.reports.names import label
+from course_grading.reports.file_names import label
 from course_grading.reports.statistics import (
     FEWEST,
     frequent_mistakes,

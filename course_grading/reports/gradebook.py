@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Sequence
 
-from course_grading.reports.names import label
+from course_grading.reports.file_names import label
 from course_grading.reports.text import one_line
 from course_grading.running.verdict import Grade
 

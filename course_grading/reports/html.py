@@ -16,9 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from course_grading.reports.classpage import class_content
+from course_grading.reports.file_names import file_name, label
 from course_grading.reports.lessons import find_section
-from course_grading.reports.names import file_name, label
-from course_grading.reports.reading import read_message
+from course_grading.reports.message_parts import read_message
 from course_grading.reports.text import one_line, visible
 from course_grading.running.verdict import Grade, Result
 

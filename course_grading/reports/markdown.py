@@ -7,10 +7,10 @@ from functools import cache
 from jinja2 import Environment
 from markupsafe import Markup
 
+from course_grading.reports.file_names import label
 from course_grading.reports.html import pages
 from course_grading.reports.lessons import find_section
-from course_grading.reports.names import label
-from course_grading.reports.reading import read_message
+from course_grading.reports.message_parts import read_message
 from course_grading.reports.statistics import spread, summarise_tasks
 from course_grading.reports.text import one_line, visible
 from course_grading.running.verdict import Grade

@@ -71,7 +71,7 @@ def run_kernel(
         family = Family(command, folder=folder / WORK, settings=settings)
         try:
             events = Path(settings[EVENTS_VARIABLE])
-            return follow(family, events, limits=limits, left=left)
+            return follow_run(family, events, limits=limits, left=left)
         finally:
             family.end()
 
@@ -106,7 +106,7 @@ def write_notebook(folder: Path, cells: list[Cell]) -> tuple[list[str], dict[str
     return arguments, settings
 
 
-def follow(
+def follow_run(
     family: "Family", events: Path, *, limits: Limits, left: float
 ) -> RoundResult:
     """Follow the events until the run ends, its kernel dies, or the time is over.

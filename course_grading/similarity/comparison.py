@@ -189,8 +189,8 @@ def matching_parts(a: Code, b: Code) -> Iterator[Part]:
             length, other, there = max(ends)
             free = start + length
             where = (
-                span(label, tokens, start, length),
-                span(other, b.cells[other], there, length),
+                lines_of(label, tokens, start, length),
+                lines_of(other, b.cells[other], there, length),
             )
             yield Part(length, where)
 
@@ -205,7 +205,7 @@ def run_length(a: Sequence[Token], i: int, b: Sequence[Token], j: int) -> int:
     return length
 
 
-def span(
+def lines_of(
     label: str, tokens: Sequence[Token], start: int, length: int
 ) -> tuple[str, int, int]:
     """What a run of tokens belongs to, and its first and last line."""

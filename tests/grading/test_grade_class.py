@@ -19,7 +19,7 @@ import pytest
 from small_assignment import cell
 from typer.testing import CliRunner, Result
 
-from course_grading.classroom.isolated import refuse_weak_isolation
+from course_grading.classroom.isolated_grader import refuse_weak_isolation
 from course_grading.cli import app
 from course_grading.isolation.layers import PROMISES, ROOT, STOPS, layer
 from course_grading.running.outcome import GraderError

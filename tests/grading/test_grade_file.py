@@ -227,10 +227,10 @@ def test_the_cell_that_runs_when_the_time_is_over_is_told_why(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_text("".join(f"{json.dumps(event)}\n" for event in events))
     family: Any = NeverEnds()
-    result = nbval_run.follow(family, path, limits=Limits(total=7), left=-1)
+    result = nbval_run.follow_run(family, path, limits=Limits(total=7), left=-1)
     assert (result.guilty, result.outcomes.keys()) == ("double", {"given"})
     assert "what was left of the 7 s for the file" in result.ended.message
-    result = nbval_run.follow(family, path, limits=Limits(cell=-1), left=100)
+    result = nbval_run.follow_run(family, path, limits=Limits(cell=-1), left=100)
     assert "longer than the -1 s for a cell" in result.ended.message
 
 
