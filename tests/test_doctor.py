@@ -15,10 +15,10 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from typer.testing import CliRunner
 
-from course_grading import doctor
 from course_grading.cli import app
+from course_utils import doctor
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 def printed(report: doctor.Report) -> str:

@@ -32,7 +32,7 @@ def folder_names(grades: Sequence[Grade]) -> list[str]:
     taken: Counter[str] = Counter()
     unique = []
     for grade, name in zip(grades, names, strict=True):
-        marked = name if counts[name.casefold()] == 1 else f"{name}-{digest(grade)}"
+        marked = name if counts[name.casefold()] == 1 else f"{name}-{short_hash(grade)}"
         taken[marked] += 1  # above 1 where the very same file comes twice
         unique.append(marked if taken[marked] == 1 else f"{marked}-{taken[marked]}")
     return unique
@@ -43,11 +43,11 @@ def safe_name(grade: Grade) -> str:
     composed = unicodedata.normalize("NFC", label(grade))
     name = re.sub(r"[^\w.-]+", "_", composed).strip("._-")[:MOST_LETTERS]
     if not name or DEVICES.fullmatch(name):
-        return f"submission-{digest(grade)}"
+        return f"submission-{short_hash(grade)}"
     return name
 
 
-def digest(grade: Grade) -> str:
+def short_hash(grade: Grade) -> str:
     """Eight letters that tell one file from another."""
     text = f"{grade.student}\0{grade.file}".encode("utf-8", "surrogatepass")
     return hashlib.sha256(text).hexdigest()[:8]

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from course_grading.classroom.settings import Settings
+from course_grading.classroom.settings import ClassSettings
 from course_grading.grade import grade_isolated
 from course_grading.isolation.layers import broken_promises
 from course_grading.isolation.warm import Warm
@@ -13,7 +13,7 @@ from course_grading.running.verdict import Grade
 
 
 @contextlib.contextmanager
-def isolated(settings: Settings) -> Iterator[Callable[[Path], Grade]]:
+def isolated(settings: ClassSettings) -> Iterator[Callable[[Path], Grade]]:
     """A function that grades a file, with a warm process behind it.
 
     Raises GraderError where no isolated process can be started, or where isolation is
