@@ -1,6 +1,6 @@
 """tight_boxes: the smallest half-open box around each mask.
 
-The oracle looks at every pixel.
+The oracle finds it with a loop over the pixels.
 """
 
 import torch
