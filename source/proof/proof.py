@@ -10,7 +10,7 @@ from proof.equivalents import Equivalent, listed, stale
 from proof.mutants import Mutant, mutants_of, spread
 from proof.rows import Proof, Row
 from proof.run import Verdict, ask, stay_alone, warm_up
-from proof.script import SourceError, Task, read
+from proof.script import Solution, SourceError, read
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Trial:
         limit: mutants at most, spread over the solution; None for all.
     """
 
-    task: Task
+    task: Solution
     names: dict[str, Any]
     seeds: Sequence[int]
     limit: int | None
