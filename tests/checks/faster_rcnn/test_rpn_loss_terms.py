@@ -98,7 +98,9 @@ def with_box_sum(second, weight=lambda positions, balance, labels: balance / pos
 
 def mean_of_images(logits, labels):
     """Each image is divided by its own count, and images count alike."""
-    return torch.stack([class_term(*pair) for pair in zip(logits, labels)]).mean()
+    return torch.stack(
+        [class_term(*pair) for pair in zip(logits, labels, strict=True)]
+    ).mean()
 
 
 def mean_of_nothing(logits, labels):
