@@ -7,7 +7,7 @@ PEERS := .venv-grading
 # TORCH=cpu takes the small CPU builds of PyTorch on Linux; empty takes pip's default.
 TORCH ?=
 
-.PHONY: help setup lab test fix check build lessons bench bench-grading clean
+.PHONY: help setup lab test fix check build rebuild lessons bench bench-grading clean
 
 help:
 	@echo "make lab      set up, then open the course in JupyterLab"
@@ -16,6 +16,7 @@ help:
 	@echo "make fix      format the code and repair what the linter can"
 	@echo "make check    formatting, lint, types, and that the notebooks are built"
 	@echo "make build    build the notebooks whose sources changed"
+	@echo "make rebuild  build all notebooks, executed in order with fresh results"
 	@echo "make lessons  run every lesson at full laptop size, with its asserted results"
 	@echo "make bench    print speed beside the public peers"
 	@echo "make bench-grading  grade a class beside nbgrader, otter and plain nbval"
@@ -27,8 +28,8 @@ lab: $(VENV)/.installed
 	$(BIN)/jupyter lab $(AS_ROOT) notebooks/00_start_here.ipynb
 
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
-	COURSE_BUDGET=smoke $(BIN)/pytest $(NBVAL) notebooks solutions
+	OMP_NUM_THREADS=1 COURSE_BUDGET=smoke $(BIN)/pytest --numprocesses 2 --dist loadfile \
+	  $(NBVAL) tests notebooks solutions
 
 lessons: $(VENV)/.installed-dev
 	COURSE_BUDGET=laptop $(BIN)/pytest $(NBVAL) notebooks
@@ -51,6 +52,9 @@ check: $(VENV)/.installed-dev
 build: $(VENV)/.installed-dev
 	$(BIN)/python source/build.py
 
+rebuild: $(VENV)/.installed-dev
+	$(BIN)/python source/build.py --force
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
@@ -58,7 +62,7 @@ bench-grading: $(VENV)/.installed-dev $(PEERS)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.grading_peers $(PEERS)/bin/python
 
 clean:
-	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(PEERS) .build .mypy_cache .ruff_cache .pytest_cache
 
 # One recipe makes the environment; a stamp file says which parts it holds.
 $(BIN)/python:

@@ -16,7 +16,7 @@ from torchvision.models.detection.image_list import ImageList
 from benchmarks.measure import Row, compare
 from course_utils.ops.anchors import anchor_grid, cell_anchors, map_stride
 from course_utils.ops.boxes import box_iou
-from course_utils.ops.matching import assign_truth, sample_balanced
+from course_utils.ops.matching import match_anchors, sample_balanced
 
 SIZES, RATIOS = (32.0, 64.0, 128.0), (0.5, 1.0, 2.0)
 IMAGE, MAP = (848, 848), (106, 106)  # 101,124 anchors
@@ -40,7 +40,7 @@ def our_anchors() -> Tensor:
 
 def our_assignment(iou: Tensor) -> Tensor:
     """The object of each anchor."""
-    return assign_truth(iou, positive_iou=0.7, negative_iou=0.3, promote_best=True)
+    return match_anchors(iou, positive_iou=0.7, negative_iou=0.3, promote_best=True)
 
 
 def our_sample(truth: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from pycocotools.cocoeval import COCOeval
 from torch import Tensor
 
 from benchmarks.measure import Row, compare
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
 from course_utils.ops.boxes import xyxy_to_xywh
 
 Images = list[dict[str, Tensor]]

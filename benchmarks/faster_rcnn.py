@@ -5,14 +5,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from benchmarks.measure import Row, compare
+from benchmarks.measure import Row, compare, take_step
 from course_utils.data.tabletop import Tabletop
-from course_utils.models.faster_rcnn import FasterRCNN
+from course_utils.models.faster_rcnn import FasterRCNN, small_faster_rcnn
 from course_utils.models.model import Model, Target
-from course_utils.models.small_faster_rcnn import small_faster_rcnn
-from course_utils.models.torchvision_faster_rcnn import TorchvisionFasterRCNN
+from course_utils.models.peers.faster_rcnn import TorchvisionFasterRCNN
 from course_utils.training.batches import load_batch, move_batch
-from course_utils.training.run import take_step
 
 SIZES, RATIOS = (16.0, 28.0, 48.0), (0.5, 1.0, 2.0)
 BATCH = 4

@@ -11,10 +11,11 @@ from torch import Tensor
 from benchmarks.faster_rcnn import BATCH, make_pair
 from benchmarks.measure import Row
 from course_utils.data.tabletop import Tabletop
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
 from course_utils.models.model import Model, Target
+from course_utils.training.augment import flip_half
 from course_utils.training.batches import load_batch, move_batch
-from course_utils.training.flips import flip_half
+from course_utils.training.settings import TrainingSettings
 from course_utils.training.train import train
 
 SCENES, TEST_SCENES, STEPS = 2000, 100, 3600
@@ -34,22 +35,21 @@ def rows() -> list[Row]:
         Tabletop(TEST_SCENES, split="test", truth=()), range(TEST_SCENES)
     )
     images, targets = move_batch(*tests, torch.device("cpu"))
+    settings = TrainingSettings(
+        steps=STEPS,
+        batch_size=BATCH,
+        lr=2e-3,
+        seed=0,
+        device="cpu",
+        optimizer="adamw",
+        weight_decay=1e-2,
+        warmup_steps=50,
+        augment=flip_half,
+    )
     seconds, figures = [], []
     for model in make_pair():
         start = time.perf_counter()
-        train(
-            model,
-            dataset,
-            steps=STEPS,
-            batch_size=BATCH,
-            lr=2e-3,
-            seed=0,
-            device="cpu",
-            optimizer="adamw",
-            weight_decay=1e-2,
-            warmup_steps=50,
-            augment=flip_half,
-        )
+        train(model, dataset, settings)
         seconds.append(time.perf_counter() - start)
         figures.append(evaluate(model, images, targets))
     reached = [f"AP {each['AP']:.3f}, AP50 {each['AP50']:.3f}" for each in figures]

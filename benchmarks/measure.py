@@ -7,6 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from course_utils.models.model import Model, Target
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,18 @@ def medians(*functions: Callable[[], object], seconds: float = 2.0) -> list[floa
     repeats = int(min(max(seconds / max(turn, 1e-9), 2), 200))
     times = [[once(function) for function in functions] for _ in range(repeats)]
     return [statistics.median(column) for column in zip(*times, strict=True)]
+
+
+def take_step(
+    model: Model, optimizer: Optimizer, images: Tensor, targets: list[Target]
+) -> None:
+    """One step of training on a batch, as `train` does it."""
+    losses = model.losses(images, targets)
+    total = torch.stack(list(losses.values())).sum()
+    optimizer.zero_grad()
+    total.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
+    optimizer.step()
 
 
 def compare(

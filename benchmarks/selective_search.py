@@ -25,8 +25,8 @@ from course_utils.data.tabletop import Tabletop
 from course_utils.data.voc import read_voc
 from course_utils.metrics.proposals import ProposalCurve, evaluate_proposals
 from course_utils.ops.boxes import remove_small_boxes
-from course_utils.ops.graph_segmentation import segment_graph
-from course_utils.ops.selective_search import (
+from course_utils.ops.selective_search.graph_segmentation import segment_graph
+from course_utils.ops.selective_search.search import (
     STRATEGIES,
     make_hierarchies,
     rank_boxes,

@@ -7,23 +7,22 @@ from torch import Tensor
 from torchvision.models.detection._utils import SSDMatcher
 from torchvision.ops import box_iou
 
-from benchmarks.measure import Row, compare
+from benchmarks.measure import Row, compare, take_step
 from course_utils.data.tabletop import CLASS_NAMES, Tabletop
+from course_utils.models.backbones import Backbone
 from course_utils.models.model import Target
-from course_utils.models.ssd import SSD, Answers
-from course_utils.models.ssd_backbone import MultiMapBackbone
-from course_utils.models.ssd_targets import label_default_boxes
-from course_utils.models.torchvision_ssd import TorchvisionSSD
+from course_utils.models.peers.ssd import TorchvisionSSD
+from course_utils.models.ssd import SSD, LastMaps, SSDOutputs, label_default_boxes
 from course_utils.ops.default_boxes import (
     SSD300_MAPS,
     SSD300_STRIDES,
     default_boxes,
 )
 from course_utils.training.batches import load_batch, move_batch
-from course_utils.training.run import take_step
 
 BATCH, CLASSES, OBJECTS = 8, 21, 8
 WARM_UP = 30
+WIDTHS = (24, 48, 96, 128, 128)
 
 
 def make_pair() -> tuple[SSD, TorchvisionSSD]:
@@ -31,7 +30,7 @@ def make_pair() -> tuple[SSD, TorchvisionSSD]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         ours = SSD(
-            MultiMapBackbone(),
+            LastMaps(Backbone(WIDTHS)),
             num_classes=len(CLASS_NAMES),
             scales=(0.18, 0.3, 0.45, 0.65),
             ratios=((2,), (2,), (2,)),
@@ -45,7 +44,7 @@ def make_batch() -> tuple[Tensor, list[Target]]:
     return move_batch(*batch, torch.device("cpu"))
 
 
-def make_answers() -> tuple[Answers, list[Target]]:
+def make_outputs() -> tuple[SSDOutputs, list[Target]]:
     """What heads of SSD300 might answer for a batch, and what is there."""
     generator = torch.Generator().manual_seed(0)
     boxes = default_boxes(
@@ -61,8 +60,8 @@ def make_answers() -> tuple[Answers, list[Target]]:
         )
     logits = torch.randn(BATCH, len(boxes), CLASSES, generator=generator)
     deltas = torch.randn(BATCH, len(boxes), 4, generator=generator)
-    answers = Answers(logits.requires_grad_(), deltas.requires_grad_(), boxes)
-    return answers, targets
+    outputs = SSDOutputs(logits.requires_grad_(), deltas.requires_grad_(), boxes)
+    return outputs, targets
 
 
 def match_ours(boxes: Tensor, targets: list[Target]) -> list[Tensor]:
@@ -76,28 +75,28 @@ def match_theirs(boxes: Tensor, targets: list[Target]) -> list[Tensor]:
     return [matcher(box_iou(target["boxes"], boxes)) for target in targets]
 
 
-def learn_ours(model: SSD, answers: Answers, targets: list[Target]) -> None:
+def learn_ours(model: SSD, outputs: SSDOutputs, targets: list[Target]) -> None:
     """Matching, mining, losses and their gradient."""
-    losses = model.losses_of(answers, targets)
+    losses = model.losses_of(outputs, targets)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
 
 
 def learn_theirs(
-    model: TorchvisionSSD, answers: Answers, targets: list[Target]
+    model: TorchvisionSSD, outputs: SSDOutputs, targets: list[Target]
 ) -> None:
     """The same with the functions of torchvision's SSD."""
-    outputs = {"cls_logits": answers.logits, "bbox_regression": answers.deltas}
-    boxes = [answers.default_boxes] * len(targets)
-    matches = match_theirs(answers.default_boxes, targets)
-    losses = model.detector.compute_loss(targets, outputs, boxes, matches)
+    theirs = {"cls_logits": outputs.logits, "bbox_regression": outputs.deltas}
+    boxes = [outputs.default_boxes] * len(targets)
+    matches = match_theirs(outputs.default_boxes, targets)
+    losses = model.detector.compute_loss(targets, theirs, boxes, matches)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
 
 
 def rows() -> list[Row]:
     """Times of the parts at 8,732 default boxes, then of whole steps of a small SSD."""
     pair = make_pair()
-    answers, targets = make_answers()
-    boxes = answers.default_boxes
+    outputs, targets = make_outputs()
+    boxes = outputs.default_boxes
     case = f"{BATCH} images, {len(boxes):,} boxes"
     found = [
         compare(
@@ -110,9 +109,9 @@ def rows() -> list[Row]:
         compare(
             "matching, mining, losses",
             case,
-            partial(learn_ours, pair[0], answers, targets),
+            partial(learn_ours, pair[0], outputs, targets),
             "torchvision",
-            partial(learn_theirs, pair[1], answers, targets),
+            partial(learn_theirs, pair[1], outputs, targets),
             seconds=4,
         ),
     ]

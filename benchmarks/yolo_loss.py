@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Row, compare
-from course_utils.models.yolo_loss import yolo_losses
-from course_utils.models.yolo_loss_by_loop import yolo_losses_by_loop
-from course_utils.ops.yolo_grid import BOX, GridTruth, encode_grid, stack_truths
+from course_utils.models.yolo import yolo_losses, yolo_losses_by_loop
+from course_utils.ops.yolo_grid import BOX, GridTargets, encode_grid, stack_targets
 
 # Images, cells a side, boxes a cell, classes with background, objects an image.
 CASES = ((1, 7, 2, 8, 4), (16, 7, 2, 8, 4), (16, 7, 2, 21, 3))
@@ -16,7 +15,7 @@ CASES = ((1, 7, 2, 8, 4), (16, 7, 2, 8, 4), (16, 7, 2, 21, 3))
 
 def make_case(
     images: int, grid: int, num_boxes: int, num_classes: int, objects: int
-) -> tuple[Tensor, GridTruth]:
+) -> tuple[Tensor, GridTargets]:
     """Random answers, and the truth of random objects, in images of 100 x 100."""
     generator = torch.Generator().manual_seed(0)
     centre = 100 * torch.rand(images, objects, 2, generator=generator)
@@ -25,7 +24,7 @@ def make_case(
     boxes = torch.cat([centre - half, centre + half], dim=-1)
     encode = partial(encode_grid, grid=grid, num_classes=num_classes)
     pairs = zip(boxes, labels, strict=True)
-    truth = stack_truths([encode(*pair, (100, 100)) for pair in pairs])
+    truth = stack_targets([encode(*pair, (100, 100)) for pair in pairs])
     shape = (images, grid, grid, BOX * num_boxes + num_classes - 1)
     return torch.rand(shape, generator=generator).requires_grad_(), truth
 

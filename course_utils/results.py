@@ -60,7 +60,7 @@ def write_row(
     row: Row = {
         "system": system,
         "budget": budget,
-        **{name: known(figures.get(name)) for name in FIGURES},
+        **{name: known_or_none(figures.get(name)) for name in FIGURES},
         "ms_an_image": ms_an_image,
         "training_seconds": training_seconds,
         "parameters": parameters,
@@ -73,7 +73,7 @@ def write_row(
     return row
 
 
-def known(figure: float | None) -> float | None:
+def known_or_none(figure: float | None) -> float | None:
     """The figure, or None if it is missing or -1, which stands for "no meaning"."""
     return None if figure is None or figure == -1 else figure
 
@@ -153,7 +153,9 @@ class Lesson:
             "seconds": round(time.perf_counter() - self.began, 1),
             "peak_memory_mb": round(peak_memory_mb()),
         }
-        row |= {name: rounded(as_plain(value)) for name, value in figures.items()}
+        row |= {
+            name: to_four_places(as_plain(value)) for name, value in figures.items()
+        }
         sys.stdout.write(f"RESULT {json.dumps(row, allow_nan=False)}\n")
 
 
@@ -164,7 +166,7 @@ def as_plain(value: Any) -> Any:
     return value if is_finite else None
 
 
-def rounded(value: Any) -> Any:
+def to_four_places(value: Any) -> Any:
     """A float to four places; anything else as it is."""
     return round(value, 4) if isinstance(value, float) else value
 
@@ -190,6 +192,19 @@ def median_ms(function: Callable[[], object], repeats: int = 5) -> float:
         wait_for_gpu()
         times.append((time.perf_counter() - start) * 1000)
     return statistics.median(times)
+
+
+def count_multiply_adds(function: Callable[[], object]) -> int:
+    """How many multiply-adds the convolutions and matrix products of a call take.
+
+    Unlike milliseconds, they are the same on every machine. Gradients count, too.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with counter:
+        function()
+    return counter.get_total_flops() // 2  # a multiply-add is counted as two
 
 
 def wait_for_gpu() -> None:

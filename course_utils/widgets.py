@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 from IPython.core.getipython import get_ipython
 from matplotlib.figure import Figure
 
-from course_utils.draw.figure import emit, figure_bundle, figure_png
+from course_utils.draw.figure import emit, figure_bundle, figure_png, shown_width
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 Alt = str | Callable[..., str]
@@ -52,7 +52,9 @@ class Slider:
         # The label belongs to the number box: a slider's handle has no name that a
         # screen reader could say, and a box also takes exact values.
         number = getattr(ipywidgets, f"Bounded{kind}Text")(
-            **settings, **named(self.label), layout=ipywidgets.Layout(width="auto")
+            **settings,
+            **label_settings(self.label),
+            layout=ipywidgets.Layout(width="auto"),
         )
         slider = getattr(ipywidgets, f"{kind}Slider")(
             **settings, readout=False, layout=ipywidgets.Layout(width="20em")
@@ -80,7 +82,7 @@ class Choice:
     def widgets(self) -> tuple[Any, list[Any]]:
         """The widget that holds the value, and what is shown: the list itself."""
         chosen = ipywidgets.Dropdown(
-            options=list(self.options), value=self.value, **named(self.label)
+            options=list(self.options), value=self.value, **label_settings(self.label)
         )
         return chosen, [chosen]
 
@@ -88,7 +90,7 @@ class Choice:
 Control = Slider | Choice
 
 
-def named(label: str) -> dict[str, Any]:
+def label_settings(label: str) -> dict[str, Any]:
     """The settings that write a label, uncut, to the left of a control."""
     return {"description": label, "style": {"description_width": "initial"}}
 
@@ -105,7 +107,7 @@ def explore(
         controls: a `Slider` or a `Choice` for each keyword of `draw`.
     """
     values = {name: control.value for name, control in controls.items()}
-    png, text = render(draw, alt, values)
+    png, text = render_figure(draw, alt, values)
     bundle: dict[str, object] = {**figure_bundle(png, alt=text, caption=caption)}
     if get_ipython() is not None:
         view = build_view(draw, alt, caption, controls, (png, text))
@@ -113,7 +115,7 @@ def explore(
     emit(bundle)
 
 
-def render(
+def render_figure(
     draw: Callable[..., Figure], alt: Alt, values: dict[str, Any]
 ) -> tuple[bytes, str]:
     """PNG and alt text of the figure at these values. The figure is closed."""
@@ -141,8 +143,10 @@ def build_view(
     """The widget: a row a control, the picture, its alt text, the caption."""
     # Without this the box would stretch the picture to its own width.
     as_it_is = ipywidgets.Layout(align_self="flex-start", max_width="100%")
-    image = ipywidgets.Image(value=first[0], format="png", layout=as_it_is)
-    text = ipywidgets.HTML(described(first[1]))
+    image = ipywidgets.Image(
+        value=first[0], format="png", width=shown_width(first[0]), layout=as_it_is
+    )
+    text = ipywidgets.HTML(alt_html(first[1]))
     holders, rows = {}, []
     for name, control in controls.items():
         holders[name], shown = control.widgets()
@@ -151,10 +155,10 @@ def build_view(
     def redraw(_: Any) -> None:
         try:
             values = {name: holder.value for name, holder in holders.items()}
-            image.value, words = render(draw, alt, values)
-            text.value = described(words)
+            image.value, words = render_figure(draw, alt, values)
+            text.value = alt_html(words)
         except Exception as error:  # noqa: BLE001  an error in a callback is lost
-            text.value = failed(error)
+            text.value = error_html(error)
 
     for holder in holders.values():
         holder.observe(redraw, names="value")
@@ -162,12 +166,12 @@ def build_view(
     return ipywidgets.VBox([*rows, image, text, *below])
 
 
-def described(alt: str) -> str:
+def alt_html(alt: str) -> str:
     """The alt text as HTML for the widget: `ipywidgets.Image` itself has none."""
     return f'<p role="status"><small>{html.escape(alt)}</small></p>'
 
 
-def failed(error: Exception) -> str:
+def error_html(error: Exception) -> str:
     """What went wrong while drawing, as HTML for the widget."""
     words = html.escape(f"{type(error).__name__}: {error}")
     return f'<p role="alert"><strong>The figure was not drawn.</strong> {words}</p>'

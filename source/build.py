@@ -2,9 +2,11 @@
 
 python source/build.py                      what is stale
 python source/build.py 01_sliding_windows   that lesson and that assignment
+python source/build.py --force              everything anew, with results of its own
 python source/build.py --check              nothing is run or written; CI calls it
 """
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +45,8 @@ def main(
         if check:
             good = check_all(course, library, paths, console, whole=not names)
         else:
+            if force and not names:
+                forget_results(course)
             good = build_all(course, library, paths, console, force=force)
     except BuildError as error:
         console.print(str(error))
@@ -93,6 +97,12 @@ def build_all(
     for orphan in orphans(course):
         console.print(orphan)
     return good
+
+
+def forget_results(course: Course) -> None:
+    """Empty the folder of results: lessons fill it in order, so that tables agree."""
+    shutil.rmtree(course.results, ignore_errors=True)
+    course.results.mkdir()
 
 
 def bar(progress: Progress) -> Callable[[str, int], Callable[[], None]]:

@@ -11,7 +11,13 @@ import pytest
 import torch
 
 from course_utils import results
-from course_utils.results import median_ms, read_rows, start_lesson, write_row
+from course_utils.results import (
+    count_multiply_adds,
+    median_ms,
+    read_rows,
+    start_lesson,
+    write_row,
+)
 
 FIGURES: dict[str, Any] = {
     "figures": {"AP": 0.5, "AP50": 0.8, "AP_small": 0.4, "AP_large": -1.0, "AR_1": 0.2},
@@ -88,7 +94,7 @@ def test_the_users_cache_is_the_place_without_a_name(monkeypatch: pytest.MonkeyP
 
 def test_a_lesson_ends_with_one_line_of_json(capsys: pytest.CaptureFixture[str]):
     lesson = start_lesson("01_sliding_windows", "smoke")
-    time.sleep(0.06)
+    time.sleep(0.06)  # a sleep is never shorter than it was asked to be
     lesson.report(ap50=torch.tensor(0.91234567), faces=1, worst=float("nan"))
     (line,) = capsys.readouterr().out.splitlines()
     name, _, text = line.partition(" ")
@@ -96,7 +102,7 @@ def test_a_lesson_ends_with_one_line_of_json(capsys: pytest.CaptureFixture[str])
     row = json.loads(text)
     assert list(row)[:4] == ["lesson", "budget", "seconds", "peak_memory_mb"]
     assert (row["lesson"], row["budget"]) == ("01_sliding_windows", "smoke")
-    assert 0.05 < row["seconds"] < 10
+    assert row["seconds"] >= 0.1  # 0.06 and more, to one place
     assert (row["ap50"], row["faces"], row["worst"]) == (0.9123, 1, None)
 
 
@@ -110,11 +116,23 @@ def test_peak_memory_is_in_megabytes_and_never_falls():
     assert results.peak_memory_mb() >= peak
 
 
-def test_the_median_ignores_one_slow_call():
-    naps = iter([0.0, 0.001, 0.001, 0.2, 0.001, 0.001])
-    assert 0.9 < median_ms(lambda: time.sleep(next(naps)), 5) < 100
+def test_the_median_ignores_one_slow_call(monkeypatch: pytest.MonkeyPatch):
+    ticks = iter([0.0, 0.001, 1.0, 1.002, 2.0, 2.2, 3.0, 3.003, 4.0, 4.001])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
+    calls: list[None] = []
+    assert median_ms(lambda: calls.append(None), 5) == pytest.approx(2.0)
+    assert len(calls) == 6, "the first is not timed"
 
 
 def test_no_repeats_are_refused():
     with pytest.raises(ValueError, match="repeats is 0"):
         median_ms(lambda: None, 0)
+
+
+def test_multiply_adds_of_a_convolution_and_its_gradients():
+    layer = torch.nn.Conv2d(3, 8, 3, bias=False)
+    images = torch.rand(2, 3, 6, 7)
+    number = 2 * 8 * 4 * 5 * 3 * 9  # images, channels, places, channels, kernel
+    assert count_multiply_adds(lambda: layer(images)) == number
+    learn = lambda: layer(images).sum().backward()  # noqa: E731
+    assert count_multiply_adds(learn) == 2 * number, "none for the images' gradient"

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from course_utils import widgets
 from course_utils.draw import new_figure
+from course_utils.draw.figure import shown_width
 from course_utils.widgets import WIDGET_VIEW, Choice, Slider, explore
 
 CONTROLS = {
@@ -41,7 +42,7 @@ class View:
 
     def __init__(self, alt: widgets.Alt = words) -> None:
         first = {name: control.value for name, control in CONTROLS.items()}
-        png, text = widgets.render(plot, alt, first)
+        png, text = widgets.render_figure(plot, alt, first)
         self.box = widgets.build_view(plot, alt, "a < b", CONTROLS, (png, text))
         *rows, self.image, self.text, self.caption = self.box.children
         self.threshold, self.count, self.method = (row.children[-1] for row in rows)
@@ -163,7 +164,7 @@ def outputs() -> list[list[Any]]:
     """The outputs of two cells that a kernel ran: the script above, and a move."""
     cells = [nbformat.v4.new_code_cell(source) for source in (SCRIPT, MOVE)]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
     return [cell.outputs for cell in notebook.cells]
 
 
@@ -183,7 +184,9 @@ def test_the_still_figure_has_alt_text_and_caption(outputs: list[list[Any]]):
     page = outputs[0][0].data["text/html"]
     source = re.search(r'<img alt="x is 4" src="data:image/png;base64,([^"]+)"', page)
     assert source is not None
-    assert base64.b64decode(source[1]).startswith(b"\x89PNG")
+    png = base64.b64decode(source[1])
+    assert png.startswith(b"\x89PNG")
+    assert f'width="{shown_width(png)}"' in page
     assert "<figcaption>move &lt;it&gt;</figcaption>" in page
 
 

@@ -12,7 +12,7 @@ import torch
 from joblib import Parallel, delayed
 from torch import Tensor
 
-from course_utils.ops.selective_search import Strategy, selective_search
+from course_utils.ops.selective_search.search import Strategy, selective_search
 
 # Of the algorithm: a higher number makes old files on disk count for nothing.
 VERSION = 2

@@ -6,7 +6,7 @@ authors' own graphics cards, which differ from paper to paper.
 
 from typing import Any, NamedTuple
 
-Row = dict[str, Any]  # as in `course_utils.results`, so that both can be shown alike
+PublishedRow = dict[str, Any]  # can be shown as rows of results are
 
 
 class Correction(NamedTuple):
@@ -20,7 +20,7 @@ class Correction(NamedTuple):
 
 
 # As many lectures show it: mAP, frames a second, seconds a frame.
-LECTURE_TABLE: tuple[Row, ...] = (
+LECTURE_TABLE: tuple[PublishedRow, ...] = (
     {"system": "DPM v5", "AP50": 33.7, "fps": 0.07, "seconds": 14},
     {"system": "R-CNN", "AP50": 66.0, "fps": 0.05, "seconds": 20},
     {"system": "Fast R-CNN", "AP50": 70.0, "fps": 0.5, "seconds": 2},
@@ -65,7 +65,7 @@ CORRECTIONS: tuple[Correction, ...] = (
 )
 
 # From the papers: YOLO's table 1, SSD's, and the 47 s of Girshick 2015.
-PAPER_TABLE: tuple[Row, ...] = (
+PAPER_TABLE: tuple[PublishedRow, ...] = (
     {"system": "R-CNN", "AP50": 66.0, "fps": 1 / 47},
     {"system": "Fast R-CNN", "AP50": 70.0, "fps": 0.5},
     {"system": "Faster R-CNN", "AP50": 73.2, "fps": 7},
@@ -97,6 +97,6 @@ PUBLISHED_ERRORS: dict[str, dict[str, float]] = {
 }
 
 
-def with_milliseconds(rows: tuple[Row, ...]) -> list[Row]:
+def with_milliseconds(rows: tuple[PublishedRow, ...]) -> list[PublishedRow]:
     """The rows with `ms_an_image` from their frames a second, to draw them."""
     return [row | {"ms_an_image": 1000 / row["fps"]} for row in rows]

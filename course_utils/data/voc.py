@@ -11,7 +11,6 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 
 from course_utils.ops.boxes import box_area, voc_to_xyxy
 
-Target = dict[str, Tensor]
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -21,7 +20,7 @@ def read_voc(
     *,
     class_names: Sequence[str],
     most: int | None = None,
-) -> list[tuple[Tensor, Target]]:
+) -> list[tuple[Tensor, dict[str, Tensor]]]:
     """The images of a split, float (3, H, W) RGB in [0, 1], and what is on them.
 
     A target holds `boxes` (N, 4) float xyxy half-open and `labels` (N,) int64.
@@ -52,7 +51,7 @@ def read_image(path: Path) -> Tensor:
     return image.float() / 255
 
 
-def read_annotation(path: Path, class_names: Sequence[str]) -> Target:
+def read_annotation(path: Path, class_names: Sequence[str]) -> dict[str, Tensor]:
     """The boxes and labels in one XML file; boxes without an area are left out."""
     corners, labels = [], []
     for thing in ElementTree.parse(path).iter("object"):

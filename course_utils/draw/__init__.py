@@ -9,6 +9,7 @@ from course_utils.draw.curves import (
     draw_curves,
     draw_precision_recall,
     show_curves,
+    show_losses,
     show_precision_recall,
 )
 from course_utils.draw.errors import error_shares, show_errors
@@ -65,6 +66,7 @@ __all__ = [
     "show_errors",
     "show_heat_map",
     "show_images",
+    "show_losses",
     "show_masks",
     "show_parts",
     "show_precision_recall",

@@ -8,9 +8,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from course_utils.draw.box_names import is_inside, limits, write_names
 from course_utils.draw.figure import new_figure, show
 from course_utils.draw.images import draw_image, fit
-from course_utils.draw.names import is_inside, limits, write_names
 from course_utils.draw.style import look, mark
 
 PerSet = Tensor | Mapping[str, Tensor] | None

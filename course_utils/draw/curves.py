@@ -1,6 +1,7 @@
 """Curves: losses over steps, precision over recall."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -111,6 +112,34 @@ def show_curves(
             is_legend_beside=is_legend_beside,
         )
     show(fig, alt=alt, caption=caption)
+
+
+class Curves(Protocol):
+    """What a training run returns: its losses by name."""
+
+    def curves(self, *, smooth: int) -> Mapping[str, Sequence[float]]:
+        """The values of each loss by name, each the mean of the last `smooth` steps."""
+        ...
+
+
+def show_losses(
+    history: Curves, *, alt: str, caption: str = "", smooth: int = 20
+) -> None:
+    """Show every loss of a training run over its steps, on a logarithmic axis.
+
+    Each value is the mean of the last `smooth` steps. Their sum, "total", is left out.
+    """
+    losses = dict(history.curves(smooth=smooth))
+    losses.pop("total", None)
+    show_curves(
+        losses,
+        alt=alt,
+        caption=caption,
+        y_label=f"loss, mean of {smooth} steps",
+        is_log=True,
+        is_legend_beside=True,
+        height=2.4,
+    )
 
 
 def show_precision_recall(

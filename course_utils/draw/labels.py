@@ -64,7 +64,7 @@ def write_clearly(
     covers: list[tuple[float, int, Point]] = []
     for offset in offsets():
         label = write(ax, point, name, offset)
-        cover = covered(text_box(label), ax, taken)
+        cover = hidden_area(text_box(label), ax, taken)
         if cover == 0:
             return label
         label.remove()
@@ -72,7 +72,7 @@ def write_clearly(
     return write(ax, point, name, min(covers)[2])
 
 
-def covered(text: Bbox, ax: Axes, taken: Sequence[Bbox]) -> float:
+def hidden_area(text: Bbox, ax: Axes, taken: Sequence[Bbox]) -> float:
     """How much of a text lies on what is taken, or outside of the axes, in pixels."""
     outside = text.width * text.height - area(text, ax.get_window_extent())
     # Rounded, so that nothing is exactly nothing.

@@ -10,10 +10,10 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from course_utils.draw.box_names import write_names
 from course_utils.draw.boxes import box_names, check_sizes
 from course_utils.draw.figure import new_figure, show
 from course_utils.draw.images import draw_image, fit, frame
-from course_utils.draw.names import write_names
 from course_utils.draw.style import OKABE_ITO, look, mark
 
 

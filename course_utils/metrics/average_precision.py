@@ -22,7 +22,7 @@ class Matches(NamedTuple):
 
     scores: Tensor  # (D,)
     hits: Tensor  # (D,) bool, whether each found an object of its own
-    num_truths: int  # how many objects there were to find
+    num_objects: int  # how many objects there were to find
 
 
 class PrecisionRecall(NamedTuple):
@@ -32,9 +32,19 @@ class PrecisionRecall(NamedTuple):
     precision: Tensor  # (D,) float64
 
 
+def check_pairs(predictions: Sequence[object], targets: Sequence[object]) -> None:
+    """Raise ValueError unless there are as many predictions as targets."""
+    if len(predictions) != len(targets):
+        raise ValueError(
+            f"there are predictions for {len(predictions)} images and targets for "
+            f"{len(targets)}, but as many of each were expected: give an image "
+            "without detections empty tensors"
+        )
+
+
 def match_boxes(
     boxes: Tensor,
-    truth: Tensor,
+    objects: Tensor,
     *,
     iou_threshold: float = 0.5,
     rule: MatchingRule = "coco",
@@ -47,7 +57,7 @@ def match_boxes(
 
     Args:
         boxes: (D, 4) xyxy detections, by falling score.
-        truth: (T, 4) xyxy objects.
+        objects: (T, 4) xyxy.
         iou_threshold: least IoU of a hit.
         rule: "coco" or "voc".
 
@@ -55,10 +65,10 @@ def match_boxes(
     """
     if rule not in ("coco", "voc"):
         raise ValueError(f'rule is {rule!r}, but "coco" or "voc" was expected')
-    iou = box_iou(boxes, truth)  # (D, T)
+    iou = box_iou(boxes, objects)  # (D, T)
     hits = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
-    free = torch.ones(len(truth), dtype=torch.bool, device=boxes.device)
-    for i in range(len(boxes) if len(truth) else 0):
+    free = torch.ones(len(objects), dtype=torch.bool, device=boxes.device)
+    for i in range(len(boxes) if len(objects) else 0):
         best = (iou[i] * free if rule == "coco" else iou[i]).argmax()
         hits[i] = free[best] & (iou[i, best] >= iou_threshold)
         free[best] &= ~hits[i]
@@ -84,36 +94,37 @@ def match_detections(
 
     Returns them on the CPU, wherever predictions and targets are.
     """
-    scores, hits, num_truths = [torch.zeros(0)], [torch.zeros(0, dtype=torch.bool)], 0
+    check_pairs(predictions, targets)
+    scores, hits, num_objects = [torch.zeros(0)], [torch.zeros(0, dtype=torch.bool)], 0
     for prediction, target in zip(predictions, targets, strict=True):
         here = (prediction["labels"] == label).nonzero().squeeze(1)
         order = prediction["scores"][here].argsort(descending=True, stable=True)
         boxes = prediction["boxes"][here[order]]
-        truth = target["boxes"][target["labels"] == label].to(boxes.device)
+        objects = target["boxes"][target["labels"] == label].to(boxes.device)
         scores.append(prediction["scores"][here[order]].cpu())
-        found = match_boxes(boxes, truth, iou_threshold=iou_threshold, rule=rule)
+        found = match_boxes(boxes, objects, iou_threshold=iou_threshold, rule=rule)
         hits.append(found.cpu())
-        num_truths += len(truth)
+        num_objects += len(objects)
     by_score = torch.cat(scores).argsort(descending=True, stable=True)
-    return Matches(torch.cat(scores)[by_score], torch.cat(hits)[by_score], num_truths)
+    return Matches(torch.cat(scores)[by_score], torch.cat(hits)[by_score], num_objects)
 
 
-def precision_recall(hits: Tensor, num_truths: int) -> PrecisionRecall:
+def precision_recall(hits: Tensor, num_objects: int) -> PrecisionRecall:
     """Recall and precision after each detection.
 
     Args:
         hits: (D,) bool, by falling score.
-        num_truths: how many objects there were to find. Raises ValueError if none:
+        num_objects: how many objects there were to find. Raises ValueError if none:
             then recall has no meaning, and COCO leaves the class out.
     """
-    if num_truths < 1:
+    if num_objects < 1:
         raise ValueError(
-            f"num_truths is {num_truths}, but at least 1 object was expected: "
+            f"num_objects is {num_objects}, but at least 1 object was expected: "
             "leave out classes that are in no image"
         )
     found = hits.double().cumsum(0)  # (D,)
     made = torch.arange(1, len(hits) + 1, device=hits.device)
-    return PrecisionRecall(found / num_truths, found / made)
+    return PrecisionRecall(found / num_objects, found / made)
 
 
 def average_precision(recall: Tensor, precision: Tensor, *, method: Method) -> float:

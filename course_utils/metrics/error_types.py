@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from course_utils.metrics.average_precision import match_boxes
+from course_utils.metrics.average_precision import check_pairs, match_boxes
 from course_utils.ops.boxes import box_iou
 
 KINDS = ("correct", "localisation", "similar", "other", "background")
@@ -77,11 +77,7 @@ def error_kinds(
     Raises ValueError if there are not as many predictions as targets, or `least_iou` is
     not between 0 and `iou_threshold`.
     """
-    if len(predictions) != len(targets):
-        raise ValueError(
-            f"there are predictions for {len(predictions)} images and targets for "
-            f"{len(targets)}, but as many of each were expected"
-        )
+    check_pairs(predictions, targets)
     if not 0 < least_iou <= iou_threshold:
         raise ValueError(
             f"least_iou is {least_iou} and iou_threshold {iou_threshold}, but "
@@ -141,10 +137,9 @@ def find_own(
     for label in sorted(set(found["labels"].tolist())):
         here = (found["labels"] == label).nonzero().squeeze(1)
         here = here[found["scores"][here].argsort(descending=True, stable=True)]
-        truth = target["boxes"][target["labels"] == label]
-        hits[here] = match_boxes(
-            found["boxes"][here], truth, iou_threshold=iou_threshold
-        )
+        objects = target["boxes"][target["labels"] == label]
+        boxes = found["boxes"][here]
+        hits[here] = match_boxes(boxes, objects, iou_threshold=iou_threshold)
     return hits
 
 

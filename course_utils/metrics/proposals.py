@@ -18,12 +18,14 @@ class ProposalCurve(NamedTuple):
     mabo: Tensor  # (K,) float64, mean over classes of the mean best overlap
 
 
-def best_overlaps(proposals: Tensor, truth: Tensor, *, counts: Sequence[int]) -> Tensor:
+def best_overlaps(
+    proposals: Tensor, objects: Tensor, *, counts: Sequence[int]
+) -> Tensor:
     """How well the first boxes cover each object: the best IoU among them.
 
     Args:
         proposals: (N, 4) xyxy boxes, best first.
-        truth: (T, 4) xyxy objects.
+        objects: (T, 4) xyxy.
         counts: how many boxes to look at; more than there are means all.
 
     Returns (K, T), 0 where there is no box to look at. Raises ValueError for a count
@@ -31,7 +33,7 @@ def best_overlaps(proposals: Tensor, truth: Tensor, *, counts: Sequence[int]) ->
     """
     if min(counts, default=0) < 0:
         raise ValueError(f"counts are {list(counts)}, but at least 0 was expected")
-    iou = box_iou(proposals, truth)  # (N, T)
+    iou = box_iou(proposals, objects)  # (N, T)
     nothing = iou.new_zeros(1, iou.shape[1])
     best = torch.cat([nothing, iou]).cummax(dim=0).values  # row i: of the first i boxes
     return best[torch.tensor(counts, dtype=torch.int64).clamp(max=len(iou))]

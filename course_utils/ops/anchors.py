@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from course_utils.ops.boxes import as_boxes
-
-Pair = tuple[int, int]
+from course_utils.ops.validators import Size, check_above_zero, check_map_size
 
 
 def cell_anchors(sizes: Sequence[float], ratios: Sequence[float]) -> Tensor:
@@ -26,32 +25,24 @@ def cell_anchors(sizes: Sequence[float], ratios: Sequence[float]) -> Tensor:
 
     Returns (A, 4) float xyxy. Raises ValueError unless all are above zero.
     """
-    for name, values in {"sizes": sizes, "ratios": ratios}.items():
-        if not values or min(values) <= 0:
-            raise ValueError(
-                f"{name} is {tuple(values)}, but numbers above 0 were expected"
-            )
+    check_above_zero(sizes=sizes, ratios=ratios)
     size, root = torch.tensor(sizes).float(), torch.tensor(ratios).float().sqrt()
     heights = (root[:, None] * size).flatten()
     widths = ((1 / root)[:, None] * size).flatten()
     return (torch.stack([-widths, -heights, widths, heights], dim=1) / 2).round()
 
 
-def map_stride(image_size: Pair, map_size: Pair) -> Pair:
+def map_stride(image_size: Size, map_size: Size) -> tuple[int, int]:
     """Rows and columns of pixels from one position of a map to the next.
 
     Both sizes are (height, width). Raises ValueError if the map is empty or has more
     positions than the image has pixels.
     """
-    if min(map_size) < 1 or map_size[0] > image_size[0] or map_size[1] > image_size[1]:
-        raise ValueError(
-            f"the image is {image_size} and its map {map_size}, but a map of 1 "
-            "position or more and no more than pixels was expected: use a larger image"
-        )
+    check_map_size(map_size, image_size)
     return image_size[0] // map_size[0], image_size[1] // map_size[1]
 
 
-def anchor_grid(cell: Tensor, *, map_size: Pair, stride: Pair) -> Tensor:
+def anchor_grid(cell: Tensor, *, map_size: Size, stride: tuple[int, int]) -> Tensor:
     """The anchors of all positions of a map, in pixels of the image.
 
     Args:

@@ -10,16 +10,17 @@ import math
 import torch
 from torch import Tensor
 
+from course_utils.ops.validators import check_boxes, check_image_size
+
 Weights = tuple[float, float, float, float]
+# With these, the four targets of a box head have a spread of about 1: shifts are about
+# a tenth of a side, and logarithms of a side's growth about a fifth.
+BOX_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
 
 
 def as_boxes(boxes: Tensor, name: str = "boxes") -> Tensor:
     """The boxes in float32 or float64. Raises ValueError unless they are (N, 4)."""
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(
-            f"{name} has shape {tuple(boxes.shape)}, but (N, 4) was expected: "
-            "write one box as [[x1, y1, x2, y2]], and no box as torch.zeros(0, 4)"
-        )
+    check_boxes(boxes, name)
     return boxes if boxes.dtype in (torch.float32, torch.float64) else boxes.float()
 
 
@@ -73,11 +74,7 @@ def xyxy_to_voc(boxes: Tensor) -> Tensor:
 
 def image_limits(boxes: Tensor, height: float, width: float) -> Tensor:
     """(4,) of W, H, W, H beside `boxes`. Raises ValueError unless both are positive."""
-    if height <= 0 or width <= 0:
-        raise ValueError(
-            f"the image is {height} x {width}, but both sides must be positive: "
-            "give its height first, as in `height, width = image.shape[-2:]`"
-        )
+    check_image_size(height, width)
     return boxes.new_tensor([width, height, width, height])
 
 
@@ -175,24 +172,24 @@ def paired_generalized_box_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def encode_boxes(
-    truth: Tensor, reference: Tensor, *, weights: Weights = (1, 1, 1, 1)
+    targets: Tensor, reference: Tensor, *, weights: Weights = (1, 1, 1, 1)
 ) -> Tensor:
-    """What a regressor must answer at `reference` to arrive at `truth`.
+    """What a regressor must answer at `reference` to arrive at `targets`.
 
     Girshick et al. 2014, eq. 6-9: the shift of the centre in units of the reference's
     sides, and the logarithm of the change of the sides, each times its weight. Filter
     boxes without width or height before: their code is infinite.
 
     Args:
-        truth: (N, 4) xyxy boxes to be reached; the result is (N, 4) too.
+        targets: (N, 4) xyxy boxes to be reached; the result is (N, 4) too.
         reference: (N, 4) xyxy boxes to start from, such as proposals or anchors.
         weights: of x, y, width and height; the box head of Fast R-CNN has 10, 10, 5, 5.
     """
-    truth, reference = as_pairs(truth, reference)
-    goal, start = xyxy_to_cxcywh(truth), xyxy_to_cxcywh(reference)
-    shift = (goal[:, :2] - start[:, :2]) / start[:, 2:]
-    growth = torch.log(goal[:, 2:] / start[:, 2:])
-    return torch.cat([shift, growth], dim=1) * truth.new_tensor(weights)
+    targets, reference = as_pairs(targets, reference)
+    end, start = xyxy_to_cxcywh(targets), xyxy_to_cxcywh(reference)
+    shift = (end[:, :2] - start[:, :2]) / start[:, 2:]
+    growth = torch.log(end[:, 2:] / start[:, 2:])
+    return torch.cat([shift, growth], dim=1) * targets.new_tensor(weights)
 
 
 def decode_boxes(

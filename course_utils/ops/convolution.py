@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from course_utils.ops.validators import check_at_least
+
 
 class ConvLayer(NamedTuple):
     """What a convolution or a pooling does to one axis."""
@@ -26,13 +28,9 @@ class ReceptiveField(NamedTuple):
 
 def check_layer(layer: ConvLayer) -> None:
     """Raises ValueError, with the name and the value, if a setting is out of range."""
-    for name, value in layer._asdict().items():
-        least = 0 if name == "padding" else 1
-        if value < least:
-            raise ValueError(
-                f"{name} is {value}, but at least {least} was expected: "
-                "give sizes of one axis in pixels"
-            )
+    kernel, stride, padding, dilation = layer
+    check_at_least(1, kernel=kernel, stride=stride, dilation=dilation)
+    check_at_least(0, padding=padding)
 
 
 def conv_output_size(

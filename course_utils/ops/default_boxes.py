@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-Pair = tuple[int, int]
+from course_utils.ops.validators import Size, check_above_zero
 
 # SSD300 as released: 8,732 boxes on maps of these sides.
 SSD300_MAPS = (38, 19, 10, 5, 3, 1)
@@ -51,11 +51,7 @@ def box_shapes(scale: float, next_scale: float, ratios: Sequence[float]) -> Tens
 
     Returns (2 + 2 * ratios, 2). Raises ValueError unless all are above 0.
     """
-    if min(scale, next_scale, *ratios) <= 0:
-        raise ValueError(
-            f"the scales are {scale} and {next_scale} and the ratios {tuple(ratios)}, "
-            "but numbers above 0 were expected"
-        )
+    check_above_zero(scale=scale, next_scale=next_scale, ratios=(1, *ratios))
     between = math.sqrt(scale * next_scale)
     shapes = [(scale, scale), (between, between)]
     for ratio in ratios:
@@ -64,7 +60,7 @@ def box_shapes(scale: float, next_scale: float, ratios: Sequence[float]) -> Tens
     return torch.tensor(shapes)
 
 
-def cell_centres(map_size: Pair, image_size: Pair, stride: int | None) -> Tensor:
+def cell_centres(map_size: Size, image_size: Size, stride: int | None) -> Tensor:
     """The middle of each cell of a map, row after row: (H * W, 2) of x, y in pixels.
 
     Without a stride, the cells fill the image.
@@ -79,8 +75,8 @@ def cell_centres(map_size: Pair, image_size: Pair, stride: int | None) -> Tensor
 def map_default_boxes(
     shapes: Tensor,
     *,
-    map_size: Pair,
-    image_size: Pair,
+    map_size: Size,
+    image_size: Size,
     stride: int | None = None,
 ) -> Tensor:
     """The default boxes of one map, in pixels of the image; they may leave it.
@@ -100,8 +96,8 @@ def map_default_boxes(
 
 
 def default_boxes(
-    map_sizes: Sequence[Pair],
-    image_size: Pair,
+    map_sizes: Sequence[Size],
+    image_size: Size,
     *,
     scales: Sequence[float] = SSD300_SCALES,
     ratios: Sequence[Sequence[float]] = SSD300_RATIOS,
@@ -136,7 +132,7 @@ def default_boxes(
 
 
 def check_maps(
-    map_sizes: Sequence[Pair],
+    map_sizes: Sequence[Size],
     scales: Sequence[float],
     ratios: Sequence[Sequence[float]],
     strides: Sequence[int] | None,

@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
+from course_utils.ops.validators import check_at_least, check_rising
+
 BELOW, BETWEEN = -1, -2  # no object, and too close to one to be called background
 
 
-def assign_truth(
+def match_anchors(
     iou: Tensor,
     *,
     positive_iou: float,
@@ -30,15 +32,16 @@ def assign_truth(
     Returns (A,) int64: the index of an object, BELOW (-1) or BETWEEN (-2); all BELOW if
     there is no object.
     """
-    check_thresholds(iou, positive_iou, negative_iou)
+    check_iou(iou)
+    check_rising(negative_iou=negative_iou, positive_iou=positive_iou)
     if len(iou) == 0:
         return torch.full_like(iou.sum(dim=0), BELOW, dtype=torch.int64)
-    highest, own = iou.max(dim=0)  # (A,) each
-    truth = own.where(highest >= positive_iou, BETWEEN)
-    truth = truth.where(highest >= negative_iou, BELOW)
+    highest, best = iou.max(dim=0)  # (A,) each
+    matched_idxs = best.where(highest >= positive_iou, BETWEEN)
+    matched_idxs = matched_idxs.where(highest >= negative_iou, BELOW)
     if promote_best:
-        truth = own.where(is_best_anchor(iou), truth)
-    return truth
+        matched_idxs = best.where(is_best_anchor(iou), matched_idxs)
+    return matched_idxs
 
 
 def is_best_anchor(iou: Tensor) -> Tensor:
@@ -53,17 +56,12 @@ def is_best_anchor(iou: Tensor) -> Tensor:
     return ((iou == highest) & (highest > 0)).any(dim=0)
 
 
-def check_thresholds(iou: Tensor, positive_iou: float, negative_iou: float) -> None:
-    """Raises ValueError unless `iou` is a matrix and the thresholds are in order."""
+def check_iou(iou: Tensor) -> None:
+    """Raises ValueError unless `iou` is a matrix."""
     if iou.ndim != 2:
         raise ValueError(
             f"iou has shape {tuple(iou.shape)}, but (objects, anchors) was expected: "
             "compute it with box_iou(truth, anchors)"
-        )
-    if not 0 <= negative_iou <= positive_iou <= 1:
-        raise ValueError(
-            f"negative_iou is {negative_iou} and positive_iou {positive_iou}, but 0 <= "
-            "negative_iou <= positive_iou <= 1 was expected"
         )
 
 
@@ -85,11 +83,8 @@ def sample_balanced(
         positive_fraction: the highest share of positives, in [0, 1].
         generator: draws in place of torch's own.
     """
-    if count < 0 or not 0 <= positive_fraction <= 1:
-        raise ValueError(
-            f"count is {count} and positive_fraction {positive_fraction}, but 0 or "
-            "more and a value in [0, 1] were expected"
-        )
+    check_at_least(0, count=count)
+    check_rising(positive_fraction=positive_fraction)
     positive = (labels > 0).nonzero().squeeze(1)
     negative = (labels == 0).nonzero().squeeze(1)
     most = min(int(count * positive_fraction), len(positive))

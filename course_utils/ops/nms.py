@@ -1,11 +1,17 @@
 """Non-maximum suppression: one box for each object out of the many that fire on it."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from course_utils.ops.boxes import as_boxes, box_iou
+from course_utils.ops.validators import (
+    check_above_zero,
+    check_choice,
+    check_one_a_box,
+    check_rising,
+)
 
 SoftMethod = Literal["gaussian", "linear"]
 
@@ -13,32 +19,6 @@ SoftMethod = Literal["gaussian", "linear"]
 BLOCK = 128
 # Up to so many boxes, all pairs at once take less time than one class after the other.
 FEW = 500
-
-
-def check_scores(boxes: Tensor, scores: Tensor, iou_threshold: float) -> None:
-    """Raises ValueError unless each box has a score and the threshold is in [0, 1]."""
-    if scores.shape != boxes.shape[:1]:
-        raise ValueError(
-            f"scores has shape {tuple(scores.shape)}, but ({len(boxes)},) was "
-            "expected: give one score for each box"
-        )
-    if not 0 <= iou_threshold <= 1:
-        raise ValueError(
-            f"iou_threshold is {iou_threshold}, but a value in [0, 1] was expected: "
-            "no two boxes overlap more than fully"
-        )
-
-
-def check_decay(method: str, sigma: float) -> None:
-    """Raises ValueError unless the method is known and sigma is positive."""
-    if method not in ("gaussian", "linear"):
-        raise ValueError(
-            f'method is {method!r}, but "gaussian" or "linear" was expected'
-        )
-    if sigma <= 0:
-        raise ValueError(
-            f"sigma is {sigma}, but a positive width was expected: the paper uses 0.5"
-        )
 
 
 def unsuppressed(suppresses: Tensor) -> Tensor:
@@ -81,7 +61,8 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     Returns (K,) int64. Raises ValueError if the shapes or the threshold do not fit.
     """
     boxes = as_boxes(boxes.detach())
-    check_scores(boxes, scores, iou_threshold)
+    check_one_a_box(boxes, scores=scores)
+    check_rising(iou_threshold=iou_threshold)
     left = scores.argsort(descending=True, stable=True)
     kept = [left[:0]]
     while len(left) > 0:
@@ -110,13 +91,9 @@ def batched_nms(
     Returns (K,) int64, by falling score over all classes; of equal scores the first
     comes first. Raises ValueError if the shapes or the threshold do not fit.
     """
-    if labels.shape != boxes.shape[:1]:
-        raise ValueError(
-            f"labels has shape {tuple(labels.shape)}, but ({len(boxes)},) was "
-            "expected: give one label for each box"
-        )
     boxes = as_boxes(boxes.detach())
-    check_scores(boxes, scores, iou_threshold)
+    check_one_a_box(boxes, scores=scores, labels=labels)
+    check_rising(iou_threshold=iou_threshold)
     order = scores.argsort(descending=True, stable=True)
     if 0 < len(order) <= FEW:
         same = labels[order][:, None] == labels[order]
@@ -164,8 +141,10 @@ def soft_nms(
     the first comes first. Raises ValueError if an argument does not fit.
     """
     boxes = as_boxes(boxes.detach())
-    check_scores(boxes, scores, iou_threshold)
-    check_decay(method, sigma)
+    check_one_a_box(boxes, scores=scores)
+    check_rising(iou_threshold=iou_threshold)
+    check_choice("method", method, get_args(SoftMethod))
+    check_above_zero(sigma=sigma)
     scores = scores.detach().clone()
     left = (scores > score_threshold).nonzero().squeeze(1)
     kept = [left[:0]]

@@ -4,18 +4,10 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_utils.ops.boxes import as_boxes, clip_boxes
-
-
-def check_positive(**numbers: int) -> None:
-    """Raises ValueError, with the name and the value, if a number is not positive."""
-    for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(
-                f"{name} is {number}, but at least 1 was expected: it counts pixels"
-            )
+from course_utils.ops.validators import check_at_least
 
 
 def count_windows(
@@ -26,8 +18,8 @@ def count_windows(
     Windows start at every `stride`-th pixel of both axes. Raises ValueError if a size
     or the stride is not positive.
     """
-    check_positive(window_height=window_height, window_width=window_width)
-    check_positive(height=height, width=width, stride=stride)
+    check_at_least(1, window_height=window_height, window_width=window_width)
+    check_at_least(1, height=height, width=width, stride=stride)
     rows = max((height - window_height) // stride + 1, 0)
     columns = max((width - window_width) // stride + 1, 0)
     return rows * columns
@@ -39,7 +31,7 @@ def count_boxes(height: int, width: int) -> int:
     Two of the H + 1 lines between rows bound a box, and two of the W + 1 between
     columns. Raises ValueError if a side is not positive.
     """
-    check_positive(height=height, width=width)
+    check_at_least(1, height=height, width=width)
     return (height * (height + 1) // 2) * (width * (width + 1) // 2)
 
 
@@ -51,8 +43,8 @@ def window_grid(
     N is `count_windows`; (0, 4) if the window is larger than the image. Raises
     ValueError if a size or the stride is not positive.
     """
-    check_positive(window_height=window_height, window_width=window_width)
-    check_positive(height=height, width=width, stride=stride)
+    check_at_least(1, window_height=window_height, window_width=window_width)
+    check_at_least(1, height=height, width=width, stride=stride)
     y = torch.arange(0, max(height - window_height + 1, 0), stride)
     x = torch.arange(0, max(width - window_width + 1, 0), stride)
     y, x = (side.flatten() for side in torch.meshgrid(y, x, indexing="ij"))
@@ -72,7 +64,7 @@ def pyramid_scales(
     At scale s, a window of side w sees objects of side w / s. Empty if the window does
     not fit even at scale 1. Raises ValueError unless factor is between 0 and 1.
     """
-    check_positive(height=height, width=width, window=window)
+    check_at_least(1, height=height, width=width, window=window)
     if not 0 < factor < 1:
         raise ValueError(
             f"factor is {factor}, but a value between 0 and 1 was expected: "
@@ -114,7 +106,7 @@ def crop_and_resize(image: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tens
         boxes: (N, 4) xyxy.
         size: height and width of the crops.
     """
-    check_positive(crop_height=size[0], crop_width=size[1])
+    check_at_least(1, crop_height=size[0], crop_width=size[1])
     height, width = image.shape[-2:]
     inside = clip_boxes(as_boxes(boxes).round(), height, width).long()
     crops = [image.new_zeros(0, image.shape[0], *size)]
@@ -126,32 +118,3 @@ def crop_and_resize(image: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tens
             )
         crops.append(resize(image[:, y1:y2, x1:x2], size)[None])
     return torch.cat(crops)
-
-
-def linear_to_conv(
-    linear: nn.Linear, channels: int, height: int, width: int
-) -> nn.Conv2d:
-    """The convolution that computes `linear` at every place of a larger map.
-
-    It holds a copy of the weights, with the kernel (height, width). Raises ValueError
-    unless `linear` takes a flattened map of (channels, height, width).
-    """
-    if linear.in_features != channels * height * width:
-        raise ValueError(
-            f"the layer takes {linear.in_features} numbers, but a map of {channels} x "
-            f"{height} x {width} has {channels * height * width}: give the shape of "
-            "the map that was flattened for it, as was expected"
-        )
-    conv = nn.Conv2d(
-        channels,
-        linear.out_features,
-        (height, width),
-        bias=linear.bias is not None,
-        device=linear.weight.device,
-        dtype=linear.weight.dtype,
-    )
-    # flatten() runs over channels, rows, columns: the order of a kernel's own axes.
-    conv.weight.data = linear.weight.data.clone().view_as(conv.weight)
-    if conv.bias is not None:
-        conv.bias.data = linear.bias.data.clone()
-    return conv

@@ -17,12 +17,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.ops.boxes import as_boxes, normalize_boxes, xyxy_to_cxcywh
+from course_utils.ops.validators import (
+    Size,
+    check_at_least,
+    check_centres,
+    check_not_empty,
+    check_objects,
+)
 
 BOX = 5  # numbers of a box: x, y, w, h, confidence
-Pair = tuple[int, int]
 
 
-class GridTruth(NamedTuple):
+class GridTargets(NamedTuple):
     """What the cells are to answer; a leading B for a batch of images."""
 
     is_object: Tensor  # (S, S) bool: does the cell own an object?
@@ -39,31 +45,7 @@ class GridBoxes(NamedTuple):
     classes: Tensor  # (B, K, C): all boxes of a cell share theirs
 
 
-def check_objects(boxes: Tensor, labels: Tensor, image_size: Pair) -> None:
-    """Raises ValueError unless each box has a label, sides >= 0, and a centre inside.
-
-    (N, 4) xyxy boxes and (N,) labels in an image of (height, width).
-    """
-    if labels.shape != boxes.shape[:1]:
-        raise ValueError(
-            f"labels has shape {tuple(labels.shape)}, but ({len(boxes)},) was "
-            "expected: give one label for each box"
-        )
-    if not (boxes[:, 2:] >= boxes[:, :2]).all():  # also false for nan
-        raise ValueError(
-            "a box has x2 < x1, y2 < y1 or nan, but x1, y1, x2, y2 with x1 <= x2 and "
-            "y1 <= y2 were expected: convert other formats first"
-        )
-    height, width = image_size
-    centre = xyxy_to_cxcywh(boxes)[:, :2]
-    if not ((centre >= 0) & (centre <= centre.new_tensor([width, height]))).all():
-        raise ValueError(
-            f"a box has its centre outside the image of {height} x {width}, where no "
-            "cell can own it: clip the boxes, and drop what is left of none"
-        )
-
-
-def owner_cells(boxes: Tensor, image_size: Pair, grid: int) -> Tensor:
+def owner_cells(boxes: Tensor, image_size: Size, grid: int) -> Tensor:
     """The cell in which each box has its centre: (N, 4) -> (N, 2) int64 row, column.
 
     A centre on the line between two cells belongs to the right or lower one; one on the
@@ -76,10 +58,9 @@ def owner_cells(boxes: Tensor, image_size: Pair, grid: int) -> Tensor:
 
     Raises ValueError if a centre lies outside the image, or the grid has no cell.
     """
-    if grid < 1:
-        raise ValueError(f"grid is {grid}, but at least 1 cell a side was expected")
+    check_at_least(1, grid=grid)
     boxes = as_boxes(boxes)
-    check_objects(boxes, boxes[:, 0], image_size)
+    check_centres(boxes, image_size)
     x, y = xyxy_to_cxcywh(normalize_boxes(boxes, *image_size))[:, :2].unbind(1)
     return (torch.stack([y, x], dim=1) * grid).floor().long().clamp(max=grid - 1)
 
@@ -90,8 +71,8 @@ def is_first(values: Tensor) -> Tensor:
 
 
 def encode_grid(
-    boxes: Tensor, labels: Tensor, image_size: Pair, *, grid: int, num_classes: int
-) -> GridTruth:
+    boxes: Tensor, labels: Tensor, image_size: Size, *, grid: int, num_classes: int
+) -> GridTargets:
     """What the cells are to answer for one image.
 
     A cell owns at most one object. Of several with their centres in it, the first in
@@ -109,30 +90,29 @@ def encode_grid(
     Raises ValueError if a box or label does not fit.
     """
     boxes = as_boxes(boxes)
-    check_objects(boxes, labels, image_size)
-    check_labels(labels, num_classes)
+    check_objects(boxes, labels, image_size, num_classes)
     is_solid = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
     boxes, labels = boxes[is_solid], labels[is_solid]
     cells = owner_cells(boxes, image_size, grid)  # (N, 2)
     kept = is_first(cells[:, 0] * grid + cells[:, 1])
     row, column = cells[kept].unbind(1)
-    truth = boxes.new_zeros(grid, grid, 4)
-    truth[row, column] = cell_coordinates(boxes, cells, image_size, grid)[kept]
+    targets = boxes.new_zeros(grid, grid, 4)
+    targets[row, column] = cell_coordinates(boxes, cells, image_size, grid)[kept]
     classes = boxes.new_zeros(grid, grid, num_classes - 1)
     classes[row, column] = F.one_hot(labels[kept] - 1, num_classes - 1).to(boxes)
-    is_object = torch.zeros_like(truth[..., 0], dtype=torch.bool)
+    is_object = torch.zeros_like(targets[..., 0], dtype=torch.bool)
     is_object[row, column] = True
-    return GridTruth(is_object, truth, classes, (~kept).sum())
+    return GridTargets(is_object, targets, classes, (~kept).sum())
 
 
 def encode_grids(
     boxes: Sequence[Tensor],
     labels: Sequence[Tensor],
-    image_size: Pair,
+    image_size: Size,
     *,
     grid: int,
     num_classes: int,
-) -> GridTruth:
+) -> GridTargets:
     """What the cells are to answer for B images of one size: `encode_grid` at once.
 
     B times (N, 4) boxes and (N,) labels, with N of its own for each image. All boxes
@@ -140,31 +120,33 @@ def encode_grids(
 
     Raises ValueError if there is no image, or a box or label does not fit.
     """
-    if len(boxes) == 0 or [len(each) for each in boxes] != [len(a) for a in labels]:
+    counts = [len(of_image) for of_image in boxes]
+    if not counts or counts != [len(of_image) for of_image in labels]:
         raise ValueError(
             f"there are boxes of {len(boxes)} images and labels of {len(labels)}, but "
             "at least 1 image, and a label for each box, were expected"
         )
-    every, label = as_boxes(torch.cat(list(boxes))), torch.cat(list(labels))
-    check_objects(every, label, image_size)
-    check_labels(label, num_classes)
-    counts = torch.tensor([len(each) for each in boxes], device=every.device)
-    image = torch.arange(len(boxes), device=every.device).repeat_interleave(counts)
-    is_solid = (every[:, 2:] > every[:, :2]).all(dim=1)
-    every, label, image = every[is_solid], label[is_solid], image[is_solid]
-    cells = owner_cells(every, image_size, grid)  # (N, 2)
+    all_boxes, all_labels = as_boxes(torch.cat(list(boxes))), torch.cat(list(labels))
+    check_objects(all_boxes, all_labels, image_size, num_classes)
+    image = torch.arange(len(boxes), device=all_boxes.device)
+    image = image.repeat_interleave(torch.tensor(counts, device=all_boxes.device))
+    is_solid = (all_boxes[:, 2:] > all_boxes[:, :2]).all(dim=1)
+    all_boxes, all_labels = all_boxes[is_solid], all_labels[is_solid]
+    image = image[is_solid]
+    cells = owner_cells(all_boxes, image_size, grid)  # (N, 2)
     place = torch.cat([image[:, None], cells], dim=1)  # (N, 3) image, row, column
     kept = is_first((place * place.new_tensor([grid * grid, grid, 1])).sum(dim=1))
-    empty, at = every.new_zeros(len(boxes), grid, grid, 4), place[kept].unbind(1)
-    truth = empty.index_put(at, cell_coordinates(every, cells, image_size, grid)[kept])
-    names = F.one_hot(label[kept] - 1, num_classes - 1).to(every)
-    classes = empty.new_zeros(*empty.shape[:3], num_classes - 1).index_put(at, names)
+    at, size = place[kept].unbind(1), (len(boxes), grid, grid)
+    coordinates = cell_coordinates(all_boxes, cells, image_size, grid)[kept]
+    targets = all_boxes.new_zeros(*size, 4).index_put(at, coordinates)
+    one_hot = F.one_hot(all_labels[kept] - 1, num_classes - 1).to(all_boxes)
+    classes = all_boxes.new_zeros(*size, num_classes - 1).index_put(at, one_hot)
     lost = image[~kept].bincount(minlength=len(boxes))
-    return GridTruth(classes.any(dim=-1), truth, classes, lost)
+    return GridTargets(classes.any(dim=-1), targets, classes, lost)
 
 
 def cell_coordinates(
-    boxes: Tensor, cells: Tensor, image_size: Pair, grid: int
+    boxes: Tensor, cells: Tensor, image_size: Size, grid: int
 ) -> Tensor:
     """x, y in its cell and w, h of the image: (N, 4) xyxy, (N, 2) cells -> (N, 4)."""
     centre_size = xyxy_to_cxcywh(normalize_boxes(boxes, *image_size))
@@ -172,30 +154,19 @@ def cell_coordinates(
     return torch.cat([inside, centre_size[:, 2:]], dim=1)
 
 
-def check_labels(labels: Tensor, num_classes: int) -> None:
-    """Raises ValueError unless all labels are from 1 to num_classes - 1."""
-    if num_classes < 2:
-        raise ValueError(f"num_classes is {num_classes}, but background and 1 make 2")
-    if ((labels < 1) | (labels >= num_classes)).any():
-        raise ValueError(
-            f"labels are {sorted(set(labels.tolist()))}, but 1 to {num_classes - 1} "
-            "were expected: 0 is background, which owns no cell"
-        )
-
-
-def split_answers(answers: Tensor, num_boxes: int) -> tuple[Tensor, Tensor]:
+def split_outputs(outputs: Tensor, num_boxes: int) -> tuple[Tensor, Tensor]:
     """A cell's numbers taken apart: boxes with their confidences, and class values.
 
     (..., S, S, 5B + C) -> (..., S, S, B, 5) and (..., S, S, C). Raises ValueError if
     the grid is not square, or there are too few numbers for B boxes and a class.
     """
-    rows, columns, numbers = answers.shape[-3:]
+    rows, columns, numbers = outputs.shape[-3:]
     if rows != columns or num_boxes < 1 or numbers <= BOX * num_boxes:
         raise ValueError(
-            f"answers has shape {tuple(answers.shape)}, but (..., S, S, "
+            f"outputs has shape {tuple(outputs.shape)}, but (..., S, S, "
             f"{BOX} * num_boxes + C) with {num_boxes} boxes and C >= 1 was expected"
         )
-    boxes, classes = answers.tensor_split([BOX * num_boxes], dim=-1)
+    boxes, classes = outputs.tensor_split([BOX * num_boxes], dim=-1)
     return boxes.reshape(*boxes.shape[:-1], num_boxes, BOX), classes
 
 
@@ -220,20 +191,20 @@ def square_sides(boxes: Tensor) -> Tensor:
     return torch.cat([boxes[..., :2], boxes[..., 2:].square()], dim=-1)
 
 
-def decode_grid(answers: Tensor, image_size: Pair, *, num_boxes: int) -> GridBoxes:
-    """The boxes that the cells' answers mean, all S * S * num_boxes of each image.
+def decode_grid(outputs: Tensor, image_size: Size, *, num_boxes: int) -> GridBoxes:
+    """The boxes that the cells' outputs mean, all S * S * num_boxes of each image.
 
     A network answers the *roots* of w and h, as darknet does: the loss compares roots,
     and a root of a negative answer would be nan.
 
     Args:
-        answers: (B, S, S, 5 * num_boxes + C).
+        outputs: (B, S, S, 5 * num_boxes + C).
         image_size: height and width.
         num_boxes: B, the boxes a cell.
 
     Boxes stand in the order of rows, columns, boxes of a cell; they are not clipped.
     """
-    boxes, classes = split_answers(answers, num_boxes)
+    boxes, classes = split_outputs(outputs, num_boxes)
     corners = cell_boxes_to_xyxy(square_sides(boxes[..., :4])).flatten(1, 3)
     height, width = image_size
     pixels = corners * corners.new_tensor([width, height, width, height])
@@ -241,8 +212,7 @@ def decode_grid(answers: Tensor, image_size: Pair, *, num_boxes: int) -> GridBox
     return GridBoxes(pixels, boxes[..., 4].flatten(1), shared.flatten(1, 3))
 
 
-def stack_truths(truths: list[GridTruth]) -> GridTruth:
-    """The truths of several images, with a leading B. Raises if there are none."""
-    if not truths:
-        raise ValueError("there is no truth to stack, but at least 1 was expected")
-    return GridTruth(*(torch.stack(parts) for parts in zip(*truths, strict=True)))
+def stack_targets(targets: list[GridTargets]) -> GridTargets:
+    """Those of several images, with a leading B. There has to be at least one."""
+    check_not_empty(targets=targets)
+    return GridTargets(*(torch.stack(parts) for parts in zip(*targets, strict=True)))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from course_utils.models.model import Target
+from course_utils.training.settings import TrainingSettings
 
 ORDER, STEP = 0, 1  # two independent streams of randomness from one seed
 
@@ -31,8 +32,11 @@ def mix(*numbers: int) -> int:
 def batch_indices(step: int, *, count: int, batch_size: int, seed: int) -> list[int]:
     """The examples of a step: epochs, each in an order of its own, cut into batches.
 
-    A batch may reach over the end of an epoch, so that it is always full.
+    A batch may reach over the end of an epoch, so that it is always full. Raises
+    ValueError if there is no example.
     """
+    if count < 1:
+        raise ValueError(f"the dataset has {count} examples, but at least 1 is needed")
     places = range(step * batch_size, (step + 1) * batch_size)
     epochs = range(places[0] // count, places[-1] // count + 1)
     orders = {epoch: epoch_order(count, mix(seed, ORDER, epoch)) for epoch in epochs}
@@ -60,6 +64,22 @@ def step_randomness(
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(value)
         yield torch.Generator().manual_seed(value)
+
+
+def draw_batch(
+    dataset: Examples, step: int, settings: TrainingSettings, generator: torch.Generator
+) -> tuple[Tensor, list[Target]]:
+    """The batch of a step, augmented: images (B, 3, H, W) and a list of B targets."""
+    indices = batch_indices(
+        step,
+        count=len(dataset),
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+    )
+    images, targets = load_batch(dataset, indices)
+    if settings.augment is None:
+        return images, targets
+    return settings.augment(images, targets, generator)
 
 
 def load_batch(

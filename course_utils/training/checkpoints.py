@@ -3,12 +3,16 @@
 import os
 import pickle
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.optim import Optimizer
+
+from course_utils.training.settings import TrainingSettings
 
 Identity = dict[str, Any]
 
@@ -61,18 +65,55 @@ def describe_model(model: nn.Module) -> str:
     return f"{count} parameters, number {zlib.crc32(repr(shapes).encode()):08x}"
 
 
-def describe_batch(images: Tensor, targets: Sequence[Mapping[str, Any]]) -> str:
-    """Words that change with the images and with the tensors of their targets."""
-    number = tensor_number(images, 0)
-    for target in targets:
-        for name, value in sorted(target.items()):
-            if isinstance(value, Tensor):
-                number = tensor_number(value, zlib.crc32(name.encode(), number))
-    return f"number {number:08x}"
+class Checkpoint:
+    """The file from which a run goes on after a stop, if its settings name one."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        dataset: Sized,
+        settings: TrainingSettings,
+    ) -> None:
+        self.model, self.optimizer, self.settings = model, optimizer, settings
+        self.path = None if settings.checkpoint is None else Path(settings.checkpoint)
+        self.identity = describe_settings(settings) | {
+            "model": describe_model(model),
+            "examples": len(dataset),
+        }
+
+    def resume(self) -> dict[str, Any]:
+        """Load the model and the optimizer; the rows and seconds of `History` so far.
+
+        Nothing is loaded, and nothing comes back, where there is no file.
+        """
+        if self.path is None or not self.path.exists():
+            return {}
+        device = torch.device(self.settings.device)
+        content = read_checkpoint(self.path, self.identity, device)
+        self.model.load_state_dict(content["model"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        return {"rows": content["history"], "seconds": content["seconds"]}
+
+    def save(self, rows: Sequence[Mapping[str, float]], seconds: float) -> None:
+        """Write the file if it is time for that: now and then, and at the end."""
+        done, every = len(rows), self.settings.checkpoint_every
+        is_due = done % every == 0 or done == self.settings.steps
+        if self.path is not None and is_due:
+            content = {
+                "identity": self.identity,
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "history": list(rows),
+                "seconds": seconds,
+            }
+            write_checkpoint(self.path, content)
 
 
-def tensor_number(values: Tensor, start: int) -> int:
-    """A checksum of the tensor's shape and values that goes on from `start`."""
-    plain = values.detach().as_subclass(Tensor).cpu().contiguous()
-    start = zlib.crc32(repr(tuple(plain.shape)).encode(), start)
-    return zlib.crc32(plain.numpy().tobytes(), start)
+def describe_settings(settings: TrainingSettings) -> Identity:
+    """The settings that decide which weights come out, by name."""
+    names = [field.name for field in fields(settings) if field.compare]
+    known = {name: getattr(settings, name) for name in names}
+    augment = settings.augment
+    known["augment"] = getattr(augment, "__qualname__", type(augment).__name__)
+    return known

@@ -5,100 +5,108 @@ So a run that was stopped and resumed ends, on a CPU, with the very same weights
 """
 
 import time
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_utils.models.model import Model
-from course_utils.training.batches import Examples
-from course_utils.training.run import Augment, History, Run
-from course_utils.training.settings import OptimizerName, Schedule, Settings
+from course_utils.training.batches import (
+    Examples,
+    draw_batch,
+    move_batch,
+    step_randomness,
+)
+from course_utils.training.checkpoints import Checkpoint
+from course_utils.training.settings import (
+    TrainingSettings,
+    learning_rate,
+    make_optimizer,
+    set_learning_rate,
+)
 
 
-def train(
-    model: Model,
-    dataset: Examples,
-    *,
-    steps: int,
-    batch_size: int,
-    lr: float,
-    seed: int,
-    device: torch.device | str,
-    optimizer: OptimizerName = "sgd",
-    momentum: float = 0.9,
-    weight_decay: float = 1e-4,
-    schedule: Schedule = "cosine",
-    warmup_steps: int = 10,
-    max_norm: float = 10.0,
-    augment: Augment | None = None,
-    checkpoint: Path | str | None = None,
-    checkpoint_every: int = 100,
-    description: str = "training",
-) -> History:
+class History(list[dict[str, float]]):
+    """A row a step: every named loss, and their sum as "total"; and the seconds."""
+
+    def __init__(
+        self, rows: Iterable[Mapping[str, float]] = (), seconds: float = 0.0
+    ) -> None:
+        super().__init__(map(dict, rows))
+        self.seconds = seconds
+        self._began = time.perf_counter() - seconds
+
+    def record(self, row: dict[str, float]) -> None:
+        """Add the row of a step that has just been done."""
+        self.append(row)
+        self.seconds = time.perf_counter() - self._began
+
+    def curves(self, *, smooth: int = 1) -> dict[str, list[float]]:
+        """The values of each loss by name, each the mean of the last `smooth` steps."""
+        if smooth < 1:
+            raise ValueError(f"smooth is {smooth}, but at least 1 step was expected")
+        names = self[0] if self else {}
+        return {name: running_mean([r[name] for r in self], smooth) for name in names}
+
+
+def running_mean(values: Sequence[float], count: int) -> list[float]:
+    """Each value replaced by the mean of the last `count` values up to it."""
+    windows = (values[max(i + 1 - count, 0) : i + 1] for i in range(len(values)))
+    return [sum(window) / len(window) for window in windows]
+
+
+def train(model: Model, dataset: Examples, settings: TrainingSettings) -> History:
     """Train the model in place, leave it in eval mode, and return its losses.
 
-    Examples come in a new order each epoch. A batch may reach over the end of an epoch,
-    so that every batch is full however few examples there are.
-
-    Args:
-        model: moved to `device`; only weights that require a gradient are changed.
-        dataset: (image, target) at each index; images (3, H, W) of one size.
-        steps: batches in all, those before a resumed checkpoint included.
-        batch_size: images a batch.
-        lr: the highest learning rate.
-        seed: fixes order, augmentation and dropout; torch's own generators are left as
-            they were. The weights at the start are the caller's.
-        device: where the model and the batches go.
-        optimizer: "sgd" with `momentum`, or "adamw".
-        momentum: of SGD.
-        weight_decay: of either optimizer.
-        schedule: "cosine" falls to zero over all steps; "constant" stays.
-        warmup_steps: steps in which the rate first rises in a straight line.
-        max_norm: gradients longer than this are scaled down to it.
-        augment: `augment(images, targets, generator)` changes a batch, on the CPU.
-        checkpoint: file written every `checkpoint_every` steps and at the end. If it
-            exists, training goes on from there.
-        checkpoint_every: steps between two writes.
-        description: what the progress bar says.
-
-    Raises:
-        ValueError: a setting is out of range, or the checkpoint is of another run.
-        FloatingPointError: a loss is infinite or not a number.
+    A step lowers the sum of the model's losses on one batch. Examples come in a new
+    order each epoch. With a checkpoint, a run that was stopped goes on from there.
+    Raises FloatingPointError, with the weights as the last step left them, if a loss
+    or the gradient is not finite.
     """
-    if checkpoint_every < 1:
-        raise ValueError(f"checkpoint_every is {checkpoint_every}, but 1 is the least")
-    settings = Settings(
-        steps=steps,
-        batch_size=batch_size,
-        lr=lr,
-        seed=seed,
-        optimizer=optimizer,
-        momentum=momentum,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        warmup_steps=warmup_steps,
-        max_norm=max_norm,
-    )
-    run = Run(model, dataset, settings, torch.device(device), augment)
-    path = None if checkpoint is None else Path(checkpoint)
-    if path is not None:
-        run.resume(path)
-    take_all_steps(run, path, checkpoint_every, description)
+    device = torch.device(settings.device)
+    model.to(device).train()
+    optimizer = make_optimizer(model, settings)
+    checkpoint = Checkpoint(model, optimizer, dataset, settings)
+    history = History(**checkpoint.resume())
+    for step in progress(history, settings):
+        with step_randomness(step, seed=settings.seed, device=device) as generator:
+            images, targets = draw_batch(dataset, step, settings, generator)
+            images, targets = move_batch(images, targets, device)
+
+            losses = model.losses(images, targets)
+            total = torch.stack(list(losses.values())).sum()
+            row = {name: loss.item() for name, loss in losses.items()}
+            check_finite(total, "sum of the losses", step, row)
+
+            optimizer.zero_grad()
+            total.backward()  # type: ignore[no-untyped-call]
+            # An untrained detector has thousands of wrong boxes, hence large gradients.
+            length = nn.utils.clip_grad_norm_(model.parameters(), settings.max_norm)
+            check_finite(length, "length of the gradient", step, row)
+            set_learning_rate(optimizer, learning_rate(step, settings))
+            optimizer.step()
+        history.record(row | {"total": total.item()})
+        checkpoint.save(history, history.seconds)
     model.eval()
-    return run.history
+    return history
 
 
-def take_all_steps(
-    run: Run, checkpoint: Path | None, checkpoint_every: int, description: str
-) -> None:
-    """Train from where the run stands to its last step, with a progress bar."""
-    done, steps = len(run.history), run.settings.steps
-    started = time.perf_counter() - run.history.seconds
-    bar = tqdm(range(done, steps), desc=description, initial=done, total=steps)
+def progress(history: History, settings: TrainingSettings) -> Iterator[int]:
+    """The steps that are left to do, under a progress bar with the last loss."""
+    done, steps = len(history), settings.steps
+    bar = tqdm(range(done, steps), desc=settings.description, initial=done, total=steps)
     for step in bar:
-        bar.set_postfix(total=f"{run.take_step(step)['total']:.3f}", refresh=False)
-        run.history.seconds = time.perf_counter() - started
-        is_due = (step + 1) % checkpoint_every == 0 or step + 1 == steps
-        if checkpoint is not None and is_due:
-            run.write(checkpoint)
+        yield step
+        bar.set_postfix(total=f"{history[-1]['total']:.3f}", refresh=False)
+
+
+def check_finite(
+    value: Tensor, words: str, step: int, losses: Mapping[str, float]
+) -> None:
+    """Raise FloatingPointError, with the losses of the step, unless value is finite."""
+    if not value.isfinite():
+        raise FloatingPointError(
+            f"step {step}: the {words} is {value.item()}, with losses {losses}: lower "
+            "lr, or look for a logarithm, root or division at zero"
+        )

@@ -9,18 +9,18 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from builder.course import Course
-from builder.execute import execute
+from builder.execute import clean, execute, refuse_size
 from builder.library import Library
 from builder.notebook import (
     carry_outputs,
     code_cells,
     read_notebook,
+    same_checks,
     same_code,
     to_text,
     was_executed,
     write_whole,
 )
-from builder.outputs import clean, refuse_size
 from builder.targets import Product, Target, make_product
 
 Started = Callable[[str, int], Callable[[], None]]
@@ -67,8 +67,8 @@ def build(
 
 
 def is_stale(old: NotebookNode, new: NotebookNode) -> bool:
-    """Whether a notebook has to run: its code has changed, or it never ran."""
-    return not (same_code(old, new) and was_executed(old))
+    """Whether a notebook has to run: its code or checks changed, or it never ran."""
+    return not (same_code(old, new) and same_checks(old, new) and was_executed(old))
 
 
 def run(target: Target, course: Course, *, on_cell: Callable[[], None]) -> None:
@@ -78,7 +78,7 @@ def run(target: Target, course: Course, *, on_cell: Callable[[], None]) -> None:
     """
     target.path.parent.mkdir(parents=True, exist_ok=True)
     ran = copy.deepcopy(target.notebook)
-    execute(ran, target.name, course.root, target.path.parent, on_cell=on_cell)
+    execute(ran, target.name, course, target.path.parent, on_cell=on_cell)
     clean(ran, target.name, course.root)
     carry_outputs(ran, target.notebook)
 

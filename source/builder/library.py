@@ -68,7 +68,6 @@ class Library:
     """The package under `root` whose definitions lessons show."""
 
     def __init__(self, root: Path, package: str) -> None:
-        """Read nothing yet; modules are read when they are asked for."""
         self.root = root
         self.package = package
         self.module = cache(self._read)

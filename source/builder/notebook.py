@@ -10,8 +10,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode, v4
 
-from builder.course import BuildError
-from builder.script import Cell
+from builder.course import BuildError, ScriptCell
 
 METADATA = {
     "kernelspec": {
@@ -23,7 +22,7 @@ METADATA = {
 }
 
 
-def cell_ids(cells: Iterable[Cell]) -> dict[int, str]:
+def cell_ids(cells: Iterable[ScriptCell]) -> dict[int, str]:
     """By cell number, an id from a hash of the cell's text.
 
     Editing one cell changes its id alone. Cells of equal text are numbered.
@@ -40,7 +39,7 @@ def cell_ids(cells: Iterable[Cell]) -> dict[int, str]:
 
 
 def make_notebook(
-    cells: Iterable[Cell],
+    cells: Iterable[ScriptCell],
     ids: Mapping[int, str],
     marks: Mapping[int, dict[str, Any]] | None = None,
 ) -> NotebookNode:
@@ -98,6 +97,11 @@ def same_code(a: NotebookNode, b: NotebookNode) -> bool:
     """Whether two notebooks would run the same code."""
     sources = [[cell.source for cell in code_cells(each)] for each in (a, b)]
     return sources[0] == sources[1]
+
+
+def same_checks(a: NotebookNode, b: NotebookNode) -> bool:
+    """Whether two notebooks belong to the same checks; lessons have none."""
+    return bool(a.metadata.get("course") == b.metadata.get("course"))
 
 
 def carry_outputs(old: NotebookNode, new: NotebookNode) -> None:

@@ -1,4 +1,7 @@
-"""From one script to the notebooks that belong to it, without running anything."""
+"""From one script to the notebooks that belong to it, without running anything.
+
+Each gets what its script does not hold: a badge and the install cell.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,15 +10,22 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from builder.assignment import Task, nbgrader_metadata, read_tasks
-from builder.course import Course
-from builder.cut import cut_all
-from builder.frame import badge_row, framed, with_badge
+from builder.assignment import (
+    TaskCells,
+    checks_digest,
+    cut_all,
+    nbgrader_metadata,
+    read_tasks,
+    sections,
+    without_section_tags,
+)
+from builder.course import Course, Script, ScriptCell, read_script
 from builder.library import Library
 from builder.notebook import cell_ids, make_notebook
-from builder.script import Script, read_script
-from builder.sections import sections, without_section_tags
 from builder.show import show_all
+
+GITHUB = "https://github.com/"
+COLAB = "https://colab.research.google.com"
 
 
 @dataclass(frozen=True)
@@ -63,12 +73,13 @@ def make_product(course: Course, library: Library, path: Path) -> Product:
     pristine = replace(learners, path=course.released / f"{path.stem}.ipynb")
     pristine = replace(pristine, name=course.shown(pristine.path))
     solution = target(course, whole, "solutions", marks(whole, tasks, places))
+    solution.notebook.metadata["course"] = {"checks": checks_digest(course, script)}
     questions = frozenset(f"check_{task.name}" for task in tasks if task.is_question)
     return Product(script, solution, (learners, pristine), questions)
 
 
 def marks(
-    script: Script, tasks: list[Task], places: Mapping[int, str]
+    script: Script, tasks: list[TaskCells], places: Mapping[int, str]
 ) -> dict[int, dict[str, Any]]:
     """By cell number, the metadata of a whole or a cut assignment: nbgrader's and ours.
 
@@ -99,3 +110,37 @@ def target(
     headed = replace(title, source=with_badge(title.source, badge_row(course, name)))
     notebook = make_notebook([headed, *rest], ids, metadata)
     return Target(course.root / name, name, notebook)
+
+
+def badge_row(course: Course, path: str) -> str:
+    """The links above a notebook; `path` is its own, from the course's root."""
+    if not course.repository.startswith(GITHUB):
+        return ""  # Colab opens notebooks of GitHub only
+    place = course.repository.removeprefix(GITHUB)
+    image = f"![Open in Colab]({COLAB}/assets/colab-badge.svg)"
+    return f"[{image}]({COLAB}/github/{place}/blob/main/{path})"
+
+
+def with_badge(source: str, row: str) -> str:
+    """A first Markdown cell with the badges under its title."""
+    title, _, rest = source.partition("\n")
+    return "\n\n".join(part for part in (title, row, rest.strip("\n")) if part)
+
+
+def install_cell(course: Course) -> ScriptCell:
+    """A cell that installs the library where it is missing, and nothing else."""
+    source = f"""\
+import importlib.util
+
+if importlib.util.find_spec("{course.package}") is None:  # on Colab or Kaggle
+    print("Installing {course.package} alone; nothing else is changed or upgraded.")
+    %pip install -q --no-deps git+{course.repository}
+
+import {course.package}  # before torch, so that its threads share the processor"""
+    return ScriptCell("code", source, ("install",))
+
+
+def framed(script: Script, course: Course) -> Script:
+    """The script with the install cell after its title cell."""
+    title, *rest = script.cells
+    return replace(script, cells=(title, install_cell(course), *rest))

@@ -36,7 +36,12 @@ for name, mark in {"typed": "-", "pasted from slides": "–"}.items():
 # differ.
 
 # %% tags=["parameters"]
-from course_utils.training import choose_budget, choose_device, start_lesson
+from course_utils.training import (
+    TrainingSettings,
+    choose_budget,
+    choose_device,
+    start_lesson,
+)
 
 budget = choose_budget()
 scenes, test_scenes, steps = {
@@ -349,7 +354,7 @@ print(f"{len(iou)} boxes: mean IoU {iou.mean():.3f}, smallest {iou.min():.3f}")
 # 01), gives 1 to a detector without faults. **Before you run:** what does this one get?
 
 # %%
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
 
 truths = [target for _, target in few]
 answers = [
@@ -823,12 +828,11 @@ print(f"loss {before['cross_entropy'].item():.3f}, and ln 8 = {math.log(8):.3f}"
 # gradient of every parameter, and moves each a little downhill. That is the whole of
 # it, for all models to come.
 
-# %%
-from course_utils.training import train
+# %% tags=["show"]
+from course_utils.training.train import train
 
-history = train(
-    model,
-    learn,
+# %%
+settings = TrainingSettings(
     steps=steps,
     batch_size=64,
     lr=4e-3,
@@ -836,6 +840,7 @@ history = train(
     seed=0,
     device=choose_device(),
 )
+history = train(model, learn, settings)
 
 # %%
 from course_utils.draw import show_curves

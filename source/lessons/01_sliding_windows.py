@@ -18,9 +18,9 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from course_utils.data.tabletop import CLASS_NAMES, Tabletop
+from course_utils.data.tabletop import CLASS_NAMES, load_scenes
 from course_utils.draw import draw_boxes, draw_image, new_figure, show, show_boxes
-from course_utils.draw import show_curves, show_images, show_precision_recall
+from course_utils.draw import show_images, show_losses, show_precision_recall
 
 # %% [markdown]
 # The settings of this lesson. The code is the same for each budget; only these numbers
@@ -113,12 +113,9 @@ assert total == 57_768_120_000
 # things?
 
 # %%
-test = [
-    (image.as_subclass(Tensor), target)
-    for image, target in Tabletop(test_scenes, split="test", truth=())
-]
+test = load_scenes(test_scenes, "test")
 image, target = max(test, key=lambda pair: len(pair[1]["boxes"]))
-truth = target["boxes"].as_subclass(Tensor)
+truth = target["boxes"]
 first = truth[:1]
 windows = torch.cat([first, first + 9, torch.tensor([[4.0, 4, 32, 32]])])
 show_boxes(
@@ -141,7 +138,7 @@ print(f"{len(CLASS_NAMES)} classes: {', '.join(CLASS_NAMES)}")
 # windows between are not used.
 
 # %% tags=["show"]
-from course_utils.models.window_crops import label_windows
+from course_utils.models.sliding_window import label_windows
 
 # %%
 labels = label_windows(
@@ -156,7 +153,7 @@ for name, label in zip(("on a thing", "beside it", "on nothing"), labels, strict
 # comes when we make it fast.
 
 # %% tags=["show"]
-from course_utils.models.window_classifier import WindowClassifier, valid_convolutions
+from course_utils.models.sliding_window import WindowClassifier, valid_convolutions
 
 # %%
 torch.manual_seed(0)
@@ -248,9 +245,7 @@ show_images(
 from course_utils.ops.boxes import box_iou
 
 grid = torch.cat([boxes_of_size((128, 128), size, classifier) for size in sizes])
-best = torch.cat(
-    [box_iou(t["boxes"].as_subclass(Tensor), grid).amax(dim=1) for _, t in test]
-)
+best = torch.cat([box_iou(t["boxes"], grid).amax(dim=1) for _, t in test])
 print(f"{len(grid):,} windows of {len(sizes)} sizes; {count_boxes(128, 128):,} boxes")
 for threshold in (0.5, 0.75, 0.9):
     share = (best >= threshold).float().mean()
@@ -269,13 +264,10 @@ for threshold in (0.5, 0.75, 0.9):
 # pixels that the detector will see.
 
 # %%
-from course_utils.models.window_crops import join_crops, sample_crops
+from course_utils.models.sliding_window import join_crops, sample_crops
 
 generator = torch.Generator().manual_seed(0)
-learn = [
-    (image.as_subclass(Tensor), target)
-    for image, target in Tabletop(scenes, split="train", truth=())
-]
+learn = load_scenes(scenes, "train")
 crops = join_crops(
     [sample_crops(*pair, classifier, sizes, generator=generator) for pair in learn]
 )
@@ -301,7 +293,7 @@ show_images(
 
 # %%
 from course_utils.models.sliding_window import SlidingWindowDetector
-from course_utils.training import train
+from course_utils.training import TrainingSettings, train
 
 detector = SlidingWindowDetector(classifier, sizes)
 
@@ -314,16 +306,13 @@ def mirror_some(images, targets, generator):
 
 settings = {"batch_size": 64, "optimizer": "adamw", "weight_decay": 1e-2}
 settings |= {"device": device, "augment": mirror_some}
-history = train(detector, crops, steps=steps, lr=2e-3, seed=0, **settings)
+learning = TrainingSettings(steps=steps, lr=2e-3, seed=0, **settings)
+history = train(detector, crops, learning)
 
 # %%
-curves = history.curves(smooth=20)
-show_curves(
-    {"cross-entropy": curves["classification"]},
-    y_label="loss, mean of 20 steps",
-    alt="The loss falls steeply at first and then slowly.",
-)
-print(f"first {history[0]['total']:.2f}, at the end {curves['total'][-1]:.2f}")
+show_losses(history, alt="The loss falls steeply at first and then slowly.")
+curve = history.curves(smooth=20)["total"]
+print(f"first {history[0]['total']:.2f}, at the end {curve[-1]:.2f}")
 
 # %% [markdown]
 # Now ask it about every window of one size in a scene that it has never seen.
@@ -350,7 +339,7 @@ print(f"{(thing > 0.5).sum()} of them look like a thing, in a scene of {len(trut
 # convolution with a kernel of 3 x 3, which can also run over the whole image.
 
 # %% tags=["show"]
-from course_utils.models.window_classifier import dense_logits
+from course_utils.models.sliding_window import dense_logits
 
 # %%
 with torch.no_grad():
@@ -635,11 +624,11 @@ for threshold in (0.0, 0.3, 0.5, 0.9):
 # the share of things found. **Fill in the table on paper first.**
 
 # %% tags=["show"]
-from course_utils.metrics.detection import average_precision, precision_recall
+from course_utils.metrics.average_precision import average_precision, precision_recall
 
 # %%
 hits = torch.tensor([True, False, True])
-recall, precision = precision_recall(hits, num_truths=2)
+recall, precision = precision_recall(hits, num_objects=2)
 print("score  right  precision  recall")
 for row in zip((0.9, 0.8, 0.7), hits.tolist(), precision, recall, strict=True):
     print(f"{row[0]:>5}  {row[1]!s:>5}  {row[2]:>9.3f}  {row[3]:>6.2f}")
@@ -684,7 +673,7 @@ for name, hits in {
     "a duplicate in place of the miss": [True, False, True],
     "the miss last": [True, True, False],
 }.items():
-    recall, precision = precision_recall(torch.tensor(hits), num_truths=2)
+    recall, precision = precision_recall(torch.tensor(hits), num_objects=2)
     print(f"{name}: {average_precision(recall, precision, method='coco'):.3f}")
 
 # %% [markdown]
@@ -698,22 +687,13 @@ for name, hits in {
 # thresholds, 0.50, 0.55, ... 0.95, and takes the mean. AP50 is the part at 0.50.
 
 # %%
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
+
+from course_utils.training import predict_all
 
 images = torch.stack([image for image, _ in test])
-targets = [
-    {name: target[name].as_subclass(Tensor) for name in ("boxes", "labels")}
-    for _, target in test
-]
-
-
-def predict_all(detector):
-    with torch.no_grad():
-        found = [detector.predict(one[None].to(device))[0] for one in images]
-    return [{name: values.cpu() for name, values in each.items()} for each in found]
-
-
-first = evaluate_detections(predict_all(detector), targets)
+targets = [target for _, target in test]
+first = evaluate_detections(predict_all(detector, test, batch_size=1), targets)
 print(f"AP {first['AP']:.3f}, AP50 {first['AP50']:.3f}, AP75 {first['AP75']:.3f}")
 
 # %% [markdown]
@@ -752,8 +732,7 @@ if len(wrong):
 # detector of this course does it in some form.
 
 # %% tags=["show"]
-from course_utils.models.sliding_window import hardest
-from course_utils.models.window_crops import label_all_windows
+from course_utils.models.sliding_window import hardest, label_all_windows
 
 
 # %%
@@ -774,8 +753,9 @@ for name, count in {
 
 # %%
 settings |= {"batch_size": 4, "augment": ask_one_size}
-second = train(detector, learn, steps=2 * steps, lr=1e-3, seed=1, **settings)
-predictions = predict_all(detector)
+learning = TrainingSettings(steps=2 * steps, lr=1e-3, seed=1, **settings)
+second = train(detector, learn, learning)
+predictions = predict_all(detector, test, batch_size=1)
 figures = evaluate_detections(predictions, targets, class_names=CLASS_NAMES)
 print(f"random crops:    AP {first['AP']:.3f}, AP50 {first['AP50']:.3f}")
 print(f"hardest windows: AP {figures['AP']:.3f}, AP50 {figures['AP50']:.3f}")
@@ -804,15 +784,15 @@ show_images(
 # For one class, look at the whole curve.
 
 # %%
-from course_utils.metrics.detection import match_detections
+from course_utils.metrics.average_precision import match_detections
 
 curves = {}
 for name in ("sphere", "chair"):
     matches = match_detections(predictions, targets, label=CLASS_NAMES.index(name))
-    curve = precision_recall(matches.hits, max(matches.num_truths, 1))
+    curve = precision_recall(matches.hits, max(matches.num_objects, 1))
     curves[name] = (curve.recall, curve.precision)
     area = average_precision(*curve, method="coco")
-    print(f"{name}: {matches.num_truths} in the scenes, AP50 {area:.3f}")
+    print(f"{name}: {matches.num_objects} in the scenes, AP50 {area:.3f}")
 show_precision_recall(
     curves,
     alt="Precision over recall for spheres and for chairs. Both start high and fall "
@@ -914,10 +894,10 @@ show_images(
 # grows to 32 pixels.
 
 # %% tags=["show"]
-from course_utils.models.window_classifier import LocalContrast
+from course_utils.models.sliding_window import LocalContrast
 
 # %%
-from course_utils.models.window_crops import Crops
+from course_utils.models.sliding_window import Crops
 
 torch.manual_seed(0)
 widths = (8, 24, 48)
@@ -983,7 +963,8 @@ settings = {"batch_size": 64, "optimizer": "adamw", "weight_decay": 1e-2, "lr": 
 settings |= {"device": device, "augment": vary}
 turns = []
 for turn in range(3):
-    train(finder, join_crops(parts), steps=face_steps, seed=turn, **settings)
+    learning = TrainingSettings(steps=face_steps, seed=turn, **settings)
+    train(finder, join_crops(parts), learning)
     (found,) = finder.predict(astronaut[None].to(device))
     turns.append({name: values.cpu() for name, values in found.items()})
     mistakes = 0

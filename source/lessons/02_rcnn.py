@@ -20,9 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_utils.data.tabletop import CLASS_NAMES, Tabletop
+from course_utils.data.tabletop import CLASS_NAMES, load_scenes
 from course_utils.draw import draw_boxes, draw_curves, draw_image, new_figure, show
-from course_utils.draw import show_boxes, show_curves, show_images
+from course_utils.draw import show_boxes, show_images, show_losses
 
 # %% [markdown]
 # The settings of this lesson. The code is the same for each budget; only these numbers
@@ -63,7 +63,7 @@ for row in tiny.long().tolist():
 # other, from the lightest on, and ask: should the two regions at its ends become one?
 
 # %%
-from course_utils.ops.graph_segmentation import pixel_graph
+from course_utils.ops.selective_search.graph_segmentation import pixel_graph
 
 graph = pixel_graph(tiny[None])
 print(f"{graph.edges.shape[1]} edges. The lightest and the heaviest:")
@@ -77,7 +77,7 @@ for place in (0, 1, 2, -2, -1):
 # one of its region, and the last in the chain, the root, stands for all.
 
 # %% tags=["show"]
-from course_utils.ops.graph_segmentation import DisjointSets
+from course_utils.ops.selective_search.graph_segmentation import DisjointSets
 
 # %%
 sets = DisjointSets(5)
@@ -96,7 +96,7 @@ print("nodes with node 0:", sets.size[sets.find(0)])
 # `k / size`: large for small regions, and soon forgotten.
 
 # %% tags=["show"]
-from course_utils.ops.graph_segmentation import join_similar
+from course_utils.ops.selective_search.graph_segmentation import join_similar
 
 
 # %%
@@ -127,7 +127,7 @@ for k in (0.5, 5, 500):
 
 # %%
 from course_utils.data.photos import photo
-from course_utils.ops.graph_segmentation import segment_graph
+from course_utils.ops.selective_search.graph_segmentation import segment_graph
 from course_utils.widgets import Slider, explore
 
 coffee, cup = photo("coffee")
@@ -209,14 +209,17 @@ for name in ("coffee", "chelsea", "astronaut"):
 # - fill: how well the two fill their common box, so that holes are closed.
 
 # %% tags=["show"]
-from course_utils.ops.region_similarity import colour_similarity, size_similarity
+from course_utils.ops.selective_search.regions import colour_similarity, size_similarity
 
 # %% tags=["show"]
-from course_utils.ops.region_similarity import fill_similarity, joint_box
+from course_utils.ops.selective_search.regions import fill_similarity, joint_box
 
 # %%
-from course_utils.ops.region_similarity import MEASURES, similarity
-from course_utils.ops.regions import describe_regions, neighbouring_regions
+from course_utils.ops.selective_search.regions import MEASURES, similarity
+from course_utils.ops.selective_search.regions import (
+    describe_regions,
+    neighbouring_regions,
+)
 
 start = segment_graph(coffee, k=100, min_size=50)
 leaves, pairs = describe_regions(start, coffee), neighbouring_regions(start)
@@ -233,10 +236,10 @@ for name, place in (("most alike", total.argmax()), ("least alike", total.argmin
 # the new histogram is the mean of the old ones, weighted by size.
 
 # %% tags=["show"]
-from course_utils.ops.region_grouping import merge_regions
+from course_utils.ops.selective_search.search import merge_regions
 
 # %%
-from course_utils.ops.region_grouping import group_regions, labels_after
+from course_utils.ops.selective_search.search import group_regions, labels_after
 
 hierarchy = group_regions(leaves, pairs)
 count, merges = len(leaves.size), hierarchy.merges
@@ -293,10 +296,10 @@ show_boxes(
 # multiplied by a random number.
 
 # %% tags=["show"]
-from course_utils.ops.selective_search import rank_boxes
+from course_utils.ops.selective_search.search import rank_boxes
 
 # %%
-from course_utils.ops.selective_search import STRATEGIES, selective_search
+from course_utils.ops.selective_search.search import STRATEGIES, selective_search
 
 print(f"{'':>8} colour spaces  values of k  sets of measures  groupings")
 for name, mode in STRATEGIES.items():
@@ -338,14 +341,7 @@ from course_utils.data.proposals import propose_all
 from course_utils.results import cache_folder
 
 
-def load(count, split):
-    return [
-        (image.as_subclass(Tensor), target)
-        for image, target in Tabletop(count, split=split, truth=())
-    ]
-
-
-learn, test = load(scenes, "train"), load(test_scenes, "test")
+learn, test = load_scenes(scenes, "train"), load_scenes(test_scenes, "test")
 images = [image for image, _ in learn + test]
 folder = cache_folder() / "proposals"
 settings = {"strategy": "small", "min_side": 8}
@@ -365,7 +361,7 @@ for boxes in everything[:20]:
     assert boxes.max() <= 128
 image, target = max(test, key=lambda pair: len(pair[1]["boxes"]))
 place = [id(each) for each, _ in test].index(id(image))
-truth, proposals = target["boxes"].as_subclass(Tensor), test_boxes[place]
+truth, proposals = target["boxes"], test_boxes[place]
 show_boxes(
     image,
     {"first 15 proposals": proposals[:15], "things": truth},
@@ -504,10 +500,10 @@ print("on the slide, VOC 2010: about 20,000 images, 2.4 objects an image")
 # **Guess:** a tall cone becomes a square picture. Does that hurt?
 
 # %% tags=["show"]
-from course_utils.models.rcnn_crops import sampling_weights
+from course_utils.models.rcnn.network import sampling_weights
 
 # %% tags=["show"]
-from course_utils.models.rcnn_crops import warp
+from course_utils.models.rcnn.network import warp
 
 # %% [markdown]
 # `sampling_weights` says, for one axis, which pixels of the image make a pixel of the
@@ -535,7 +531,7 @@ for size, context in ((224, 0), (227, 16)):
 # What is outside of the image gets the mean colour of the training set.
 
 # %% tags=["show"]
-from course_utils.models.rcnn_crops import add_context
+from course_utils.models.rcnn.network import add_context
 
 # %%
 fill = torch.stack([image.mean(dim=(1, 2)) for image, _ in learn]).mean(dim=0)
@@ -571,10 +567,10 @@ show(
 # things are in the crop; `fc` knows *what* the crop shows.
 
 # %% tags=["show"]
-from course_utils.models.rcnn_network import RegionFeatures, RegionNetwork
+from course_utils.models.rcnn.network import RegionFeatures, RegionNetwork
 
 # %%
-from course_utils.models.backbone import Backbone
+from course_utils.models.backbones import Backbone
 
 num_classes = len(CLASS_NAMES)
 
@@ -599,8 +595,8 @@ print(f"{sum(weight.numel() for weight in network.parameters()):,} weights")
 # is no background class, and nothing says where a thing ends.
 
 # %%
-from course_utils.training import train
-from course_utils.training.pretraining import PictureClassifier, single_solids
+from course_utils.training import TrainingSettings, train
+from course_utils.training.papers.pretraining import PictureClassifier, single_solids
 
 names_of = single_solids(pictures)
 show_images(
@@ -617,7 +613,8 @@ def pretrain(network):
     settings = {"batch_size": 64, "optimizer": "adamw", "weight_decay": 1e-2}
     model = PictureClassifier(network)
     settings |= {"device": device, "description": "pretraining"}
-    return train(model, names_of, steps=pretrain_steps, lr=2e-3, seed=0, **settings)
+    learning = TrainingSettings(steps=pretrain_steps, lr=2e-3, seed=0, **settings)
+    return train(model, names_of, learning)
 
 
 pretraining = pretrain(network)
@@ -630,7 +627,7 @@ print(f"loss at the end: {pretraining.curves(smooth=20)['total'][-1]:.3f}")
 # and background.
 
 # %% tags=["show"]
-from course_utils.models.rcnn_network import replace_classifier
+from course_utils.models.rcnn.network import replace_classifier
 
 # %%
 import copy
@@ -657,10 +654,10 @@ replace_classifier(pretrained, num_classes)  # to compare with, later
 #   a bad example of both.
 
 # %% tags=["show"]
-from course_utils.models.rcnn_svm import svm_signs
+from course_utils.models.rcnn.svms import svm_signs
 
 # %%
-from course_utils.models.rcnn import RCNN
+from course_utils.models.rcnn.detector import RCNN
 
 model = RCNN(network, context=4, fill=fill).to(device)
 label = int(target["labels"][0])
@@ -735,8 +732,8 @@ print(f"of all proposals of these scenes, {share:.0%} are things")
 # opened, and 128 of their proposals are cut out, warped, and named.
 
 # %%
-from course_utils.training.flips import flip_half
-from course_utils.training.rcnn_stages import plain_scenes
+from course_utils.training.augment import flip_half
+from course_utils.training.papers.rcnn_stages import plain_scenes
 
 learn_plain, test_plain = (
     plain_scenes(learn, learn_boxes),
@@ -745,15 +742,11 @@ learn_plain, test_plain = (
 tuning = {"lr": 2e-3, "seed": 0, "device": device}
 
 # %%
-from course_utils.training.rcnn_stages import train_rcnn
+from course_utils.training.papers.rcnn_stages import train_rcnn
 
 history = train_rcnn(model, learn, learn_boxes, steps=steps, **tuning)
-curves = history.losses.curves(smooth=20)
-show_curves(
-    {"cross-entropy": curves["loss_classifier"]},
-    y_label="loss, mean of 20 steps",
-    alt="The loss of fine-tuning falls steeply, then slowly.",
-)
+alt = "The loss of fine-tuning falls steeply, then slowly."
+show_losses(history.losses, alt=alt)
 for name, seconds in history.seconds.items():
     print(f"{name:>14}: {seconds:5.1f} s")
 
@@ -769,7 +762,7 @@ for name, seconds in history.seconds.items():
 # of the paper? Its pool5 has 9,216 numbers of 4 bytes, for each of 2,000 boxes.
 
 # %%
-from course_utils.training.rcnn_stages import region_features
+from course_utils.training.papers.rcnn_stages import region_features
 
 kept = region_features(model, learn_plain[:2])
 again = model.features(
@@ -819,10 +812,10 @@ for row in zip(signs, scores, hinge, hinge.square(), strict=True):
 # there, see who is inside now, and jump again.
 
 # %% tags=["show"]
-from course_utils.models.rcnn_svm import newton_step, svm_objective
+from course_utils.models.rcnn.svms import newton_step, svm_objective
 
 # %%
-from course_utils.models.rcnn_svm import fit_svms
+from course_utils.models.rcnn.svms import fit_svms
 
 generator = torch.Generator().manual_seed(3)
 cloud = torch.randn(120, 2, generator=generator)
@@ -890,7 +883,7 @@ else:
 # and let go of what has become easy.
 
 # %% tags=["show"]
-from course_utils.models.rcnn_hard_negatives import HardNegatives
+from course_utils.models.rcnn.svms import HardNegatives
 
 # %%
 signs = [svm_signs(t["proposals"], t, num_classes=num_classes) for _, t in learn_plain]
@@ -941,7 +934,7 @@ show_images(
 # have no gradient at all. This is what "post hoc" means, and later detectors undo it.
 
 # %%
-from course_utils.training.rcnn_stages import RCNNHistory, fit_on_features
+from course_utils.training.papers.rcnn_stages import RCNNHistory, fit_on_features
 
 before = copy.deepcopy(model.network.state_dict())
 trained_heads = model.svms, model.box_regressors
@@ -1014,7 +1007,7 @@ assert torch.allclose(decode_boxes(encode_boxes(goal, p), p), goal, atol=1e-3)
 # have to pay: **ridge regression**. Its minimum has a closed form.
 
 # %% tags=["show"]
-from course_utils.models.rcnn_boxes import fit_ridge, regression_pairs, whiten
+from course_utils.models.rcnn.box_regression import fit_ridge, regression_pairs, whiten
 
 # %%
 x, y = torch.randn(2, 50, 6, dtype=torch.float64, generator=generator)
@@ -1072,12 +1065,12 @@ if budget != "smoke":
 # suppress duplicates **within each class**, and correct the boxes that are left.
 
 # %%
-from course_utils.models.rcnn_network import count_crops
+from course_utils.models.rcnn.network import count_crops
 
 with count_crops(model.network) as passes:
     (found,) = model.predict(image[None].to(device), [proposals.to(device)])
-print(f"{len(proposals)} proposals, {passes.crops} passes through the network")
-assert passes.crops == len(proposals)
+print(f"{len(proposals)} proposals, {sum(passes)} passes through the network")
+assert sum(passes) == len(proposals)
 with torch.no_grad():
     chances = network.classify(looked[place].fc).softmax(dim=1)
 print(f"rows of the network's own softmax sum to {chances.sum(dim=1).mean():.4f}")
@@ -1112,7 +1105,7 @@ print("if classes suppress each other")
 
 
 # %%
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics.coco import evaluate_detections
 
 
 def judge(model, looked, **settings):
@@ -1176,7 +1169,8 @@ pretrain(shallow)
 replace_classifier(shallow, num_classes)
 fine = {"batch_size": 16, "optimizer": "adamw", "weight_decay": 1e-2, **tuning}
 fine |= {"augment": flip_half, "description": "fine-tuning the shallow one"}
-train(RCNN(shallow, context=4, fill=fill), learn_plain, steps=steps, **fine)
+learning = TrainingSettings(steps=steps, **fine)
+train(RCNN(shallow, context=4, fill=fill), learn_plain, learning)
 part = max(scenes * 2 // 5, 1)  # the SVMs of this comparison learn from fewer scenes
 table = {}
 for name, each in {
@@ -1215,9 +1209,9 @@ for what, figure in {
 # things and the detections right, wrong, right, are those of lesson 01:
 
 # %%
-from course_utils.metrics.detection import average_precision, precision_recall
+from course_utils.metrics.average_precision import average_precision, precision_recall
 
-curve = precision_recall(torch.tensor([True, False, True]), num_truths=2)
+curve = precision_recall(torch.tensor([True, False, True]), num_objects=2)
 goldens = {"coco": 0.834983, "voc2010": 0.833333, "voc2007": 0.848485}
 for method, golden in goldens.items():
     value = average_precision(*curve, method=method)

@@ -20,10 +20,10 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from course_utils.data.tabletop import CLASS_NAMES, Tabletop
+from course_utils.data.tabletop import CLASS_NAMES, load_scenes
 from course_utils.draw import draw_boxes, draw_curves, draw_heat_map, draw_image
 from course_utils.draw import new_figure, show, show_boxes, show_curves, show_images
-from course_utils.draw import mark, show_parts, show_systems
+from course_utils.draw import mark, show_losses, show_parts, show_systems
 from course_utils.ops.boxes import box_iou
 
 # %% [markdown]
@@ -221,7 +221,7 @@ print(f"600 x 1000 after four: {map_sides(600, 1000, poolings=4)}, or {up} round
 # ones? Look at the things of the training scenes first.
 
 # %%
-from course_utils.models.backbone import Backbone
+from course_utils.models.backbones import Backbone
 
 torch.manual_seed(0)
 backbone = Backbone(widths, depth=2)
@@ -232,17 +232,8 @@ print(
 
 
 # %%
-def load(count, split):
-    return [
-        (
-            image.as_subclass(Tensor),
-            {k: target[k].as_subclass(Tensor) for k in ("boxes", "labels")},
-        )
-        for image, target in Tabletop(count, split=split, size=side, truth=())
-    ]
-
-
-learn, test = load(scenes, "train"), load(test_scenes, "test")
+learn = load_scenes(scenes, "train", size=side)
+test = load_scenes(test_scenes, "test", size=side)
 things = torch.cat([target["boxes"] for _, target in learn])
 w, h = (things[:, 2:] - things[:, :2]).unbind(1)
 shares = torch.tensor([0.05, 0.5, 0.95])
@@ -371,13 +362,13 @@ for name, row in zip(("large", "small"), iou.tolist(), strict=True):
     print(f"{name}: " + "  ".join(f"{value:.2f}" for value in row))
 
 # %% tags=["show"]
-from course_utils.ops.matching import assign_truth, is_best_anchor
+from course_utils.ops.matching import match_anchors, is_best_anchor
 
 # %%
 from torchvision.models.detection._utils import Matcher
 
 for promote in (False, True):
-    mine = assign_truth(iou, positive_iou=0.7, negative_iou=0.3, promote_best=promote)
+    mine = match_anchors(iou, positive_iou=0.7, negative_iou=0.3, promote_best=promote)
     theirs = Matcher(0.7, 0.3, allow_low_quality_matches=promote)(iou)
     words = {0: "large", 1: "small", -1: "background", -2: "ignored"}
     rule = "with the last rule" if promote else "without it"
@@ -405,7 +396,7 @@ corners = {
 }
 for name, values in corners.items():
     table = torch.tensor(values)
-    mine = assign_truth(table, positive_iou=0.7, negative_iou=0.3, promote_best=True)
+    mine = match_anchors(table, positive_iou=0.7, negative_iou=0.3, promote_best=True)
     theirs = Matcher(0.7, 0.3, allow_low_quality_matches=True)(table)
     print(f"{name:>18}: {mine.tolist()}, torchvision {theirs.tolist()}")
 
@@ -422,7 +413,7 @@ from course_utils.models.rpn import label_anchors
 
 # %%
 labels, goals = label_anchors(grid, truth)
-strict = assign_truth(overlap, positive_iou=0.7, negative_iou=0.3)
+strict = match_anchors(overlap, positive_iou=0.7, negative_iou=0.3)
 names = {1: "object", -1: "ignored", 0: "background"}
 for label, name in names.items():
     print(f"{name:>10}: {(labels == label).sum():>5,} of {len(labels):,} anchors")
@@ -561,7 +552,7 @@ print(
 # All positions share the weights.
 
 # %% tags=["show"]
-from course_utils.models.rpn_head import RPNHead, flatten_map
+from course_utils.models.rpn import RPNHead, flatten_map
 
 # %%
 vgg_head = RPNHead(512, hidden=512, num_anchors=9)
@@ -703,13 +694,13 @@ print(
 # Hardly. Now the whole RPN on our scene, untrained. Who feels the loss?
 
 # %%
-from course_utils.models.rpn import RPN, Answers
+from course_utils.models.rpn import RPN, RPNOutputs
 
 rpn = RPN(backbone.out_channels, sizes=sizes, ratios=ratios)
 answers = rpn(backbone(image[None]), (side, side))
 leaves = [each.detach().requires_grad_() for each in answers[:2]]
 torch.stack(
-    list(rpn.losses(Answers(*leaves, grid), [target]).values())
+    list(rpn.losses(RPNOutputs(*leaves, grid), [target]).values())
 ).sum().backward()
 felt = [leaf.grad[0].reshape(len(grid), -1).any(dim=1) for leaf in leaves]
 for label, name in names.items():
@@ -802,7 +793,7 @@ show_stages(
 # and box head read one feature map, from one backbone.
 
 # %% tags=["show"]
-from course_utils.models.small_faster_rcnn import small_faster_rcnn
+from course_utils.models.faster_rcnn import small_faster_rcnn
 
 
 # %%
@@ -874,27 +865,21 @@ for name, loss in losses.items():
 # One optimizer, one sum of four losses.
 
 # %%
-from course_utils.training import train
-from course_utils.training.flips import flip_half
+from course_utils.training import TrainingSettings, predict_all, train
+from course_utils.training.augment import flip_half
 
 settings = {"batch_size": 4, "optimizer": "adamw", "weight_decay": 1e-2, "lr": 2e-3}
 settings |= {"device": device, "augment": flip_half, "warmup_steps": 50}
-history = train(model, learn, steps=steps, seed=0, **settings)
+history = train(model, learn, TrainingSettings(steps=steps, seed=0, **settings))
 print(f"{len(history)} steps in {history.seconds:.0f} s")
 
 # %%
-curves = history.curves(smooth=20)
-show_curves(
-    {name: values for name, values in curves.items() if name != "total"},
-    y_label="loss, mean of 20 steps",
-    is_log=True,
+show_losses(
+    history,
     alt="Four curves on a logarithmic axis. The RPN's two losses and the classifier's "
     "fall; the box head's box loss rises at first and then stays.",
-    is_legend_beside=True,
-    width=6,
-    height=2.4,
 )
-for name, values in curves.items():
+for name, values in history.curves(smooth=20).items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
 
 # %% [markdown]
@@ -903,19 +888,11 @@ for name, values in curves.items():
 # is asked here gets more as the proposals get better.
 
 # %%
-from course_utils.metrics.detection import evaluate_detections
-
-
-def predict_all(model):
-    found = []
-    for start in range(0, len(test), 10):
-        batch = torch.stack([each for each, _ in test[start : start + 10]])
-        found += model.predict(batch.to(device))
-    return [{name: values.cpu() for name, values in each.items()} for each in found]
+from course_utils.metrics.coco import evaluate_detections
 
 
 test_targets = [each for _, each in test]
-found = predict_all(model)
+found = predict_all(model, test)
 figures = evaluate_detections(found, test_targets, class_names=CLASS_NAMES)
 print(f"AP {figures['AP']:.3f}, AP50 {figures['AP50']:.3f}, AP75 {figures['AP75']:.3f}")
 print("  ".join(f"{name} {figures['AP/' + name]:.2f}" for name in CLASS_NAMES[1:]))
@@ -1032,15 +1009,15 @@ if budget != "smoke":
 # And what does it cost?
 
 # %%
-from course_utils.ops.selective_search import selective_search
-from course_utils.training import median_ms
+from course_utils.ops.selective_search.search import selective_search
+from course_utils.training import count_multiply_adds, median_ms
 
 one, size = image[None].to(device), (side, side)
 with torch.no_grad():
-    boxes = [each["boxes"] for each in model.proposals(features, size)]
+    boxes = [each["boxes"] for each in model.propose(one, features=features)]
     times = {
         "selective search": median_ms(lambda: selective_search(image), 3),
-        "RPN": median_ms(lambda: model.proposals(features, size), 15),
+        "RPN": median_ms(lambda: model.propose(one, features=features), 15),
         "backbone, box head": median_ms(
             lambda: model.roi_heads.detect(model.backbone(one), boxes, size), 15
         ),
@@ -1072,7 +1049,7 @@ print(f"in the paper, the RPN is {ratio:.0f} times as fast as the search")
 # After step 3 both share one backbone again.
 
 # %% tags=["show"]
-from course_utils.training.four_steps import train_four_steps
+from course_utils.training.papers.four_steps import train_four_steps
 
 # %% [markdown]
 # Now a race: joint training, the four steps, and torchvision's Faster R-CNN, trained
@@ -1087,7 +1064,7 @@ from course_utils.training.four_steps import train_four_steps
 # Before they start: are torchvision's network and ours really the same?
 
 # %%
-from course_utils.models.torchvision_faster_rcnn import TorchvisionFasterRCNN
+from course_utils.models.peers.faster_rcnn import TorchvisionFasterRCNN
 
 
 def start(**changes):
@@ -1113,8 +1090,9 @@ for name, loss in pair[0].items():
 
 # %%
 short = settings | {"warmup_steps": 10}
+brief = TrainingSettings(steps=short_steps, seed=1, **short)
 runs = {
-    name: train(each, learn, steps=short_steps, seed=1, **short)
+    name: train(each, learn, brief)
     for name, each in {"joint": joint, "torchvision": peer}.items()
 }
 four = start()
@@ -1122,7 +1100,7 @@ quarter = max(short_steps // 4, 1)
 four_histories = train_four_steps(four, learn, steps=(quarter,) * 4, seed=1, **short)
 race = {"joint": joint, "four steps": four, "torchvision": peer}
 race_figures = {
-    name: evaluate_detections(predict_all(each), test_targets)
+    name: evaluate_detections(predict_all(each, test), test_targets)
     for name, each in race.items()
 }
 seconds = {name: each.seconds for name, each in runs.items()}
@@ -1137,22 +1115,26 @@ for name, each in race_figures.items():
 from statistics import median
 
 
-def step_ms(each):
-    def step():
-        torch.stack(list(each.losses(images, targets).values())).sum().backward()
+def learn_once(each):
+    torch.stack(list(each.losses(images, targets).values())).sum().backward()
 
-    return median_ms(step, 1)
+
+def step_ms(each):
+    return median_ms(lambda: learn_once(each), 1)
 
 
 ratio_time = median([step_ms(joint) / step_ms(peer) for _ in range(7)])
+work = [count_multiply_adds(lambda m=m: learn_once(m)) for m in (joint, peer)]
+ratio_work = work[0] / work[1]
 ratio_ap = race_figures["joint"]["AP50"] / max(
     race_figures["torchvision"]["AP50"], 1e-9
 )
 print(f"AP50 of ours / torchvision's:      {ratio_ap:.3f}")
 print(f"time a step of ours / torchvision: {ratio_time:.2f}")
+print(f"multiply-adds of ours / torchvision: {ratio_work:.2f}")
 if budget != "smoke":
     assert ratio_ap > 0.8, ratio_ap
-    assert ratio_time < 1.5, ratio_time
+assert 0.95 < ratio_work < 1.05, ratio_work
 
 # %%
 show_curves(
@@ -1198,7 +1180,7 @@ print(f"backbones in the finished network: {len(backbones)}")
 def figures_with(part, setting, value):
     usual = getattr(part, setting)
     setattr(part, setting, value)
-    values = evaluate_detections(predict_all(model), test_targets)
+    values = evaluate_detections(predict_all(model, test), test_targets)
     setattr(part, setting, usual)
     return values
 
@@ -1269,7 +1251,7 @@ show(
 # **Guess:** how much worse is a single anchor at each position?
 
 # %%
-from course_utils.training.four_steps import Stage, frozen
+from course_utils.training.papers.four_steps import Stage, freeze
 
 
 class AllButBackbone(Stage):
@@ -1281,9 +1263,9 @@ def try_rpn(**changes):
     trial = start(**changes)
     trial.roi_heads.load_state_dict(model.roi_heads.state_dict())
     stage = AllButBackbone(trial, fixed=[trial.backbone])
-    with frozen(trial.backbone):
-        run = train(stage, learn, steps=short_steps, seed=1, **short)
-    return trial, run, evaluate_detections(predict_all(trial), test_targets)
+    with freeze(trial.backbone):
+        run = train(stage, learn, brief)
+    return trial, run, evaluate_detections(predict_all(trial, test), test_targets)
 
 
 trials = {
@@ -1429,7 +1411,8 @@ def first_aid(rpn):
     anchors = rpn(nothing, (side, side)).anchors
     labels, goals = rpn.label(anchors, truth)
     objectness = torch.where(labels == 1, 10.0, -10.0)  # what a perfect head would say
-    right = Answers(objectness[None], encode_boxes(goals, anchors)[None], anchors)
+    deltas = encode_boxes(goals, anchors)
+    right = RPNOutputs(objectness[None], deltas[None], anchors)
     (proposals,) = rpn.propose(right, (side, side), before=300, after=100)
     worst = box_iou(truth, proposals["boxes"]).amax(dim=1).min()
     return {"objects": (labels == 1).sum(), "worst IoU": worst}

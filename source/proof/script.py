@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
+from builder.assignment import regions
+from builder.course import BuildError
 
 
 class SourceError(ValueError):
@@ -14,7 +15,7 @@ class SourceError(ValueError):
 
 
 @dataclass(frozen=True)
-class Task:
+class Solution:
     """The solution of one task.
 
     Attributes:
@@ -35,7 +36,7 @@ class Source:
 
     name: str
     given: ast.Module
-    tasks: tuple[Task, ...]
+    tasks: tuple[Solution, ...]
 
     def namespace(self) -> dict[str, Any]:
         """What a task finds: imports with the checks, given code, other solutions."""
@@ -72,36 +73,22 @@ def read(path: Path) -> Source:
     """The tasks of an assignment; raises SourceError where markers do not match."""
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text, filename=str(path))
-    tasks = tuple(task_of(tree, first, last) for first, last in regions(text, path))
+    try:
+        tasks = tuple(task_of(tree, first, last) for first, last in regions(text))
+    except BuildError as error:
+        raise SourceError(f"{path.name}: {error}") from error
     given = [node for node in tree.body if not isinstance(node, ast.Expr)]
     return Source(path.stem[3:], ast.Module(given, []), tasks)
 
 
-def regions(text: str, path: Path) -> list[tuple[int, int]]:
-    """The first and last line between each pair of solution markers, from 1."""
-    found: list[tuple[int, int]] = []
-    begin = None
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip() not in (BEGIN, END):
-            continue
-        if (line.strip() == BEGIN) != (begin is None):
-            raise SourceError(f"{path.name}, line {number}: a marker without partner")
-        if begin is not None:
-            found.append((begin + 1, number - 1))
-        begin = number if begin is None else None
-    if begin is not None:
-        raise SourceError(f"{path.name}, line {begin}: a marker without partner")
-    return found
-
-
-def task_of(tree: ast.Module, first: int, last: int) -> Task:
+def task_of(tree: ast.Module, first: int, last: int) -> Solution:
     """The task whose answer stands in these lines."""
     body = [
         node
         for node in tree.body
         if node.lineno <= last and (node.end_lineno or node.lineno) >= first
     ]
-    return Task(name_of(body), ast.Module(body, []), first, last)
+    return Solution(name_of(body), ast.Module(body, []), first, last)
 
 
 def name_of(body: Sequence[ast.stmt]) -> str:

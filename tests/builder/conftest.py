@@ -1,18 +1,14 @@
-"""A tiny course in a folder of its own, and the builder on the path."""
+"""A tiny course in a folder of its own."""
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "source"))
-
-from builder.building import build  # noqa: E402
-from builder.course import Course, read_course, select  # noqa: E402
-from builder.library import Library  # noqa: E402
+from builder.building import build
+from builder.course import Course, read_course, select
+from builder.library import Library
 
 PROJECT = """\
 [project]
@@ -124,6 +120,8 @@ ASSIGNMENT = '''\
 # %%
 import math
 
+from course_utils.checks.thrice import report
+
 # %% [markdown]
 # ## Task 1: thrice (6 points)
 # <details><summary>Hint</summary>Think of it.</details>
@@ -141,7 +139,7 @@ def thrice(value: float) -> float:
 
 # %% tags=["check"]
 assert thrice(2) == 6
-print("thrice: right")
+report("thrice: right")
 
 # %% [markdown]
 # ## Task 2: a question (4 points)
@@ -160,6 +158,10 @@ print("answer: right. 42 is 6 times 7.")
 FILES = {
     "pyproject.toml": PROJECT,
     "course_utils/__init__.py": "from .ops import twice\n",
+    "course_utils/checking/__init__.py": "SAY = print\n",
+    "course_utils/checks/other/__init__.py": "",
+    "course_utils/checks/thrice/__init__.py": "from .thrice import report\n",
+    "course_utils/checks/thrice/thrice.py": "from ...checking import SAY as report\n",
     "course_utils/limits.py": "LIMIT = 3\nNAME = 'n'\n",
     "course_utils/ops.py": OPS,
     "source/lessons/01_twice.py": LESSON,

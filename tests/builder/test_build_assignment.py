@@ -6,8 +6,8 @@ import pytest
 from nbgrader.nbgraderformat.v3 import MetadataValidatorV3
 from thrice import SOURCE, edit, product
 
+from builder.assignment import cut
 from builder.course import BuildError
-from builder.cut import cut
 from builder.notebook import code_cells
 
 
@@ -34,8 +34,8 @@ def test_a_cell_may_hold_two_answers():
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("# BEGIN SOLUTION\nx = 1", "without `# END SOLUTION`"),
-        ("x = 1\n# END SOLUTION", "`# END SOLUTION` without its partner"),
+        ("# BEGIN SOLUTION\nx = 1", "`# BEGIN SOLUTION` in line 1 without its partner"),
+        ("x = 1\n# END SOLUTION", "`# END SOLUTION` in line 2 without its partner"),
         ("# BEGIN SOLUTION\n# BEGIN SOLUTION\n# END SOLUTION", "without its partner"),
         ("# BEGIN SOLUTION\n# nothing\n# END SOLUTION", "nothing between"),
         ("f(\n# BEGIN SOLUTION\n1\n# END SOLUTION\n)", "not valid Python"),
@@ -93,7 +93,7 @@ def test_the_release_holds_no_answer_and_the_solution_holds_all(course, library)
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("points:6", "points:6.0", r"cell 4 \(line 12\): .* whole; got points:6.0"),
+        ("points:6", "points:6.0", r"cell 4 \(line 14\): .* whole; got points:6.0"),
         ("points:6", "points:0", "got points:0"),
         (', "points:6"', "", "got none"),
         ("points:6", "points:5", r"points are 5 \+ 4, and must sum to 10"),
@@ -104,7 +104,7 @@ def test_the_release_holds_no_answer_and_the_solution_holds_all(course, library)
         ("import math\n", 'import math\n# %% tags=["check"]\n', "a check needs a cell"),
         ("# %%\nimport", '# %% tags=["points:2"]\nimport', "points belong to a cell"),
         ("    # BEGIN SOLUTION\n", "", "a task without `# BEGIN SOLUTION`"),
-        ("    # END SOLUTION\n", "", "without `# END SOLUTION`"),
+        ("    # END SOLUTION\n", "", "without its partner"),
         (
             "import math",
             "import math\n# BEGIN SOLUTION\n# END SOLUTION",

@@ -15,7 +15,7 @@ from builder import building
 from builder.building import build
 from builder.checking import problems
 from builder.course import BuildError, select
-from builder.execute import execute
+from builder.execute import environment, execute
 from builder.library import Library
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,7 +90,8 @@ def test_nothing_of_the_machine_is_in_the_files(built):
     for name in (LESSON_FILE, SOLUTION_FILE, RELEASE_FILE):
         notebook = read(built, name)
         assert "widget-view" not in nbformat.writes(notebook)
-        assert set(notebook.metadata) == {"kernelspec", "language_info"}
+        known = {"kernelspec", "language_info"}
+        assert set(notebook.metadata) - {"course"} == known
         allowed = {"tags", "nbgrader", "course"}
         assert all(set(c.metadata) <= allowed for c in notebook.cells)
 
@@ -145,9 +146,46 @@ def test_changed_code_is_stale(built, no_kernel, name, old, new):
         rebuild(built)
 
 
+@pytest.mark.parametrize("name", ["checks/thrice/thrice", "checking/__init__"])
+def test_a_changed_check_makes_its_assignment_stale(built, no_kernel, name):
+    (built.root / f"course_utils/{name}.py").write_text("report = SAY = print\n")
+    assert found(built) == [
+        f"{SOLUTION_FILE}: its checks have changed since it ran; "
+        "run: python source/build.py 01_thrice"
+    ]
+    with pytest.raises(BuildError, match="it ran"):
+        rebuild(built)
+
+
+def test_a_changed_check_of_another_assignment_does_not(built, no_kernel):
+    (built.root / "course_utils/checks/other/__init__.py").write_text("x = 1\n")
+    assert found(built) == []
+
+
 def test_force_runs_what_is_not_stale(built, no_kernel):
     with pytest.raises(BuildError, match="it ran"):
         rebuild(built, force=True)
+
+
+def test_a_full_build_empties_the_folder_of_results_that_later_ones_use(
+    built, monkeypatch
+):
+    monkeypatch.setenv("COURSE_CACHE", "a learner's")
+    assert environment(built, "private")["COURSE_CACHE"] == "a learner's"
+    kept = built.results / "results.jsonl"
+    order = []
+
+    def note(notebook, name, *_, **__):
+        order.append((name, kept.exists()))
+        kept.write_text("a row")
+        raise BuildError("it ran")
+
+    monkeypatch.setattr(building, "execute", note)
+    for names in ([], ["01_twice"]):
+        with pytest.raises(typer.Exit):
+            command.main(names, force=True, root=built.root)
+    assert order == [(LESSON_FILE, False), (SOLUTION_FILE, True), (LESSON_FILE, True)]
+    assert environment(built, "private")["COURSE_CACHE"] == str(built.results)
 
 
 def test_a_failed_execution_leaves_every_file_as_it_was(built, no_kernel):
@@ -207,11 +245,11 @@ def test_a_file_that_is_no_notebook_is_named(built):
     assert found(built) == [f"{LESSON_FILE}: not a notebook; delete it and build again"]
 
 
-def test_a_cell_that_raises_is_named_with_the_end_of_its_error(tmp_path):
+def test_a_cell_that_raises_is_named_with_the_end_of_its_error(course):
     sources = ["x = 1", "# divide\nx / 0", "x"]
     notebook = v4.new_notebook(cells=[v4.new_code_cell(source) for source in sources])
     with pytest.raises(BuildError, match=r"^n\.ipynb, code cell 2 raised") as error:
-        execute(notebook, "n.ipynb", tmp_path, tmp_path)
+        execute(notebook, "n.ipynb", course, course.root)
     assert error.match("# divide(.|\n)*ZeroDivisionError: division by zero$")
 
 

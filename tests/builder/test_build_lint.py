@@ -2,8 +2,8 @@
 
 import pytest
 
-from builder.lint import lint_script
-from builder.script import read_script
+from builder.checking import lint_script
+from builder.course import read_script
 
 LESSON = "source/lessons/01_twice.py"
 ASSIGNMENT = "source/assignments/01_thrice.py"

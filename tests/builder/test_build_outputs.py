@@ -6,7 +6,7 @@ import pytest
 from nbformat import v4
 
 from builder.course import BuildError
-from builder.outputs import WIDGET, clean, refuse_size
+from builder.execute import WIDGET, clean, refuse_size
 
 ROOT = Path("/somewhere/course")
 

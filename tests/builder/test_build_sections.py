@@ -6,9 +6,8 @@ import pytest
 from nbgrader.nbgraderformat.v3 import MetadataValidatorV3
 from thrice import SOURCE, edit, product
 
-from builder.course import BuildError
-from builder.lint import lint_script
-from builder.script import read_script
+from builder.checking import lint_script
+from builder.course import BuildError, read_script
 
 
 def test_the_section_stands_beside_nbgraders_metadata_and_in_no_tag(course, library):

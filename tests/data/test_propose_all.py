@@ -9,7 +9,7 @@ from joblib import Parallel
 from torch import Tensor
 
 from course_utils.data import proposals
-from course_utils.ops.selective_search import CTSF, Strategy, selective_search
+from course_utils.ops.selective_search.search import CTSF, Strategy, selective_search
 
 QUICK = Strategy(("lab",), (50,), (CTSF,), min_size=10)
 SETTINGS = {"strategy": QUICK, "min_side": 4.0, "seed": 0}
@@ -134,7 +134,7 @@ def test_bad_input_is_named(tmp_path) -> None:
         proposals.propose_all(random_images(1), most=-1)
     with pytest.raises(ValueError, match="workers is 0"):
         proposals.propose_all(random_images(1), workers=0)
-    with pytest.raises(ValueError, match="no strategy 'best'"):
+    with pytest.raises(ValueError, match="strategy is 'best'"):
         proposals.propose_all(random_images(1), strategy="best")
     with pytest.raises(ValueError, match="1 channels"):
         proposals.propose_all([torch.rand(1, 9, 9)], folder=tmp_path)

@@ -8,13 +8,13 @@ from random_detections import Draw
 from sklearn.metrics import average_precision_score
 from torch import Tensor
 
-from course_utils.metrics.detection import (
+from course_utils.metrics.average_precision import (
     average_precision,
-    evaluate_detections,
     match_boxes,
     match_detections,
     precision_recall,
 )
+from course_utils.metrics.coco import evaluate_detections
 
 TRUE_FALSE_TRUE = torch.tensor([True, False, True])
 
@@ -114,7 +114,7 @@ def test_matching_of_nothing() -> None:
     assert match_boxes(none, some).tolist() == []
     assert match_boxes(some, none).tolist() == [False]
     matches = match_detections([], [], label=1)
-    assert (len(matches.scores), len(matches.hits), matches.num_truths) == (0, 0, 0)
+    assert (len(matches.scores), len(matches.hits), matches.num_objects) == (0, 0, 0)
 
 
 def image(boxes: list[list[float]], labels: list[int], *scores: float):
@@ -133,10 +133,10 @@ def test_matching_over_images_on_paper() -> None:
             "scores": torch.zeros(0),
         },
     ]
-    scores, hits, num_truths = match_detections(predictions, targets, label=1)
+    scores, hits, num_objects = match_detections(predictions, targets, label=1)
     torch.testing.assert_close(scores, torch.tensor([0.9, 0.8, 0.6]))
     assert hits.tolist() == [True, False, True]
-    assert num_truths == 3, "the image without detections counts"
+    assert num_objects == 3, "the image without detections counts"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -160,14 +160,14 @@ def test_the_steps_of_a_lesson_reach_the_evaluator() -> None:
         figures = []
         for label in torch.cat([target["labels"] for target in targets]).unique():
             matches = match_detections(predictions, targets, label=int(label))
-            curve = precision_recall(matches.hits, matches.num_truths)
+            curve = precision_recall(matches.hits, matches.num_objects)
             figures.append(average_precision(*curve, method="coco"))
         whole = evaluate_detections(predictions, targets)
         assert sum(figures) / len(figures) == pytest.approx(whole["AP50"])
 
 
 MISTAKES = {
-    "no objects": (lambda: precision_recall(TRUE_FALSE_TRUE, 0), "num_truths is 0"),
+    "no objects": (lambda: precision_recall(TRUE_FALSE_TRUE, 0), "num_objects is 0"),
     "rule": (lambda: match_boxes(torch.ones(1, 4), torch.ones(1, 4), rule="x"), "'x'"),
     "method": (
         lambda: average_precision(torch.ones(1), torch.ones(1), method="voc"),

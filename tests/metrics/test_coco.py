@@ -5,8 +5,8 @@ import torch
 from random_detections import Draw, pycocotools_numbers
 from torch import Tensor
 
-from course_utils.metrics import coco_matching
-from course_utils.metrics.detection import evaluate_detections
+from course_utils.metrics import coco
+from course_utils.metrics.coco import evaluate_detections
 
 NAMES = [
     *("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large"),
@@ -60,7 +60,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     targets = [draw.target() for _ in range(8)]
     predictions = [draw.prediction(target) for target in targets]
     expected = evaluate_detections(predictions, targets)
-    monkeypatch.setattr(coco_matching, "STEP_SIZE", 1)
+    monkeypatch.setattr(coco, "STEP_SIZE", 1)
     assert evaluate_detections(predictions, targets) == expected
 
 

@@ -4,14 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 from torchvision.ops import box_iou
+from two_objects import OBJECTS, make_image
 
-from course_utils.models.backbone import Backbone
-from course_utils.models.box_head import BoxHead
-from course_utils.models.fast_rcnn import FastRCNN
-from course_utils.models.roi_heads import RoIHeads
+from course_utils.models.backbones import Backbone
+from course_utils.models.fast_rcnn import BoxHead, FastRCNN, RoIHeads
 
 CLASSES = 4
-OBJECTS = torch.tensor([[6.0, 8, 30, 36], [36, 20, 60, 50]])
 
 
 def make_model(propose=None, **settings) -> FastRCNN:
@@ -21,14 +19,6 @@ def make_model(propose=None, **settings) -> FastRCNN:
         head = BoxHead(24, pooled_size=3, hidden=32, num_classes=CLASSES)
         heads = RoIHeads(head, stride=backbone.stride, pooled_size=3, **settings)
         return FastRCNN(backbone, heads, propose=propose)
-
-
-def make_image(seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    image = torch.rand(3, 56, 72, generator=generator) * 0.3
-    for channel, (x1, y1, x2, y2) in enumerate(OBJECTS.long().tolist()):
-        image[channel, y1:y2, x1:x2] = 0.9
-    return image
 
 
 def proposals_about(boxes: Tensor, copies: int = 30, seed: int = 0) -> Tensor:

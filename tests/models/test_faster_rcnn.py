@@ -2,20 +2,16 @@
 
 import pytest
 import torch
-from torch import Tensor
 from torchvision.ops import box_iou
+from two_objects import NOTHING, OBJECTS, make_batch, total_of
 
-from course_utils.models.backbone import Backbone
-from course_utils.models.box_head import BoxHead
+from course_utils.models.backbones import Backbone
+from course_utils.models.fast_rcnn import BoxHead, RoIHeads
 from course_utils.models.faster_rcnn import FasterRCNN
-from course_utils.models.resnet_c4 import ResNetC4, ResNetC5Head
-from course_utils.models.roi_heads import RoIHeads
 from course_utils.models.rpn import RPN
 
 CLASSES = 4
-OBJECTS = torch.tensor([[6.0, 8, 30, 36], [36, 20, 60, 50]])
 LOSSES = ["loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg"]
-NOTHING = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
 
 
 PROPOSALS = {"train_proposals": (200, 60), "test_proposals": (100, 30)}
@@ -30,24 +26,6 @@ def make_model(**settings) -> FasterRCNN:
         head = BoxHead(24, pooled_size=3, hidden=32, num_classes=CLASSES)
         settings = HEADS | {"stride": backbone.stride, "pooled_size": 3} | settings
         return FasterRCNN(backbone, rpn, RoIHeads(head, **settings), **PROPOSALS)
-
-
-def make_image(seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    image = torch.rand(3, 56, 72, generator=generator) * 0.3
-    for channel, (x1, y1, x2, y2) in enumerate(OBJECTS.long().tolist()):
-        image[channel, y1:y2, x1:x2] = 0.9
-    return image
-
-
-def make_batch(number: int = 2):
-    images = torch.stack([make_image(i) for i in range(number)])
-    target = {"boxes": OBJECTS, "labels": torch.tensor([1, 3])}
-    return images, [dict(target) for _ in range(number)]
-
-
-def total_of(losses: dict[str, Tensor]) -> Tensor:
-    return torch.stack(list(losses.values())).sum()
 
 
 def test_every_parameter_gets_a_gradient():
@@ -255,22 +233,3 @@ def test_heads_for_another_stride_are_refused():
         ValueError, match="heads have stride 16, but the backbone has 2"
     ):
         FasterRCNN(Backbone((8,)), RPN(8), heads)
-
-
-def test_the_layout_for_large_images_trains():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        rpn = RPN(1024, sizes=(32, 64), hidden=64)
-        heads = RoIHeads(
-            ResNetC5Head(num_classes=CLASSES),
-            **HEADS | {"stride": ResNetC4.stride, "pooled_size": 4, "count": 8},
-        )
-        model = FasterRCNN(ResNetC4(), rpn, heads, train_proposals=(40, 8))
-    images = torch.rand(1, 3, 96, 64, generator=torch.Generator().manual_seed(0))
-    assert model.backbone(images).shape == (1, 1024, 6, 4)
-    losses = model.losses(images, [targets_of([[6, 8, 40, 50]])])
-    assert all(loss.isfinite() for loss in losses.values())
-    total_of(losses).backward()
-    for name, weight in model.named_parameters():
-        assert weight.grad is not None, name
-        assert weight.grad.isfinite().all(), name

@@ -12,13 +12,13 @@ from torchvision.models.detection.rpn import (
 
 from course_utils.models.rpn import (
     RPN,
-    Answers,
+    RPNOutputs,
     best_anchors,
     filter_proposals,
+    flatten_map,
     label_anchors,
     rpn_losses,
 )
-from course_utils.models.rpn_head import flatten_map
 from course_utils.ops.boxes import (
     box_iou,
     clip_boxes,
@@ -47,7 +47,7 @@ def make_rpn(**settings) -> RPN:
 
 
 class FixedHead(nn.Module):
-    """Answers with given maps, as torchvision's head would."""
+    """RPNOutputs with given maps, as torchvision's head would."""
 
     def __init__(self, objectness: Tensor, deltas: Tensor) -> None:
         super().__init__()
@@ -65,9 +65,9 @@ def random_maps(batch: int, seed: int = 0, spread: float = 0.4):
     return objectness.requires_grad_(), deltas.requires_grad_()
 
 
-def answers_of(rpn: RPN, objectness: Tensor, deltas: Tensor) -> Answers:
+def outputs_of(rpn: RPN, objectness: Tensor, deltas: Tensor) -> RPNOutputs:
     logits = rpn.flatten(objectness).squeeze(2)
-    return Answers(logits, rpn.flatten(deltas), rpn.anchors(MAP, IMAGE))
+    return RPNOutputs(logits, rpn.flatten(deltas), rpn.anchors(MAP, IMAGE))
 
 
 def peer(objectness: Tensor, deltas: Tensor, before: int, after: int):
@@ -98,9 +98,9 @@ def test_losses_gradients_and_proposals_equal_torchvisions(
         torch.manual_seed(5)
         expected, their_losses = other(images, {"0": torch.zeros(2, 4, *MAP)}, targets)
         torch.manual_seed(5)
-        answers = answers_of(rpn, *maps)
-        losses = rpn.losses(answers, targets)
-    proposals = rpn.propose(answers, IMAGE, before=before, after=after)
+        outputs = outputs_of(rpn, *maps)
+        losses = rpn.losses(outputs, targets)
+    proposals = rpn.propose(outputs, IMAGE, before=before, after=after)
     for ours, theirs in zip(proposals, expected, strict=True):
         assert torch.equal(ours["boxes"], theirs)
     assert losses.keys() == their_losses.keys()
@@ -119,7 +119,7 @@ def test_losses_gradients_and_proposals_equal_torchvisions(
 def test_the_flattened_order_is_that_of_the_anchors():
     rpn = make_rpn()
     anchors = rpn.anchors(MAP, IMAGE)  # (H * W * A, 4)
-    # A map that answers at each place with the coordinates of the anchor there.
+    # A map that outputs at each place with the coordinates of the anchor there.
     maps = anchors.view(*MAP, -1).permute(2, 0, 1)[None]
     assert torch.equal(flatten_map(maps, len(rpn.cell))[0], anchors)
     plain = maps.contiguous().view(1, -1, 4)
@@ -164,9 +164,9 @@ def test_every_object_gets_an_anchor_but_an_unreachable_one_gets_none():
 
 def test_ignored_anchors_change_nothing():
     rpn, (objectness, deltas) = make_rpn(count=5000), random_maps(1)
-    answers = answers_of(rpn, objectness, deltas)
-    labels, _ = rpn.label(answers.anchors, TRUTH["two"])
-    losses = rpn.losses(answers, [{"boxes": TRUTH["two"]}])
+    outputs = outputs_of(rpn, objectness, deltas)
+    labels, _ = rpn.label(outputs.anchors, TRUTH["two"])
+    losses = rpn.losses(outputs, [{"boxes": TRUTH["two"]}])
     total = torch.stack(list(losses.values())).sum()
     slope, box_slope = torch.autograd.grad(total, (objectness, deltas))
     slope = flatten_map(slope, len(rpn.cell))[0, :, 0]
@@ -209,7 +209,7 @@ BAD_TRUTH = {
 @pytest.mark.parametrize("boxes", BAD_TRUTH.values(), ids=BAD_TRUTH)
 def test_strange_truth_gives_finite_losses_and_gradients(boxes):
     rpn, maps = make_rpn(), random_maps(1)
-    losses = rpn.losses(answers_of(rpn, *maps), [{"boxes": boxes}])
+    losses = rpn.losses(outputs_of(rpn, *maps), [{"boxes": boxes}])
     total = torch.stack(list(losses.values())).sum()
     assert total.isfinite()
     for slope in torch.autograd.grad(total, maps):
@@ -218,15 +218,15 @@ def test_strange_truth_gives_finite_losses_and_gradients(boxes):
 
 def test_proposals_one_step_at_a_time():
     rpn, (objectness, deltas) = make_rpn(), random_maps(1)
-    answers = answers_of(rpn, objectness, deltas)
-    scores, index = best_anchors(answers.objectness, 50)
+    outputs = outputs_of(rpn, objectness, deltas)
+    scores, index = best_anchors(outputs.objectness, 50)
     assert scores.shape == index.shape == (1, 50)
     assert (scores[0].diff() <= 0).all()
-    outside = answers.objectness[0].index_fill(0, index[0], -100)
-    assert outside.max() <= answers.objectness[0][index[0]].min()
-    boxes = decode_boxes(answers.deltas[0, index[0]], answers.anchors[index[0]])
+    outside = outputs.objectness[0].index_fill(0, index[0], -100)
+    assert outside.max() <= outputs.objectness[0][index[0]].min()
+    boxes = decode_boxes(outputs.deltas[0, index[0]], outputs.anchors[index[0]])
     filtered = filter_proposals(boxes, scores[0], IMAGE, most=10)
-    whole = rpn.propose(answers, IMAGE, before=50, after=10)[0]
+    whole = rpn.propose(outputs, IMAGE, before=50, after=10)[0]
     assert torch.equal(filtered["boxes"], whole["boxes"])
     assert torch.equal(filtered["scores"], whole["scores"])
     assert len(whole["boxes"]) == 10
@@ -251,24 +251,24 @@ def test_small_proposals_are_dropped_and_the_rest_lies_inside():
 
 def test_top_n_comes_before_and_after_suppression():
     rpn, (objectness, deltas) = make_rpn(), random_maps(1)
-    answers = answers_of(rpn, objectness, deltas)
-    order = answers.objectness[0].argsort(descending=True)[:300]
-    boxes = decode_boxes(answers.deltas[0, order], answers.anchors[order])
+    outputs = outputs_of(rpn, objectness, deltas)
+    order = outputs.objectness[0].argsort(descending=True)[:300]
+    boxes = decode_boxes(outputs.deltas[0, order], outputs.anchors[order])
     boxes = clip_boxes(boxes, *IMAGE)
-    scores = answers.objectness[0, order].sigmoid()
+    scores = outputs.objectness[0, order].sigmoid()
     seen = remove_small_boxes(boxes, 1e-3)  # some lie outside the image
     boxes, scores = boxes[seen], scores[seen]
     expected = boxes[nms(boxes, scores, 0.7)]
     assert len(expected) < len(boxes)
-    few = rpn.propose(answers, IMAGE, before=300, after=1000)[0]["boxes"]
+    few = rpn.propose(outputs, IMAGE, before=300, after=1000)[0]["boxes"]
     assert torch.equal(few, expected)
-    fewer = rpn.propose(answers, IMAGE, before=300, after=4)[0]["boxes"]
+    fewer = rpn.propose(outputs, IMAGE, before=300, after=4)[0]["boxes"]
     assert torch.equal(fewer, expected[:4])
 
 
 def test_proposals_carry_no_gradient():
     rpn = make_rpn()
-    found = rpn.propose(answers_of(rpn, *random_maps(1)), IMAGE, before=50, after=10)
+    found = rpn.propose(outputs_of(rpn, *random_maps(1)), IMAGE, before=50, after=10)
     assert not found[0]["boxes"].requires_grad
     assert not found[0]["scores"].requires_grad
 
@@ -279,20 +279,20 @@ def test_a_head_that_answers_the_targets_proposes_the_objects():
     labels, goals = rpn.label(anchors, boxes)
     deltas = encode_boxes(goals, anchors)[None]
     logits = (labels == 1).float()[None] * 20 - 10
-    answers = Answers(logits, deltas, anchors)
-    found = rpn.propose(answers, IMAGE, before=200, after=2)[0]["boxes"]
+    outputs = RPNOutputs(logits, deltas, anchors)
+    found = rpn.propose(outputs, IMAGE, before=200, after=2)[0]["boxes"]
     assert box_iou(boxes, found).amax(dim=1).min() > 0.999
 
 
 def test_shapes_and_gradients_of_the_whole():
     rpn = make_rpn(count=100)
     features = torch.rand(2, 4, *MAP, generator=torch.Generator().manual_seed(2))
-    answers = rpn(features, IMAGE)
+    outputs = rpn(features, IMAGE)
     number = MAP[0] * MAP[1] * 6
-    assert answers.objectness.shape == (2, number)
-    assert answers.deltas.shape == (2, number, 4)
-    assert answers.anchors.shape == (number, 4)
-    losses = rpn.losses(answers, [{"boxes": TRUTH["two"]}, {"boxes": NOTHING}])
+    assert outputs.objectness.shape == (2, number)
+    assert outputs.deltas.shape == (2, number, 4)
+    assert outputs.anchors.shape == (number, 4)
+    losses = rpn.losses(outputs, [{"boxes": TRUTH["two"]}, {"boxes": NOTHING}])
     torch.stack(list(losses.values())).sum().backward()
     for name, weight in rpn.named_parameters():
         assert weight.grad is not None, name

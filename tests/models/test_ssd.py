@@ -1,17 +1,26 @@
-"""SSD: shapes, gradients, learning, and batches that are hard to take."""
+"""SSD: shapes, gradients, learning, batches that are hard to take, and SSD300."""
 
 import pytest
 import torch
-from torch import Tensor
+from torchvision.models.detection import ssd300_vgg16
 from torchvision.ops import box_iou
+from two_objects import NOTHING, OBJECTS, make_batch, total_of
 
-from course_utils.models.ssd import SSD
-from course_utils.models.ssd_backbone import MultiMapBackbone
-from course_utils.models.ssd_head import SSDHead
+from course_utils.models.backbones import Backbone
+from course_utils.models.ssd import (
+    SSD,
+    L2Normalization,
+    LastMaps,
+    SSD300Backbone,
+    SSDHead,
+)
+from course_utils.ops.default_boxes import (
+    SSD300_RATIOS,
+    SSD300_SCALES,
+    SSD300_STRIDES,
+)
 
 CLASSES = 4
-OBJECTS = torch.tensor([[6.0, 8, 30, 36], [36, 20, 60, 50]])
-NOTHING = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
 LOSSES = ["loss_classifier", "loss_box_reg"]
 CELLS = 7 * 9 + 4 * 5  # of the two maps of an image of 56 x 72
 
@@ -20,30 +29,12 @@ def make_model(**settings) -> SSD:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         shape = {"scales": (0.35, 0.55, 0.8), "ratios": ((2,), (2,))}
-        backbone = MultiMapBackbone((8, 16, 24, 24))
+        backbone = LastMaps(Backbone((8, 16, 24, 24)))
         return SSD(backbone, num_classes=CLASSES, **shape | settings)
 
 
-def make_image(seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    image = torch.rand(3, 56, 72, generator=generator) * 0.3
-    for channel, (x1, y1, x2, y2) in enumerate(OBJECTS.long().tolist()):
-        image[channel, y1:y2, x1:x2] = 0.9
-    return image
-
-
-def make_batch(number: int = 2):
-    images = torch.stack([make_image(i) for i in range(number)])
-    target = {"boxes": OBJECTS, "labels": torch.tensor([1, 3])}
-    return images, [dict(target) for _ in range(number)]
-
-
-def total_of(losses: dict[str, Tensor]) -> Tensor:
-    return torch.stack(list(losses.values())).sum()
-
-
 def test_the_backbone_hands_out_the_maps_of_its_strides():
-    backbone = MultiMapBackbone((8, 16, 24, 32), first=1)
+    backbone = LastMaps(Backbone((8, 16, 24, 32)), first=1)
     maps = backbone(torch.rand(2, 3, 64, 96))
     assert backbone.strides == (4, 8, 16)
     assert backbone.out_channels == (16, 24, 32)
@@ -54,16 +45,10 @@ def test_the_backbone_hands_out_the_maps_of_its_strides():
     ]
 
 
-@pytest.mark.parametrize("widths", [(8, 12), (0, 8)])
-def test_widths_are_multiples_of_eight(widths):
-    with pytest.raises(ValueError, match="widths is"):
-        MultiMapBackbone(widths, first=0)
-
-
 @pytest.mark.parametrize("first", [-1, 2])
 def test_the_first_map_is_of_a_stage(first):
-    with pytest.raises(ValueError, match="stage of 0 to 1"):
-        MultiMapBackbone((8, 16), first=first)
+    with pytest.raises(ValueError, match="halving of 0 to 1"):
+        LastMaps(Backbone((8, 16)), first=first)
 
 
 def test_the_head_answers_in_the_order_of_the_default_boxes():
@@ -236,3 +221,85 @@ def test_a_batch_is_one_tensor_with_a_target_each():
         model.losses(images, targets[:1])
     with pytest.raises(ValueError, match="one tensor"):
         model.predict(list(images))
+
+
+MAPS = [(512, 38), (1024, 19), (512, 10), (256, 5), (256, 3), (256, 1)]
+
+
+def make_ssd300(num_classes: int) -> SSD:
+    return SSD(
+        SSD300Backbone(),
+        num_classes=num_classes,
+        scales=SSD300_SCALES,
+        ratios=SSD300_RATIOS,
+        strides=SSD300_STRIDES,
+    )
+
+
+def test_maps_boxes_and_answers_are_those_of_the_paper():
+    with torch.device("meta"):
+        model = make_ssd300(21)
+        images = torch.zeros(2, 3, 300, 300)
+        maps = model.backbone(images)
+        conv4 = model.head.convolutions[0](maps[0])
+    assert [(x.shape[1], x.shape[2]) for x in maps] == MAPS
+    assert conv4[0].numel() == 38 * 38 * 4 * (21 + 4) == 144_400
+    logits, deltas, boxes = model(images)
+    assert logits.shape == (2, 8732, 21)
+    assert deltas.shape == (2, 8732, 4)
+    assert boxes.shape == (8732, 4)
+
+
+def test_it_has_as_many_weights_as_torchvisions():
+    with torch.device("meta"):
+        model = make_ssd300(91)
+        peer = ssd300_vgg16(weights=None, weights_backbone=None)
+    counts = [sum(w.numel() for w in each.parameters()) for each in (model, peer)]
+    assert counts == [35_641_826, 35_641_826]
+
+
+def test_with_torchvisions_weights_its_maps_are_equal():
+    with torch.device("meta"):
+        ours, peer = SSD300Backbone(), ssd300_vgg16(weights_backbone=None).backbone
+    generator = torch.Generator().manual_seed(0)
+    theirs = peer.to_empty(device="cpu")
+    ours = ours.to_empty(device="cpu")
+    with torch.no_grad():
+        for weight in theirs.parameters():
+            fan_in = max(weight[0].numel(), 1)
+            weight.normal_(std=(2 / fan_in) ** 0.5, generator=generator)
+        scale, *others = theirs.parameters()
+        places = [p for n, p in ours.named_parameters() if n != "normalize.scale"]
+        ours.normalize.scale.copy_(scale)
+        for place, weight in zip(places, others, strict=True):
+            place.copy_(weight)
+        images = torch.rand(1, 3, 300, 300, generator=generator)
+        mean = torch.tensor([123.0, 117, 104])[:, None, None]
+        expected = theirs(images * 255 - mean).values()
+        for mine, other in zip(ours(images), expected, strict=True):
+            torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-3)
+
+
+def test_each_position_gets_the_length_of_the_scale():
+    x = torch.rand(2, 6, 3, 4) * 1000
+    y = L2Normalization(6)(x)
+    torch.testing.assert_close(y.norm(dim=1), torch.full((2, 3, 4), 20.0))
+    torch.testing.assert_close(y / y[:, :1], x / x[:, :1])
+
+
+def test_the_scale_of_each_channel_is_learned():
+    layer = L2Normalization(3, scale=2.0)
+    layer(torch.rand(1, 3, 2, 2)).sum().backward()
+    assert layer.scale.grad is not None
+    assert layer.scale.grad.shape == (3,)
+    assert (layer.scale.grad > 0).all()
+
+
+@pytest.mark.parametrize("size", [(1, 4, 2, 2), (0, 4, 2, 2), (1, 4, 0, 3)])
+def test_zeros_and_nothing_stay_what_they_are(size):
+    x = torch.zeros(size, requires_grad=True)
+    y = L2Normalization(4)(x)
+    assert y.shape == size
+    assert not y.any()
+    y.sum().backward()
+    assert x.grad.isfinite().all()

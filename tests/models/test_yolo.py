@@ -2,18 +2,15 @@
 
 import pytest
 import torch
-from torch import Tensor
 from torchvision.ops import box_iou
+from two_objects import NOTHING, OBJECTS, make_batch, total_of
 
-from course_utils.models.backbone import Backbone
-from course_utils.models.yolo import YOLO, class_scores
-from course_utils.models.yolo_loss_by_loop import TERMS, yolo_losses_by_loop
-from course_utils.ops.score_zeroing import zero_scores
+from course_utils.models.backbones import Backbone
+from course_utils.models.yolo import TERMS, YOLO, class_scores, yolo_losses_by_loop
+from course_utils.ops.post_processing import zero_scores
 from course_utils.ops.yolo_grid import GridBoxes
 
 CLASSES, GRID = 4, 5
-OBJECTS = torch.tensor([[6.0, 8, 30, 36], [36, 20, 60, 50]])
-NOTHING = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
 
 
 def make_model(**settings) -> YOLO:
@@ -21,24 +18,6 @@ def make_model(**settings) -> YOLO:
         torch.manual_seed(0)
         settings = {"grid": GRID, "hidden": 24} | settings
         return YOLO(Backbone((8, 16, 24)), num_classes=CLASSES, **settings)
-
-
-def make_image(seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    image = torch.rand(3, 56, 72, generator=generator) * 0.3
-    for channel, (x1, y1, x2, y2) in enumerate(OBJECTS.long().tolist()):
-        image[channel, y1:y2, x1:x2] = 0.9
-    return image
-
-
-def make_batch(number: int = 2):
-    images = torch.stack([make_image(i) for i in range(number)])
-    target = {"boxes": OBJECTS, "labels": torch.tensor([1, 3])}
-    return images, [dict(target) for _ in range(number)]
-
-
-def total_of(losses: dict[str, Tensor]) -> Tensor:
-    return torch.stack(list(losses.values())).sum()
 
 
 @pytest.mark.parametrize(("grid", "num_boxes"), [(7, 2), (5, 1), (8, 3)])
@@ -201,7 +180,7 @@ def test_two_negative_answers_make_no_high_score():
     "settings", [{"grid": 0}, {"num_boxes": 0}, {"num_classes": 1}]
 )
 def test_settings_out_of_range_are_refused(settings):
-    with pytest.raises(ValueError, match="background counts as a class"):
+    with pytest.raises(ValueError, match="but at least"):
         YOLO(Backbone((8,)), **({"num_classes": 3} | settings))
 
 

@@ -6,14 +6,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_utils.models.yolo_loss import cell_iou, responsible_boxes, yolo_losses
-from course_utils.models.yolo_loss_by_loop import TERMS, yolo_losses_by_loop
+from course_utils.models.yolo import (
+    TERMS,
+    cell_iou,
+    responsible_boxes,
+    yolo_losses,
+    yolo_losses_by_loop,
+)
 from course_utils.ops.boxes import paired_box_iou
 from course_utils.ops.yolo_grid import (
-    GridTruth,
+    GridTargets,
     cell_boxes_to_xyxy,
     encode_grid,
-    stack_truths,
+    stack_targets,
 )
 
 SIZE = (90, 120)
@@ -21,7 +26,7 @@ SIZE = (90, 120)
 
 def make_truth(
     counts: tuple[int, ...], *, grid: int, num_classes: int, seed: int = 0
-) -> GridTruth:
+) -> GridTargets:
     """Truths of as many images as there are counts of objects, in float64."""
     generator = torch.Generator().manual_seed(seed)
     truths = []
@@ -34,10 +39,10 @@ def make_truth(
         truths.append(
             encode_grid(boxes, labels, SIZE, grid=grid, num_classes=num_classes)
         )
-    return stack_truths(truths)
+    return stack_targets(truths)
 
 
-def make_answers(truth: GridTruth, num_boxes: int, *, seed: int = 0) -> Tensor:
+def make_answers(truth: GridTargets, num_boxes: int, *, seed: int = 0) -> Tensor:
     """Answers about as large as those of a network, some of them negative."""
     generator = torch.Generator().manual_seed(seed)
     shape = (*truth.is_object.shape, 5 * num_boxes + truth.classes.shape[-1])
@@ -56,7 +61,7 @@ CASES = {
 }
 
 
-def make_case(name: str) -> tuple[Tensor, GridTruth]:
+def make_case(name: str) -> tuple[Tensor, GridTargets]:
     counts, grid, num_boxes, num_classes = CASES[name]
     truth = make_truth(counts, grid=grid, num_classes=num_classes)
     return make_answers(truth, num_boxes), truth
@@ -111,9 +116,9 @@ def one_cell(*boxes: tuple[float, ...], classes: tuple[float, ...]) -> Tensor:
     return torch.tensor(numbers, dtype=torch.float64).view(1, 1, 1, -1)
 
 
-def one_object(x: float, y: float, w: float, h: float) -> GridTruth:
+def one_object(x: float, y: float, w: float, h: float) -> GridTargets:
     """A grid of one cell with an object of the first of two classes."""
-    return GridTruth(
+    return GridTargets(
         torch.ones(1, 1, 1, dtype=torch.bool),
         torch.tensor([x, y, w, h], dtype=torch.float64).view(1, 1, 1, 4),
         torch.tensor([1.0, 0], dtype=torch.float64).view(1, 1, 1, 2),
@@ -252,7 +257,9 @@ def test_images_are_averaged():
     answers = make_answers(truth, 2)
     both = yolo_losses(answers, truth)
     alone = [
-        yolo_losses(answers[i : i + 1], GridTruth(*(part[i : i + 1] for part in truth)))
+        yolo_losses(
+            answers[i : i + 1], GridTargets(*(part[i : i + 1] for part in truth))
+        )
         for i in range(2)
     ]
     for term in TERMS:
@@ -264,8 +271,8 @@ def test_objects_that_lost_their_cell_are_not_counted():
     boxes = torch.tensor([[10.0, 10, 30, 30], [12.0, 12, 32, 32]])
     labels = torch.tensor([1, 2])
     settings = {"grid": 2, "num_classes": 3}
-    both = stack_truths([encode_grid(boxes, labels, SIZE, **settings)])
-    first = stack_truths([encode_grid(boxes[:1], labels[:1], SIZE, **settings)])
+    both = stack_targets([encode_grid(boxes, labels, SIZE, **settings)])
+    first = stack_targets([encode_grid(boxes[:1], labels[:1], SIZE, **settings)])
     answers = torch.rand(1, 2, 2, 12, generator=torch.Generator().manual_seed(0))
     for term, value in yolo_losses(answers, both).items():
         assert value == yolo_losses(answers, first)[term]
@@ -277,7 +284,7 @@ def test_objects_that_lost_their_cell_are_not_counted():
 )
 def test_answers_that_do_not_fit_are_refused(shape):
     truth = make_truth((2,), grid=3, num_classes=3)
-    with pytest.raises(ValueError, match="answers has shape"):
+    with pytest.raises(ValueError, match="outputs has shape"):
         yolo_losses(torch.zeros(shape), truth)
 
 

@@ -9,7 +9,7 @@ import torchvision
 from torch import Tensor
 from torchvision.models.vgg import cfgs, make_layers
 
-from course_utils.ops import rectangles
+from course_utils.ops import roi
 from course_utils.ops.roi import (
     as_rois,
     pyramid_bins,
@@ -149,7 +149,7 @@ def test_blocks_change_nothing(monkeypatch):
     features = tied_features(2, 3, 14, 17, dtype=torch.float32)
     rois = random_rois(60, 112, 136, batch=2)
     whole = both(features, rois, 4, 1 / 8)[0]
-    monkeypatch.setattr(rectangles, "BLOCK", 7)
+    monkeypatch.setattr(roi, "BLOCK", 7)
     parts = both(features, rois, 4, 1 / 8)[0]
     assert torch.equal(parts[0], whole[0])
     assert torch.equal(parts[1], whole[1])
@@ -265,7 +265,7 @@ def test_bins_of_the_pyramid_cover_the_map():
 
 @pytest.mark.parametrize("levels", [(), (0, 1), (2, -1)])
 def test_levels_below_one_are_refused(levels):
-    with pytest.raises(ValueError, match="numbers from 1 on were expected"):
+    with pytest.raises(ValueError, match="numbers above 0 were expected"):
         spatial_pyramid_pool(torch.zeros(1, 1, 4, 4), levels=levels)
 
 

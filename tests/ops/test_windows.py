@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from skimage.transform import pyramid_gaussian
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_utils.ops import windows as ops
 
@@ -103,27 +103,6 @@ def test_crops_are_resized_to_one_size() -> None:
     assert ops.crop_and_resize(rows, torch.zeros(0, 4), (4, 2)).shape == (0, 3, 4, 2)
 
 
-@pytest.mark.parametrize("bias", [True, False])
-def test_one_dense_pass_gives_the_scores_of_all_windows(bias: bool) -> None:
-    torch.manual_seed(0)
-    features = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2))
-    linear = nn.Linear(4 * 5 * 4, 6, bias=bias)  # windows of 12 x 10
-    image = random_image(20, 26)
-    grid = ops.window_grid(20, 26, 12, 10, stride=2)
-    crops = ops.crop_and_resize(image, grid, (12, 10))
-    one_by_one = linear(features(crops).flatten(1))  # (N, 6)
-    dense = ops.linear_to_conv(linear, 4, 5, 4)(features(image[None]))  # (1, 6, 5, 9)
-    torch.testing.assert_close(dense[0].flatten(1).T, one_by_one, rtol=0, atol=1e-5)
-
-
-def test_the_dense_layer_has_weights_of_its_own() -> None:
-    linear = nn.Linear(2 * 3 * 4, 5)
-    conv = ops.linear_to_conv(linear, 2, 3, 4)
-    with torch.no_grad():
-        conv.weight.zero_()
-    assert linear.weight.abs().sum().item() > 0
-
-
 IMAGE = torch.zeros(3, 5, 6)
 MISTAKES = {
     "stride": (lambda: ops.count_windows(5, 6, 2, 2, stride=0), "stride is 0"),
@@ -138,7 +117,6 @@ MISTAKES = {
         lambda: ops.crop_and_resize(IMAGE, torch.tensor([[7.0, 0, 9, 4]]), (2, 2)),
         "no pixel of the 5 x 6 image",
     ),
-    "layer": (lambda: ops.linear_to_conv(nn.Linear(10, 2), 2, 3, 4), "24"),
 }
 
 

@@ -5,15 +5,15 @@ import torch
 from torch import Tensor
 
 from course_utils.ops.yolo_grid import (
-    GridTruth,
+    GridTargets,
     cell_boxes_to_xyxy,
     decode_grid,
     encode_grid,
     encode_grids,
     owner_cells,
-    split_answers,
+    split_outputs,
     square_sides,
-    stack_truths,
+    stack_targets,
 )
 
 SIZE = (60, 100)  # height, width
@@ -26,7 +26,7 @@ def box_at(x: float, y: float, width: float = 10, height: float = 6) -> Tensor:
     )
 
 
-def encode(boxes: Tensor, labels: list[int], grid: int = 4) -> GridTruth:
+def encode(boxes: Tensor, labels: list[int], grid: int = 4) -> GridTargets:
     return encode_grid(
         boxes, torch.tensor(labels).long(), SIZE, grid=grid, num_classes=NAMES
     )
@@ -187,7 +187,7 @@ def test_the_paper_has_1470_numbers_and_98_boxes():
 
 def test_the_order_of_the_numbers():
     answers = torch.arange(2 * 3 * 3 * 17.0).view(2, 3, 3, 17)
-    boxes, classes = split_answers(answers, 2)
+    boxes, classes = split_outputs(answers, 2)
     cell = answers[1, 2, 0]
     assert torch.equal(boxes[1, 2, 0], torch.stack([cell[:5], cell[5:10]]))
     assert torch.equal(classes[1, 2, 0], cell[10:])
@@ -201,11 +201,11 @@ def test_the_order_of_the_numbers():
     ("shape", "boxes"), [((1, 3, 4, 12), 1), ((1, 3, 3, 10), 2), ((1, 3, 3, 9), 0)]
 )
 def test_answers_of_another_shape_are_refused(shape, boxes):
-    with pytest.raises(ValueError, match="answers has shape"):
-        split_answers(torch.zeros(shape), boxes)
+    with pytest.raises(ValueError, match="outputs has shape"):
+        split_outputs(torch.zeros(shape), boxes)
 
 
-def answers_of(truth: GridTruth, num_boxes: int, *, sign: float = 1.0) -> Tensor:
+def answers_of(truth: GridTargets, num_boxes: int, *, sign: float = 1.0) -> Tensor:
     """What a perfect network answers: roots of w and h, all boxes of a cell alike."""
     sides = sign * truth.boxes[..., 2:].sqrt()
     confidence = truth.is_object[..., None].to(sides)
@@ -253,12 +253,12 @@ def test_squared_sides_leave_the_centre():
 
 def test_truths_are_stacked():
     one, none = encode(box_at(9, 9), [1]), encode(torch.zeros(0, 4), [])
-    batch = stack_truths([one, none])
+    batch = stack_targets([one, none])
     assert batch.boxes.shape == (2, 4, 4, 4)
     assert batch.is_object.sum(dim=(1, 2)).tolist() == [1, 0]
     assert batch.lost.shape == (2,)
-    with pytest.raises(ValueError, match="no truth to stack"):
-        stack_truths([])
+    with pytest.raises(ValueError, match="targets is empty"):
+        stack_targets([])
 
 
 BATCHES = {
@@ -280,7 +280,7 @@ def test_a_batch_at_once_equals_one_after_the_other(case, grid):
     boxes, labels = zip(*pairs, strict=True)
     batch = encode_grids(boxes, labels, SIZE, **settings)
     single = [encode_grid(*pair, SIZE, **settings) for pair in pairs]
-    for ours, expected in zip(batch, stack_truths(single), strict=True):
+    for ours, expected in zip(batch, stack_targets(single), strict=True):
         assert ours.dtype == expected.dtype
         assert torch.equal(ours, expected)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils.training import learning_rate
+from course_utils.training import TrainingSettings, learning_rate
 from course_utils.training.batches import batch_indices, step_randomness
 
 
@@ -35,7 +35,10 @@ def test_randomness_of_a_step_is_its_own():
 
 
 def test_the_rate_rises_in_a_line_then_falls_along_a_cosine():
-    rates = [learning_rate(s, lr=2.0, steps=14, warmup_steps=4) for s in range(15)]
+    settings = TrainingSettings(
+        steps=14, batch_size=1, lr=2.0, seed=0, device="cpu", warmup_steps=4
+    )
+    rates = [learning_rate(step, settings) for step in range(15)]
     assert rates[:4] == [0.5, 1.0, 1.5, 2.0]
     assert rates[4] == 2.0
     assert rates[9] == pytest.approx(1.0)  # half way down

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils.training.flips import flip_half, flip_target
+from course_utils.training.augment.flips import flip_half, flip_target
 
 
 def bright_box(x1: int, y1: int, x2: int, y2: int):
@@ -45,5 +45,5 @@ def test_no_object_is_no_object():
 
 def test_what_cannot_be_mirrored_is_refused():
     target = {"boxes": torch.zeros(0, 4), "masks": torch.zeros(0, 20, 30)}
-    with pytest.raises(ValueError, match="holds \\['masks'\\]"):
+    with pytest.raises(ValueError, match="hold \\['masks'\\]"):
         flip_target(target, 30)

@@ -6,17 +6,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from course_utils.models.backbone import Backbone
-from course_utils.models.box_head import BoxHead
+from course_utils.models.backbones import Backbone
+from course_utils.models.fast_rcnn import BoxHead, RoIHeads
 from course_utils.models.faster_rcnn import FasterRCNN
-from course_utils.models.roi_heads import RoIHeads
 from course_utils.models.rpn import RPN
-from course_utils.training import four_steps
-from course_utils.training.four_steps import (
+from course_utils.training.papers import four_steps
+from course_utils.training.papers.four_steps import (
     STEPS,
     BoxStage,
     RPNStage,
-    frozen,
+    freeze,
     train_four_steps,
 )
 from course_utils.training.train import train
@@ -78,13 +77,13 @@ def seen(monkeypatch):
     """For each of the four trainings: what it changed, and the stage."""
     rows = []
 
-    def watched(stage, dataset, **settings):
+    def watch(stage, dataset, settings):
         before = state_of(stage.detector)
-        history = train(stage, dataset, **settings)
+        history = train(stage, dataset, settings)
         rows.append((changed(stage.detector, before), stage, before))
         return history
 
-    monkeypatch.setattr(four_steps, "train", watched)
+    monkeypatch.setattr(four_steps, "train", watch)
     return rows
 
 
@@ -152,15 +151,15 @@ def test_statistics_of_a_fixed_module_stay():
 def test_freezing_ends_with_its_block_whatever_was_frozen_before():
     layer, other = nn.Linear(2, 2), nn.Linear(2, 2)
     layer.bias.requires_grad = False
-    with frozen(layer):
+    with freeze(layer):
         assert not layer.weight.requires_grad
         assert other.weight.requires_grad
     assert layer.weight.requires_grad
     assert not layer.bias.requires_grad
-    with pytest.raises(KeyError), frozen(layer):
+    with pytest.raises(KeyError), freeze(layer):
         raise KeyError
     assert layer.weight.requires_grad
-    with pytest.raises(ValueError, match="0 modules"), frozen():
+    with pytest.raises(ValueError, match="0 modules"), freeze():
         pass
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from course_utils.models.small_faster_rcnn import small_faster_rcnn
+from course_utils.models.faster_rcnn import small_faster_rcnn
 from course_utils.training.kept_models import keep_model, kept_path, load_model
 
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from course_utils.training import patches as p
+from course_utils.training.augment import patches as p
 
 HEIGHT, WIDTH = 40, 60
 
@@ -68,7 +68,7 @@ def test_the_best_overlap_of_each_patch_by_a_loop():
     boxes = [random_boxes(3, 1), torch.zeros(0, 4), random_boxes(1, 2)]
     image = torch.tensor([0, 0, 0, 2])
     patches = p.random_patches(p.whole_images(blank(3)), 20, generator())
-    best = p.best_overlaps(torch.cat(boxes), image, patches)
+    best = p.patch_overlaps(torch.cat(boxes), image, patches)
     for i, objects in enumerate(boxes):
         for t, (x1, y1, x2, y2) in enumerate(patches[i].tolist()):
             held = [

@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from course_utils.models.backbone import Backbone
-from course_utils.models.rcnn import RCNN
-from course_utils.models.rcnn_network import RegionNetwork
-from course_utils.training import train
-from course_utils.training.pretraining import (
+from course_utils.models.backbones import Backbone
+from course_utils.models.rcnn.detector import RCNN
+from course_utils.models.rcnn.network import RegionNetwork
+from course_utils.training import TrainingSettings, train
+from course_utils.training.papers.pretraining import (
     PictureClassifier,
     frame_loosely,
     single_solids,
 )
-from course_utils.training.rcnn_stages import STAGES, train_rcnn
+from course_utils.training.papers.rcnn_stages import STAGES, train_rcnn
 
 NOTHING = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
 SETTINGS = {"lr": 1e-3, "seed": 0, "device": "cpu", "batch_size": 1}
@@ -104,15 +104,9 @@ def test_a_frame_holds_most_of_its_thing():
 
 def test_pretraining_lowers_the_loss():
     pictures = single_solids(60, crop_size=16, image_size=48)
-    history = train(
-        PictureClassifier(make_network(7)),
-        pictures,
-        steps=40,
-        batch_size=30,
-        lr=5e-3,
-        seed=0,
-        device="cpu",
-        optimizer="adamw",
+    settings = TrainingSettings(
+        steps=40, batch_size=30, lr=5e-3, seed=0, device="cpu", optimizer="adamw"
     )
+    history = train(PictureClassifier(make_network(7)), pictures, settings)
     curve = history.curves(smooth=5)["classification"]
     assert curve[-1] < 0.8 * curve[4]

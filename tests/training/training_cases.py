@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.models.model import Model, Target
-from course_utils.training import History, train
+from course_utils.training import History, TrainingSettings, train
 
 
 class Classifier(Model):
@@ -58,8 +58,14 @@ def fit(dataset: Any = None, **changes: Any) -> tuple[Classifier, History]:
     model = Classifier()
     settings = {"steps": 12, "batch_size": 4, "lr": 0.1, "seed": 3, "device": "cpu"}
     settings |= {"augment": jitter, "warmup_steps": 3} | changes
-    history = train(model, examples() if dataset is None else dataset, **settings)
-    return model, history
+    dataset = examples() if dataset is None else dataset
+    return model, train(model, dataset, TrainingSettings(**settings))
+
+
+def short_settings(**changes: Any) -> TrainingSettings:
+    """Settings of a run of one or a few steps."""
+    settings = {"steps": 1, "batch_size": 4, "lr": 0.1, "seed": 0, "device": "cpu"}
+    return TrainingSettings(**settings | changes)
 
 
 def assert_same_weights(a: nn.Module, b: nn.Module) -> None:

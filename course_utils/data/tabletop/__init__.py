@@ -1,17 +1,17 @@
 """The tabletop: generated scenes of solids on a floor, with exact truth."""
 
-from course_utils.data.tabletop.dataset import Tabletop
-from course_utils.data.tabletop.keypoints import KEYPOINT_NAMES
-from course_utils.data.tabletop.make import make_scene
-from course_utils.data.tabletop.names import (
+from course_utils.data.tabletop.catalog import (
     CLASS_NAMES,
     SEMANTIC_NAMES,
     SIMILAR_CLASSES,
     TRUTHS,
     VOID,
 )
+from course_utils.data.tabletop.dataset import Tabletop, load_scenes
+from course_utils.data.tabletop.keypoints import KEYPOINT_NAMES
+from course_utils.data.tabletop.make import make_scene
 from course_utils.data.tabletop.render import FAR
-from course_utils.data.tabletop.scene import Camera, Scene, Solid, Stage
+from course_utils.data.tabletop.scene import Camera, Room, Scene, Solid
 from course_utils.data.tabletop.truth import Rendering, render
 from course_utils.data.tabletop.words import RELATIONS
 
@@ -26,10 +26,11 @@ __all__ = [
     "VOID",
     "Camera",
     "Rendering",
+    "Room",
     "Scene",
     "Solid",
-    "Stage",
     "Tabletop",
+    "load_scenes",
     "make_scene",
     "render",
 ]

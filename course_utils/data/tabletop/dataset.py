@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
 from course_utils.data.tabletop import truth as pixels
+from course_utils.data.tabletop.catalog import CLASS_NAMES, TRUTHS
 from course_utils.data.tabletop.make import make_scene
-from course_utils.data.tabletop.names import CLASS_NAMES, TRUTHS
 from course_utils.data.tabletop.scene import Scene
 from course_utils.data.tabletop.target import Detail, make_target
 
@@ -23,7 +24,8 @@ class Tabletop(Dataset[tuple[tv_tensors.Image, dict[str, Any]]]):
     `image, target = dataset[i]`: the image is float (3, S, S) RGB in [0, 1]; the target
     holds `boxes` (N, 4) float xyxy half-open, `labels` (N,) int64, `image_id`, and what
     `truth` names (see `course_utils.data.tabletop.target` for every form). Item i
-    depends on `seed`, `split` and i alone; the splits share no scene.
+    depends on `seed`, `split` and i alone; the splits share no scene. Scenes are made
+    when they are asked for.
 
     Args:
         length: number of scenes.
@@ -58,7 +60,6 @@ class Tabletop(Dataset[tuple[tv_tensors.Image, dict[str, Any]]]):
         points: int = 1024,
         transforms: Transforms | None = None,
     ) -> None:
-        """Check the settings; scenes are made when they are asked for."""
         _check(length, split, size, seed, truth)
         self.length, self.split, self.size, self.seed = length, split, size, seed
         self.truth, self.transforms = tuple(truth), transforms
@@ -97,6 +98,24 @@ class Tabletop(Dataset[tuple[tv_tensors.Image, dict[str, Any]]]):
         if self.transforms is not None:
             return self.transforms(image, target)
         return image, target
+
+
+def load_scenes(
+    count: int, split: Literal["train", "test"], **settings: Any
+) -> list[tuple[Tensor, dict[str, Tensor]]]:
+    """Scenes as detectors learn from them, made once and kept in a list.
+
+    Images are plain tensors (3, S, S); targets hold `boxes` (N, 4) and `labels` (N,),
+    and nothing else. `settings` are of `Tabletop`, such as `size`.
+    """
+    dataset = Tabletop(count, split=split, truth=(), **settings)
+    return [
+        (
+            image.as_subclass(Tensor),
+            {name: target[name].as_subclass(Tensor) for name in ("boxes", "labels")},
+        )
+        for image, target in (dataset[i] for i in range(count))
+    ]
 
 
 def _check(length: int, split: str, size: int, seed: int, truth: Sequence[str]) -> None:

@@ -7,14 +7,14 @@ from typing import TypeVar
 import numpy as np
 
 from course_utils.data.tabletop.boxes import chair, cube, table
-from course_utils.data.tabletop.names import (
+from course_utils.data.tabletop.catalog import (
     CLASS_NAMES,
     COLORS,
     FLOOR_PATTERNS,
     MATERIALS,
     PATTERNS,
 )
-from course_utils.data.tabletop.scene import Camera, Color, Scene, Solid, Stage
+from course_utils.data.tabletop.scene import Camera, Color, Room, Scene, Solid
 from course_utils.data.tabletop.surfaces import Cone, Cylinder, Sphere, Surface
 from course_utils.data.tabletop.torus import Torus
 
@@ -79,7 +79,7 @@ def make_scene(
     if not seed or min(seed) < 0:
         raise ValueError(f"seed={seed}: expected whole numbers of 0 or more")
     dice = Dice(seed)
-    scene = Scene(_camera(dice), _stage(dice), seed=seed)
+    scene = Scene(_draw_camera(dice), _draw_room(dice), seed=seed)
     spots = [_spot(dice, scene.camera, near=-1.0, far=1.0) for _ in range(groups)]
     for _ in range(dice.count(min_solids, max_solids)):
         solid = _place_solid(dice, scene, dice.pick(list(classes)), scale, spots)
@@ -88,7 +88,7 @@ def make_scene(
     return scene
 
 
-def _camera(dice: Dice) -> Camera:
+def _draw_camera(dice: Dice) -> Camera:
     """A camera that looks at the middle of the floor from 4 to 4.8 metres."""
     pitch, distance = dice.between(0.40, 0.75), dice.between(4.0, 4.8)
     back, up = round(math.cos(pitch), 9), round(math.sin(pitch), 9)
@@ -106,7 +106,7 @@ def _shade(color: Color, factor: float) -> Color:
     return color[0] * factor, color[1] * factor, color[2] * factor
 
 
-def _stage(dice: Dice) -> Stage:
+def _draw_room(dice: Dice) -> Room:
     """A lamp 45 to 70 degrees up, and pale surroundings."""
     azimuth, height = dice.between(0, 2 * math.pi), dice.between(0.78, 1.2)
     flat = round(math.cos(height), 9)
@@ -116,7 +116,7 @@ def _stage(dice: Dice) -> Stage:
         round(math.sin(height), 9),
     )
     floor, wall, warm = _pale(dice), _pale(dice), dice.between(-0.06, 0.06)
-    return Stage(
+    return Room(
         lamp=lamp,
         brightness=dice.between(0.75, 1.05),
         ambient=dice.between(0.28, 0.42),

@@ -80,12 +80,14 @@ def boxes_mesh(low: NDArray[np.float64], high: NDArray[np.float64]) -> Mesh:
     inside = np.all((cell > low) & (cell < high), axis=-1)  # (X, Y, Z, P)
     vertices = np.stack(np.meshgrid(*cuts, indexing="ij"), -1)
     ids = np.arange(vertices[..., 0].size).reshape(vertices.shape[:3])
-    faces = np.concatenate([_exposed(inside.any(-1), ids, axis) for axis in range(3)])
+    faces = np.concatenate(
+        [_outer_faces(inside.any(-1), ids, axis) for axis in range(3)]
+    )
     used, faces = np.unique(faces, return_inverse=True)
     return Mesh(vertices.reshape(-1, 3)[used], faces.reshape(-1, 3))
 
 
-def _exposed(
+def _outer_faces(
     full: NDArray[np.bool_], ids: NDArray[np.int64], axis: int
 ) -> NDArray[np.int64]:
     """Triangles (F, 3) square to one axis, between a full and an empty cell."""

@@ -68,9 +68,9 @@ def window_of(scene: Scene, points: Floats, size: int) -> Window:
 
 
 def cast(scene: Scene, size: int) -> Hits:
-    """The nearest surface of every pixel's ray: the stage first, then each solid."""
+    """The nearest surface of every pixel's ray: the room first, then each solid."""
     directions = ray_directions(scene, size)
-    index, depth, normals = _cast_stage(scene, directions)
+    index, depth, normals = _cast_room(scene, directions)
     windows, silhouettes = [], []
     for number, solid in enumerate(scene.solids):
         window = window_of(scene, solid.corners, size)
@@ -99,19 +99,19 @@ def world_normals(solid: Solid, points: Floats) -> Floats:
     return solid.turn_to_world(solid.surface.normal(solid.to_object(points)))
 
 
-def _cast_stage(
+def _cast_room(
     scene: Scene, directions: Floats
 ) -> tuple[NDArray[np.int32], Floats, Floats]:
     """Index, depth and normals of the floor and the wall or the sky."""
     _, y, z = scene.camera.position
     down = directions[2] < -1e-9
     floor = np.where(down, -z / np.where(down, directions[2], -1.0), FAR)
-    distance = scene.stage.wall_distance - y
+    distance = scene.room.wall_distance - y
     wall = distance / np.maximum(directions[1], 1e-9)
-    on_floor = floor < wall if scene.stage.has_wall else floor < FAR
-    behind = ON_WALL if scene.stage.has_wall else ON_SKY
+    on_floor = floor < wall if scene.room.has_wall else floor < FAR
+    behind = ON_WALL if scene.room.has_wall else ON_SKY
     index = np.where(on_floor, np.int32(ON_FLOOR), np.int32(behind))
-    depth = np.where(on_floor, floor, wall if scene.stage.has_wall else FAR)
+    depth = np.where(on_floor, floor, wall if scene.room.has_wall else FAR)
     normals = np.zeros_like(directions)
     normals[2] = on_floor
     # The wall faces the camera, and so does the sky, which has no surface.

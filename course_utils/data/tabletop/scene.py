@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from course_utils.data.tabletop.names import CLASS_NAMES
+from course_utils.data.tabletop.catalog import CLASS_NAMES
 from course_utils.data.tabletop.surfaces import Floats, Surface
 
 Color = tuple[float, float, float]
@@ -145,7 +145,7 @@ CORNERS = np.array(
 
 
 @dataclass(frozen=True)
-class Stage:
+class Room:
     """All but the solids: the lamp, the floor, and what stands behind it."""
 
     lamp: tuple[float, float, float]
@@ -164,9 +164,9 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A camera, a stage, and 1 to 8 solids with disjoint footprints."""
+    """A camera, a room, and 1 to 8 solids with disjoint footprints."""
 
     camera: Camera
-    stage: Stage
+    room: Room
     solids: list[Solid] = field(default_factory=list)
     seed: tuple[int, ...] = (0,)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.data.tabletop.names import COLORS
+from course_utils.data.tabletop.catalog import COLORS
 from course_utils.data.tabletop.render import (
     ON_FLOOR,
     ON_SKY,
@@ -27,12 +27,12 @@ def linear(color: Color) -> Floats:
 def shade(scene: Scene, hits: Hits) -> NDArray[np.uint8]:
     """The picture (3, S, S), 8 bits a channel."""
     size = len(hits.index)
-    lamp = np.array(scene.stage.lamp)[:, None, None]
+    lamp = np.array(scene.room.lamp)[:, None, None]
     facing = np.maximum(dot(hits.normals, lamp), 0.0)
-    lit = np.where(shadows(scene, hits), 0.0, facing) * scene.stage.brightness
+    lit = np.where(shadows(scene, hits), 0.0, facing) * scene.room.brightness
     # Light from all around is stronger from above.
-    ambient = scene.stage.ambient * (0.75 + 0.25 * hits.normals[2])
-    warmth = np.array(scene.stage.warmth)[:, None, None]
+    ambient = scene.room.ambient * (0.75 + 0.25 * hits.normals[2])
+    warmth = np.array(scene.room.warmth)[:, None, None]
     light = ambient + lit * warmth
     color = _stage_colors(scene, hits) * light
     sky = hits.index == ON_SKY
@@ -54,7 +54,7 @@ def shadows(scene: Scene, hits: Hits) -> NDArray[np.bool_]:
     """(S, S) whether a solid stands between the point seen and the lamp."""
     size = len(hits.index)
     dark = np.zeros(hits.index.shape, dtype=bool)
-    lamp = np.array(scene.stage.lamp)[:, None]
+    lamp = np.array(scene.room.lamp)[:, None]
     lighted = (hits.index >= ON_FLOOR) & (dot(hits.normals, lamp[:, :, None]) > 0)
     for number, solid in enumerate(scene.solids):
         corners = solid.corners
@@ -66,11 +66,11 @@ def shadows(scene: Scene, hits: Hits) -> NDArray[np.bool_]:
         start = (
             hits.points[:, *window][:, ask] + LIFT * hits.normals[:, *window][:, ask]
         )
-        dark[window][ask] = _blocked(solid, start, lamp)
+        dark[window][ask] = _is_blocked(solid, start, lamp)
     return dark
 
 
-def _blocked(solid: Solid, start: Floats, lamp: Floats) -> NDArray[np.bool_]:
+def _is_blocked(solid: Solid, start: Floats, lamp: Floats) -> NDArray[np.bool_]:
     """Whether rays from (3, M) points toward the lamp meet a solid."""
     direction = solid.turn_to_object(lamp)
     # Most rays pass by: ask the shape only about those near its bounding sphere.
@@ -108,7 +108,7 @@ def solid_colors(solid: Solid, points: Floats, normals: Floats) -> Floats:
 def _highlight(scene: Scene, solid: Solid, rays: Floats, normals: Floats) -> Floats:
     """The lamp's mirror image (M,): small and bright on metal, wide and faint else."""
     view = rays / np.sqrt(dot(rays, rays))
-    half = np.array(scene.stage.lamp)[:, None] - view
+    half = np.array(scene.room.lamp)[:, None] - view
     shine = np.maximum(dot(half, normals), 0.0) / np.sqrt(dot(half, half))
     # Powers by squaring: a library's pow may differ in the last digit.
     doublings, strength = (5, 0.6) if solid.material == "metal" else (3, 0.12)
@@ -119,12 +119,12 @@ def _highlight(scene: Scene, solid: Solid, rays: Floats, normals: Floats) -> Flo
 
 def _stage_colors(scene: Scene, hits: Hits) -> Floats:
     """Linear colours (3, S, S) of the floor and the wall."""
-    stage = scene.stage
-    one, two = (linear(c)[:, :, None] for c in stage.floor_colors)
+    room = scene.room
+    one, two = (linear(c)[:, :, None] for c in room.floor_colors)
     color = two + (one - two) * _floor_pattern(scene, hits)
     wall = hits.index == ON_WALL
     if wall.any():
-        low, high = (linear(c)[:, :, None] for c in stage.wall_colors)
+        low, high = (linear(c)[:, :, None] for c in room.wall_colors)
         rise = np.clip(hits.points[2] * 0.4, 0.0, 1.0)
         color = np.where(wall, low + (high - low) * rise, color)
     return color
@@ -132,21 +132,21 @@ def _stage_colors(scene: Scene, hits: Hits) -> Floats:
 
 def _floor_pattern(scene: Scene, hits: Hits) -> Floats:
     """(S, S) share of the floor's first colour, 0 to 1, gray where tiles get tiny."""
-    stage, size = scene.stage, len(hits.index)
-    c, s = round(math.cos(stage.floor_yaw), 9), round(math.sin(stage.floor_yaw), 9)
-    x, y = hits.points[0] / stage.tile, hits.points[1] / stage.tile
+    room, size = scene.room, len(hits.index)
+    c, s = round(math.cos(room.floor_yaw), 9), round(math.sin(room.floor_yaw), 9)
+    x, y = hits.points[0] / room.tile, hits.points[1] / room.tile
     x, y = c * x + s * y, c * y - s * x
-    if stage.floor_pattern == "plain":
+    if room.floor_pattern == "plain":
         return np.ones_like(x)
-    if stage.floor_pattern == "squares":
+    if room.floor_pattern == "squares":
         first = _parity(x, y)
-    elif stage.floor_pattern == "planks":
+    elif room.floor_pattern == "planks":
         first = _parity(x * 1.5)
     else:  # tiles with joints
         first = (x - np.floor(x) > 0.1) & (y - np.floor(y) > 0.1)
     # How many tiles a pixel covers at this depth, seen at this slope.
     slope = np.maximum(-hits.directions[2], 0.02)
-    cover = hits.depth / (scene.camera.focal * size * stage.tile * slope)
+    cover = hits.depth / (scene.camera.focal * size * room.tile * slope)
     sharp = np.clip(1.6 - 2.0 * cover, 0.0, 1.0)
     share: Floats = 0.6 + (first - 0.6) * sharp
     return share

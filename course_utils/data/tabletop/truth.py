@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.data.tabletop.names import FLOOR, SKY, VOID, WALL
+from course_utils.data.tabletop.catalog import FLOOR, SKY, VOID, WALL
 from course_utils.data.tabletop.render import Hits, cast
 from course_utils.data.tabletop.scene import Scene, rotate
 from course_utils.data.tabletop.shading import shade

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from course_utils.data.tabletop.names import CLASS_NAMES
+from course_utils.data.tabletop.catalog import CLASS_NAMES
 from course_utils.data.writers.pictures import (
-    Detections,
+    ImageDataset,
     items,
     new_folder,
     save_image,
@@ -16,7 +16,7 @@ from course_utils.data.writers.rle import encode_rle
 
 
 def write_coco(
-    dataset: Detections,
+    dataset: ImageDataset,
     folder: str | Path,
     *,
     split: str = "train",
@@ -44,7 +44,7 @@ def write_coco(
         images.append(
             {"id": number, "file_name": name, "height": height, "width": width}
         )
-        annotations += annotate(target, number, first_id=len(annotations) + 1)
+        annotations += annotation_rows(target, number, first_id=len(annotations) + 1)
     categories = [
         {"id": label, "name": name, "supercategory": "thing"}
         for label, name in enumerate(class_names)
@@ -58,7 +58,7 @@ def write_coco(
     return path
 
 
-def annotate(
+def annotation_rows(
     target: dict[str, Any], image_id: int, *, first_id: int
 ) -> list[dict[str, Any]]:
     """One row an object; its area is that of the mask, or else of the box."""

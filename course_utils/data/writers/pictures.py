@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 
-class Detections(Protocol):
+class ImageDataset(Protocol):
     """A dataset of (image, target) pairs; targets hold boxes, labels, maybe masks."""
 
     def __len__(self) -> int:
@@ -22,7 +22,7 @@ class Detections(Protocol):
         ...
 
 
-def items(dataset: Detections) -> Iterator[tuple[int, Tensor, dict[str, Any]]]:
+def items(dataset: ImageDataset) -> Iterator[tuple[int, Tensor, dict[str, Any]]]:
     """Every index, image and target in turn."""
     for index in range(len(dataset)):
         yield index, *dataset[index]

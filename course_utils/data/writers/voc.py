@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import numpy as np
 from torch import Tensor
 
-from course_utils.data.tabletop.names import CLASS_NAMES
+from course_utils.data.tabletop.catalog import CLASS_NAMES
 from course_utils.data.writers.pictures import (
-    Detections,
+    ImageDataset,
     items,
     new_folder,
     save_image,
@@ -19,7 +19,7 @@ from course_utils.data.writers.pictures import (
 
 
 def write_voc(
-    dataset: Detections,
+    dataset: ImageDataset,
     folder: str | Path,
     *,
     split: str = "train",
@@ -44,7 +44,7 @@ def write_voc(
         name = f"{index:06d}"
         names.append(name)
         save_image(image, root / "JPEGImages" / f"{name}{suffix}")
-        annotation = annotate(name + suffix, image, target, class_names)
+        annotation = annotation_tree(name + suffix, image, target, class_names)
         ElementTree.indent(annotation)
         path = root / "Annotations" / f"{name}.xml"
         path.write_bytes(ElementTree.tostring(annotation))
@@ -57,7 +57,7 @@ def write_voc(
     return root
 
 
-def annotate(
+def annotation_tree(
     filename: str, image: Tensor, target: dict[str, Any], class_names: Sequence[str]
 ) -> ElementTree.Element:
     """The XML tree of one picture: its size, and every object's name and box."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.models.detection._utils import BoxCoder, encode_boxes
 from torchvision.models.detection.ssd import SSD
 
-from course_utils.models.ssd_loss import ssd_losses
+from course_utils.models.ssd import ssd_losses
 
 
 def loss_image_by_image(

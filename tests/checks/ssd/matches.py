@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchvision.models.detection._utils import SSDMatcher
 
-from course_utils.models.ssd_targets import match_default_boxes
+from course_utils.models.ssd import match_default_boxes
 
 
 def match_in_lists(iou: Tensor, *, threshold: float) -> Tensor:

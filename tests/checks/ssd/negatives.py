@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.models.detection.ssd import SSD
 
-from course_utils.models.ssd_targets import hard_negatives
+from course_utils.models.ssd import hard_negatives
 
 
 def negatives_in_lists(

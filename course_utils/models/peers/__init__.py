@@ -1,0 +1,1 @@
+"""torchvision's detectors, made of the parts and weights of ours."""

@@ -1,0 +1,1 @@
+"""Selective search: from pixels to regions, and from regions to boxes."""

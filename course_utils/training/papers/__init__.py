@@ -1,0 +1,1 @@
+"""How papers trained in stages: one part of a system after another."""
