@@ -20,7 +20,7 @@ import psutil
 
 from benchmarks.measure import Row
 from course_grading.classroom.run import grade_class, local
-from course_grading.classroom.settings import Settings
+from course_grading.classroom.settings import ClassSettings
 from course_grading.classroom.submissions import find_submissions
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,7 @@ def graded_class(count: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as name, Memory() as memory:
         folder = Path(name)
         write_class(folder, count)
-        settings = Settings(reference=str(folder / "release"), seed=1)
+        settings = ClassSettings(reference=str(folder / "release"), seed=1)
         begun = time.perf_counter()
         result = grade_class(
             find_submissions([folder / "class"], assignments=[NAME]),

@@ -13,15 +13,15 @@ from typing import Literal
 
 from course_grading.isolation.layers import Layer
 from course_grading.isolation.warm import Warm
-from course_grading.reports.sections import explained
+from course_grading.reports.sections import add_help
 from course_grading.restoring.restore import Restored, restore_file
 from course_grading.restoring.suspicious_words import reaches
 from course_grading.running.isolated import IsolatedRun
 from course_grading.running.nbval import run_nbval
-from course_grading.running.outcome import GraderError, Limits, Outcome
-from course_grading.running.verdict import Grade, Record, judge, refused
-from course_grading.submission.assignment import shipped
-from course_grading.submission.reading import UngradableError, named_assignment
+from course_grading.running.outcome import CellOutcome, GraderError, Limits
+from course_grading.running.verdict import Grade, Record, judge, without_points
+from course_grading.submission.assignment import released_folder
+from course_grading.submission.reading import UngradableError, assignment_by_name
 
 PACKAGES = ("torch", "torchvision", "numpy", "boxes-to-meshes")
 
@@ -41,15 +41,15 @@ def grade_file(
         limits: the time for a cell and for the file.
         seed: for the random cases of the checks; theirs by default.
     """
-    folder = released if released is not None else shipped()
+    folder = released if released is not None else released_folder()
     started = time.monotonic()
     try:
         restored = restore_file(path, folder)
         outcomes = run_nbval(restored, limits=limits or Limits(), seed=seed)
     except (UngradableError, GraderError) as error:
-        return refused(str(path), str(error), named_assignment(path, folder))
-    record = recorded(path, restored, folder, "nbval", seed=seed, started=started)
-    return graded(path, restored, outcomes, record)
+        return without_points(str(path), str(error), assignment_by_name(path, folder))
+    record = make_record(path, restored, folder, "nbval", seed=seed, started=started)
+    return make_grade(path, restored, outcomes, record)
 
 
 def grade_isolated(
@@ -71,29 +71,29 @@ def grade_isolated(
 
     Raises GraderError where the warm process is gone: a fresh one may do better.
     """
-    folder = released if released is not None else shipped()
+    folder = released if released is not None else released_folder()
     started = time.monotonic()
     try:
         restored = restore_file(path, folder)
     except UngradableError as error:
-        return refused(str(path), str(error), named_assignment(path, folder))
+        return without_points(str(path), str(error), assignment_by_name(path, folder))
     run = IsolatedRun(restored, warm, limits or Limits(), seed)
     outcomes = run.run()
-    record = recorded(path, restored, folder, "isolated", seed=seed, started=started)
-    grade = graded(path, restored, outcomes, with_layers(record, run.layers))
+    record = make_record(path, restored, folder, "isolated", seed=seed, started=started)
+    grade = make_grade(path, restored, outcomes, with_layers(record, run.layers))
     return replace(grade, review=reaches(restored))
 
 
-def graded(
-    path: Path, restored: Restored, outcomes: Mapping[str, Outcome], record: Record
+def make_grade(
+    path: Path, restored: Restored, outcomes: Mapping[str, CellOutcome], record: Record
 ) -> Grade:
     """The grade of a notebook that has run, with what helps the learner."""
     grade = judge(str(path), restored, outcomes)
-    results = [explained(result, restored.assignment) for result in grade.results]
+    results = [add_help(result, restored.assignment) for result in grade.results]
     return replace(grade, results=results, record=record)
 
 
-def recorded(
+def make_record(
     path: Path,
     restored: Restored,
     folder: Traversable,

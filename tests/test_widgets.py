@@ -164,7 +164,7 @@ def outputs() -> list[list[Any]]:
     """The outputs of two cells that a kernel ran: the script above, and a move."""
     cells = [nbformat.v4.new_code_cell(source) for source in (SCRIPT, MOVE)]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
     return [cell.outputs for cell in notebook.cells]
 
 

@@ -17,34 +17,34 @@ from pathlib import Path
 from typing import Any
 
 from course_grading.classroom.crew import Crew
-from course_grading.classroom.journal import Row
-from course_grading.classroom.settings import Settings, program_hash
+from course_grading.classroom.journal import JournalRow
+from course_grading.classroom.settings import ClassSettings, program_hash
 from course_grading.reports.json import from_json, to_json
 from course_grading.running.outcome import GraderError
-from course_grading.running.verdict import refused
-from course_grading.submission.assignment import known_assignments, shipped
+from course_grading.running.verdict import without_points
+from course_grading.submission.assignment import known_assignments, released_folder
 from course_grading.submission.reading import (
     UngradableError,
-    named_assignment,
+    assignment_by_name,
     read_bytes,
 )
 
 CONNECT_SECONDS = 30
 AHEAD = 3  # submissions a thread of the cluster that are under way at a time
 Release = tuple[tuple[str, bytes], ...]
-CREWS: dict[Settings, Crew] = {}  # in a process of the cluster, while runs last
+CREWS: dict[ClassSettings, Crew] = {}  # in a process of the cluster, while runs last
 LOCK = threading.Lock()
 
 
 def on_cluster(
-    todo: Sequence[Path], settings: Settings, *, address: str
-) -> Generator[Row]:
+    todo: Sequence[Path], settings: ClassSettings, *, address: str
+) -> Generator[JournalRow]:
     """The rows of these files as they come, from the workers of a Dask cluster.
 
     A worker that is lost loses nothing: the cluster gives its submissions to others.
     Raises GraderError where the cluster cannot be reached or has another course.
     """
-    with connected(address) as client:
+    with connect(address) as client:
         send = functools.partial(
             submit,
             client,
@@ -53,7 +53,7 @@ def on_cluster(
             program=program_hash(),
         )
         try:
-            yield from shared_out(client, todo, send, settings)
+            yield from share_out(client, todo, send, settings)
         except (OSError, CancelledError) as error:
             raise GraderError(
                 f"The scheduler at {address} was lost; add --resume to go on later."
@@ -63,7 +63,7 @@ def on_cluster(
                 client.run(forget_crew, settings, on_error="ignore")
 
 
-def connected(address: str) -> Any:
+def connect(address: str) -> Any:
     """A client of the scheduler. Raises GraderError."""
     try:
         from distributed import Client
@@ -77,9 +77,12 @@ def connected(address: str) -> Any:
         raise GraderError(f"No Dask scheduler answers at {address}.") from error
 
 
-def shared_out(
-    client: Any, todo: Sequence[Path], send: Callable[[Path], Any], settings: Settings
-) -> Generator[Row]:
+def share_out(
+    client: Any,
+    todo: Sequence[Path],
+    send: Callable[[Path], Any],
+    settings: ClassSettings,
+) -> Generator[JournalRow]:
     """The rows as they come; only so many files are under way as keep it busy."""
     waiting = list(reversed(todo))
     paths: dict[Any, Path] = {}  # by the future of their grade
@@ -88,13 +91,13 @@ def shared_out(
             if waiting and len(paths) < ahead(client):
                 path = waiting.pop()
                 sent = send(path)
-                if isinstance(sent, Row):
+                if isinstance(sent, JournalRow):
                     yield sent
                 else:
                     paths[sent] = path
             else:
                 for future in wait_for_one(list(paths)):
-                    yield received(future, paths.pop(future), settings)
+                    yield receive_row(future, paths.pop(future), settings)
     finally:
         with contextlib.suppress(OSError):
             client.cancel(list(paths))
@@ -114,14 +117,14 @@ def ahead(client: Any) -> int:
 
 
 def submit(
-    client: Any, path: Path, *, settings: Settings, release: Release, program: str
+    client: Any, path: Path, *, settings: ClassSettings, release: Release, program: str
 ) -> Any:
     """Send a file; its future, or its row where there is nothing to send."""
     try:
         content = read_bytes(path)
     except UngradableError as error:
-        assignment = named_assignment(path, folder_of(settings))
-        return Row(path, "", refused(str(path), str(error), assignment))
+        assignment = assignment_by_name(path, assignments_of(settings))
+        return JournalRow(path, "", without_points(str(path), str(error), assignment))
     return client.submit(
         grade_there,
         content,
@@ -133,7 +136,7 @@ def submit(
     )
 
 
-def received(future: Any, path: Path, settings: Settings) -> Row:
+def receive_row(future: Any, path: Path, settings: ClassSettings) -> JournalRow:
     """The row that a future holds. Raises GraderError."""
     from distributed import KilledWorker
 
@@ -141,14 +144,21 @@ def received(future: Any, path: Path, settings: Settings) -> Row:
         content = future.result()
     except KilledWorker as error:
         problem = f"The grading processes of the cluster ended on this file: {error}"
-        assignment = named_assignment(path, folder_of(settings))
-        return Row(path, "", refused(str(path), problem, assignment), fault=True)
+        assignment = assignment_by_name(path, assignments_of(settings))
+        return JournalRow(
+            path, "", without_points(str(path), problem, assignment), fault=True
+        )
     grade = replace(from_json(content["grade"]), file=str(path))
-    return Row(path, content["sha256"], grade, content["fault"])
+    return JournalRow(path, content["sha256"], grade, content["fault"])
 
 
 def grade_there(
-    content: bytes, name: str, *, settings: Settings, release: Release, program: str
+    content: bytes,
+    name: str,
+    *,
+    settings: ClassSettings,
+    release: Release,
+    program: str,
 ) -> dict[str, Any]:
     """Grade a file on a machine of the cluster. Raises GraderError."""
     with tempfile.TemporaryDirectory() as folder:
@@ -159,7 +169,7 @@ def grade_there(
     return {"grade": to_json(grade), "sha256": sha256, "fault": fault}
 
 
-def crew_of_process(settings: Settings, release: Release, program: str) -> Crew:
+def crew_of_process(settings: ClassSettings, release: Release, program: str) -> Crew:
     """The graders of this process of the cluster, one for each of its threads."""
     from distributed import get_worker
 
@@ -167,7 +177,7 @@ def crew_of_process(settings: Settings, release: Release, program: str) -> Crew:
         if settings not in CREWS:
             refuse_other_program(program)
             machine = get_worker()
-            folder = unpacked(release, Path(machine.local_directory))
+            folder = unpack_release(release, Path(machine.local_directory))
             there = replace(settings, reference=folder)
             CREWS[settings] = Crew(there, machine.state.nthreads)
         return CREWS[settings]
@@ -182,7 +192,7 @@ def refuse_other_program(program: str) -> None:
         )
 
 
-def unpacked(release: Release, place: Path) -> str:
+def unpack_release(release: Release, place: Path) -> str:
     """A folder with these assignments in `place`, which Dask clears up; else ""."""
     if not release:
         return ""
@@ -192,7 +202,7 @@ def unpacked(release: Release, place: Path) -> str:
     return str(folder)
 
 
-def forget_crew(settings: Settings) -> None:
+def forget_crew(settings: ClassSettings) -> None:
     """End this process's graders of a run at once, after its last file."""
     with LOCK:
         crew = CREWS.pop(settings, None)
@@ -203,12 +213,12 @@ def forget_crew(settings: Settings) -> None:
             shutil.rmtree(crew.settings.reference, ignore_errors=True)
 
 
-def folder_of(settings: Settings) -> Any:
+def assignments_of(settings: ClassSettings) -> Any:
     """The folder of the released assignments."""
-    return Path(settings.reference) if settings.reference else shipped()
+    return Path(settings.reference) if settings.reference else released_folder()
 
 
-def release_of(settings: Settings) -> Release:
+def release_of(settings: ClassSettings) -> Release:
     """The released assignments to send; none for the package's own."""
     if not settings.reference:
         return ()

@@ -6,22 +6,22 @@ from pathlib import Path
 from types import TracebackType
 
 from course_grading.classroom.process import Worker, WorkerEnded
-from course_grading.classroom.settings import Settings
+from course_grading.classroom.settings import ClassSettings
 from course_grading.isolation.closing import Closing
 from course_grading.running.outcome import GraderError
-from course_grading.running.verdict import Grade, refused
-from course_grading.submission.assignment import shipped
-from course_grading.submission.reading import named_assignment
+from course_grading.running.verdict import Grade, without_points
+from course_grading.submission.assignment import released_folder
+from course_grading.submission.reading import assignment_by_name
 
 
-class Stopped(RuntimeError):
+class RunStopped(RuntimeError):
     """The run was ended while a submission was being graded."""
 
 
 class Grader:
     """Grades one file after the other, with a fresh worker where one has ended."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ClassSettings) -> None:
         """Nothing is started before the first file."""
         self.settings = settings
         self.worker: Worker | None = None
@@ -52,7 +52,7 @@ class Grader:
         """The worker, started where there is none."""
         with self.lock:
             if self.is_stopped:
-                raise Stopped
+                raise RunStopped
             if self.worker is not None:
                 return self.worker
             worker = self.worker = Worker(self.settings)
@@ -70,14 +70,14 @@ class Grader:
         if worker is not None:
             worker.close()
         if self.is_stopped:
-            raise Stopped
+            raise RunStopped
 
     def give_up(self, path: Path, problem: str) -> Grade:
         """The grade of a file that ends its grading process."""
         reference = self.settings.reference
-        folder = Path(reference) if reference else shipped()
+        folder = Path(reference) if reference else released_folder()
         sentence = f"The grading process ended twice on this file: {problem}."
-        return refused(str(path), sentence, named_assignment(path, folder))
+        return without_points(str(path), sentence, assignment_by_name(path, folder))
 
     def stop(self) -> None:
         """End now, also in the middle of a file."""
@@ -96,7 +96,7 @@ class Grader:
 class Crew(Closing):
     """Graders that share the files of a class; `grade` is for many threads at once."""
 
-    def __init__(self, settings: Settings, count: int) -> None:
+    def __init__(self, settings: ClassSettings, count: int) -> None:
         """As many graders as `count`; their workers start when they are needed."""
         self.settings = settings
         self.graders = [Grader(settings) for _ in range(count)]

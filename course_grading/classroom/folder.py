@@ -31,7 +31,7 @@ def refuse_overlap(folder: Path, paths: Sequence[Path]) -> None:
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def hold_folder(folder: Path) -> Iterator[None]:
     """Make the folder, and keep other runs out of it meanwhile.
 
     Raises GraderError where another run is at work there, or it cannot be written.

@@ -18,7 +18,7 @@ FINISHED = {"finished": True}
 
 
 @dataclass(frozen=True)
-class Row:
+class JournalRow:
     """The result of one submission.
 
     Attributes:
@@ -54,13 +54,13 @@ class Journal:
         """Whether a run began here and did not come to its end."""
         return bool(self.head()) and FINISHED not in list(self.lines())
 
-    def rows(self) -> dict[tuple[str, str], Row]:
+    def rows(self) -> dict[tuple[str, str], JournalRow]:
         """The results, the last one of each file and content; without faults."""
-        found: dict[tuple[str, str], Row] = {}
+        found: dict[tuple[str, str], JournalRow] = {}
         for line in self.lines():
             if "grade" in line and line["sha256"] and not line["fault"]:
                 path, sha256 = Path(line["path"]), line["sha256"]
-                row = Row(path, sha256, from_json(line["grade"]))
+                row = JournalRow(path, sha256, from_json(line["grade"]))
                 found[line["path"], sha256] = row
         return found
 
@@ -87,7 +87,7 @@ class Journal:
             with self.path.open("r+b") as file:
                 file.truncate(whole)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: JournalRow) -> None:
         """Keep a result; it is in the file when this returns."""
         content = {
             "path": str(row.path.absolute()),

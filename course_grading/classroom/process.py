@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import course_utils
-from course_grading.classroom.settings import Settings
+from course_grading.classroom.settings import ClassSettings
 from course_grading.isolation.closing import end
 from course_grading.reports.json import from_json
 from course_grading.running.outcome import GraderError
@@ -37,7 +37,7 @@ class WorkerEnded(RuntimeError):
 class Worker:
     """A grading process, as its parent sees it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ClassSettings) -> None:
         """Start it, without waiting for it. Raises GraderError on Windows."""
         if os.name == "nt":
             raise GraderError(

@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from course_grading.classroom.crew import Crew
-from course_grading.classroom.journal import Journal, Row, sha256_of
+from course_grading.classroom.journal import Journal, JournalRow, sha256_of
 from course_grading.classroom.settings import (
-    Settings,
+    ClassSettings,
     program_hash,
     release_hash,
 )
-from course_grading.classroom.submissions import Submission
+from course_grading.classroom.submissions import StudentFile
 from course_grading.running.outcome import GraderError
-from course_grading.running.verdict import Grade, refused
-from course_grading.submission.assignment import shipped
+from course_grading.running.verdict import Grade, without_points
+from course_grading.submission.assignment import released_folder
 
 SEEDS = 2**31
 MANY_FAULTS = 8  # one after the other: it is not the submissions
-Work = Callable[[Sequence[Path], Settings], Generator[Row]]
-Tell = Callable[[int, int, Row | None], None]
+Work = Callable[[Sequence[Path], ClassSettings], Generator[JournalRow]]
+Tell = Callable[[int, int, JournalRow | None], None]
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class ClassResult:
 
 
 def grade_class(
-    submissions: Sequence[Submission],
-    settings: Settings,
+    submissions: Sequence[StudentFile],
+    settings: ClassSettings,
     *,
     folder: Path,
     work: Work,
@@ -86,11 +86,11 @@ def grade_class(
             give_up_if_hopeless(rows.values())
     journal.finish()
     faults = sum(row.fault for row in rows.values())
-    grades = marked_twins([grade_of(s, rows) for s in submissions])
+    grades = mark_twins([grade_of(s, rows) for s in submissions])
     return ClassResult(grades, settings.seed or 0, kept, faults, note)
 
 
-def refuse_loss(journal: Journal, submissions: Sequence[Submission]) -> None:
+def refuse_loss(journal: Journal, submissions: Sequence[StudentFile]) -> None:
     """Raise GraderError where a new run would replace what somebody may still need."""
     place = journal.path.parent
     if journal.is_unfinished():
@@ -106,7 +106,7 @@ def refuse_loss(journal: Journal, submissions: Sequence[Submission]) -> None:
         )
 
 
-def give_up_if_hopeless(rows: Collection[Row]) -> None:
+def give_up_if_hopeless(rows: Collection[JournalRow]) -> None:
     """Raise GraderError where nothing but faults has come so far, and many of them."""
     if len(rows) >= MANY_FAULTS and all(row.fault for row in rows):
         raise GraderError(
@@ -116,8 +116,8 @@ def give_up_if_hopeless(rows: Collection[Row]) -> None:
 
 
 def begin(
-    journal: Journal, settings: Settings, *, resume: bool
-) -> tuple[Settings, str]:
+    journal: Journal, settings: ClassSettings, *, resume: bool
+) -> tuple[ClassSettings, str]:
     """The settings with their seed, the journal ready for more; and what to say."""
     old = journal.head() if resume else {}
     if settings.seed is None:
@@ -135,9 +135,9 @@ def begin(
     return settings, note
 
 
-def as_head(settings: Settings) -> dict[str, Any]:
+def as_head(settings: ClassSettings) -> dict[str, Any]:
     """All on which verdicts depend, beside the submissions."""
-    folder = Path(settings.reference) if settings.reference else shipped()
+    folder = Path(settings.reference) if settings.reference else released_folder()
     return {
         "seed": settings.seed,
         "release": release_hash(folder),
@@ -147,7 +147,9 @@ def as_head(settings: Settings) -> dict[str, Any]:
     }
 
 
-def kept_rows(journal: Journal, submissions: Sequence[Submission]) -> dict[Path, Row]:
+def kept_rows(
+    journal: Journal, submissions: Sequence[StudentFile]
+) -> dict[Path, JournalRow]:
     """The rows of an earlier run for files that are still the same."""
     old = journal.rows()
     if not old:
@@ -156,7 +158,9 @@ def kept_rows(journal: Journal, submissions: Sequence[Submission]) -> dict[Path,
     return {p: replace(old[k], path=p) for p, k in keys.items() if k in old}
 
 
-def local(todo: Sequence[Path], settings: Settings, *, jobs: int) -> Generator[Row]:
+def local(
+    todo: Sequence[Path], settings: ClassSettings, *, jobs: int
+) -> Generator[JournalRow]:
     """The rows of these files as they come, from processes on this computer.
 
     Raises GraderError where no process can be started.
@@ -173,24 +177,24 @@ def local(todo: Sequence[Path], settings: Settings, *, jobs: int) -> Generator[R
             raise
 
 
-def row_of(crew: Crew, path: Path) -> Row:
+def row_of(crew: Crew, path: Path) -> JournalRow:
     """The row of one file."""
     sha256 = sha256_of(path)
     grade, fault = crew.grade(path)
-    return Row(path, sha256, grade, fault)
+    return JournalRow(path, sha256, grade, fault)
 
 
-def grade_of(submission: Submission, rows: dict[Path, Row]) -> Grade:
+def grade_of(submission: StudentFile, rows: dict[Path, JournalRow]) -> Grade:
     """The grade of a submission, under its student's name."""
     file = str(submission.path)
     if submission.problem:
         return replace(
-            refused(file, submission.problem, None), student=submission.student
+            without_points(file, submission.problem, None), student=submission.student
         )
     return replace(rows[submission.path].grade, file=file, student=submission.student)
 
 
-def marked_twins(grades: Sequence[Grade]) -> list[Grade]:
+def mark_twins(grades: Sequence[Grade]) -> list[Grade]:
     """The grades, with a word on every student with two files for an assignment.
 
     Both are graded and both stand: times of files do not survive most downloads, so

@@ -13,12 +13,12 @@ import course_utils
 from course_grading.running.outcome import Limits
 from course_grading.submission.assignment import known_assignments
 
-ISOLATED = "course_grading.classroom.isolated:isolated"
+ISOLATED = "course_grading.classroom.isolated_grader:isolated"
 LIBRARIES = ("torch", "torchvision", "numpy", "ipython")
 
 
 @dataclass(frozen=True)
-class Settings:
+class ClassSettings:
     """How a class is graded; plain data, so that it can be sent and recorded.
 
     Attributes:
@@ -40,7 +40,7 @@ class Settings:
         return asdict(self)
 
     @classmethod
-    def from_data(cls, data: dict[str, Any]) -> "Settings":
+    def from_data(cls, data: dict[str, Any]) -> "ClassSettings":
         """Back from `to_data`."""
         return cls(**data | {"limits": Limits(**data["limits"])})
 

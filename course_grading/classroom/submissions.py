@@ -17,7 +17,7 @@ SKIPPED = {"__pycache__", "__MACOSX", "node_modules", "site-packages"}
 
 
 @dataclass(frozen=True)
-class Submission:
+class StudentFile:
     """A file of the class.
 
     Attributes:
@@ -33,7 +33,7 @@ class Submission:
 
 def find_submissions(
     paths: Sequence[Path], *, assignments: Sequence[str]
-) -> list[Submission]:
+) -> list[StudentFile]:
     """The submissions in files and folders, ordered by student and path, each once.
 
     Links inside a folder are not followed, for they may lead to another's file; a path
@@ -44,12 +44,12 @@ def find_submissions(
             Gradescope and Moodle export them.
         assignments: the names of the known assignments, which are no student's.
     """
-    found: dict[Path, Submission] = {}
+    found: dict[Path, StudentFile] = {}
     for path in paths:
         if path.is_dir():
             submissions = list(of_folder(class_folder(path), assignments))
         else:
-            submissions = [Submission(path, student_of_file(path, assignments))]
+            submissions = [StudentFile(path, student_of_file(path, assignments))]
         for submission in submissions:
             found.setdefault(submission.path.absolute(), submission)
     return sorted(found.values(), key=lambda s: (s.student, str(s.path)))
@@ -67,11 +67,11 @@ def own_part(folder: Path) -> Path:
     return folder / "assignments" if is_course else folder
 
 
-def of_folder(folder: Path, assignments: Sequence[str]) -> Iterator[Submission]:
+def of_folder(folder: Path, assignments: Sequence[str]) -> Iterator[StudentFile]:
     """What a class's folder holds: files of students, and their folders."""
     exported = gradescope_students(folder)
     for entry in entries(folder):
-        if isinstance(entry, Submission):
+        if isinstance(entry, StudentFile):
             yield entry
         elif entry.is_dir(follow_symlinks=False):
             student = student_of_folder(entry.name, exported)
@@ -81,15 +81,15 @@ def of_folder(folder: Path, assignments: Sequence[str]) -> Iterator[Submission]:
             yield as_submission(entry, student_of_file(path, assignments))
 
 
-def of_student(folder: Path, student: str) -> Iterator[Submission]:
+def of_student(folder: Path, student: str) -> Iterator[StudentFile]:
     """All notebooks below a student's folder; if there is none, why."""
-    notebooks: list[Submission] = []
-    others: list[Submission] = []
+    notebooks: list[StudentFile] = []
+    others: list[StudentFile] = []
     pending = [own_part(folder)]
     while pending:
         for entry in entries(pending.pop()):
-            if isinstance(entry, Submission):
-                notebooks.append(Submission(entry.path, student, entry.problem))
+            if isinstance(entry, StudentFile):
+                notebooks.append(StudentFile(entry.path, student, entry.problem))
             elif entry.is_dir(follow_symlinks=False):
                 pending.append(own_part(Path(entry.path)))
             elif is_notebook(entry.name):
@@ -100,29 +100,29 @@ def of_student(folder: Path, student: str) -> Iterator[Submission]:
     if notebooks:
         yield from notebooks
     elif wrong:
-        yield Submission(Path(wrong[0]), student)
+        yield StudentFile(Path(wrong[0]), student)
     else:
         names = ", ".join(sorted(s.path.name for s in others)[:3])
         what = f"only {names}" if names else "no file"
         problem = f"No notebook was handed in: the folder holds {what}."
-        yield Submission(folder, student, problem)
+        yield StudentFile(folder, student, problem)
 
 
-def entries(folder: Path) -> Iterator[os.DirEntry[str] | Submission]:
+def entries(folder: Path) -> Iterator[os.DirEntry[str] | StudentFile]:
     """What is in a folder and not hidden; a problem where it cannot be opened."""
     try:
         with os.scandir(folder) as scan:
             found = sorted(scan, key=lambda entry: entry.name)
     except OSError as error:
         problem = f"The folder cannot be opened: {error.strerror}."
-        yield Submission(folder, student_of_folder(folder.name, {}), problem)
+        yield StudentFile(folder, student_of_folder(folder.name, {}), problem)
         return
     for entry in found:
         if not entry.name.startswith(".") and entry.name not in SKIPPED:
             yield entry
 
 
-def as_submission(entry: os.DirEntry[str], student: str) -> Submission:
+def as_submission(entry: os.DirEntry[str], student: str) -> StudentFile:
     """A file of a student; a link, pipe or device is none."""
     problem = ""
     if entry.is_symlink():
@@ -131,7 +131,7 @@ def as_submission(entry: os.DirEntry[str], student: str) -> Submission:
         )
     elif not entry.is_file(follow_symlinks=False):
         problem = f"{entry.name} is no ordinary file."
-    return Submission(Path(entry.path), student, problem)
+    return StudentFile(Path(entry.path), student, problem)
 
 
 def is_notebook(name: str) -> bool:

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from course_grading.classroom.settings import Settings
+from course_grading.classroom.settings import ClassSettings
 from course_grading.reports.json import to_json
 from course_grading.running.outcome import GraderError
 from course_grading.running.verdict import Grade
@@ -29,22 +29,24 @@ def main() -> None:
     """Grade what comes until nothing comes any more."""
     connection = take_standard_input()
     requests: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    listen = threading.Thread(target=receive, args=(connection, requests), daemon=True)
+    listen = threading.Thread(
+        target=receive_requests, args=(connection, requests), daemon=True
+    )
     listen.start()
     first = requests.get()
     if first is None:
         return
-    settings = Settings.from_data(json.loads(first))
-    start: Callable[[Settings], AbstractContextManager[Callable[[Path], Grade]]]
+    settings = ClassSettings.from_data(json.loads(first))
+    start: Callable[[ClassSettings], AbstractContextManager[Callable[[Path], Grade]]]
     start = pkgutil.resolve_name(settings.grader)
     try:
         with start(settings) as grade:
-            send(connection, {"ready": os.getpid()})
+            send_reply(connection, {"ready": os.getpid()})
             while (request := requests.get()) is not None:
                 path = Path(json.loads(request)["path"])
-                send(connection, {"grade": to_json(grade(path))})
+                send_reply(connection, {"grade": to_json(grade(path))})
     except GraderError as error:  # a fresh process may do better
-        send(connection, {"problem": str(error)})
+        send_reply(connection, {"problem": str(error)})
 
 
 def take_standard_input() -> socket.socket:
@@ -56,7 +58,7 @@ def take_standard_input() -> socket.socket:
     return connection
 
 
-def receive(
+def receive_requests(
     connection: socket.socket, requests: "queue.SimpleQueue[str | None]"
 ) -> None:
     """Pass requests on; end the process where the parent has ended."""
@@ -72,6 +74,6 @@ def receive(
     os._exit(1)
 
 
-def send(connection: socket.socket, message: dict[str, Any]) -> None:
+def send_reply(connection: socket.socket, message: dict[str, Any]) -> None:
     """Send one line."""
     connection.sendall(json.dumps(message).encode() + b"\n")

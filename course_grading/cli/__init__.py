@@ -2,7 +2,7 @@
 
 import typer
 
-from course_grading.cli.computer import doctor
+from course_grading.cli.doctor import doctor
 from course_grading.cli.grade import grade
 from course_grading.cli.similar import similar
 

@@ -17,32 +17,32 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from course_grading.classroom.folder import default_folder, held, refuse_overlap
-from course_grading.classroom.journal import Row
+from course_grading.classroom.folder import default_folder, hold_folder, refuse_overlap
+from course_grading.classroom.journal import JournalRow
 from course_grading.classroom.run import ClassResult, Work, grade_class, local
-from course_grading.classroom.settings import Settings
-from course_grading.classroom.submissions import Submission, find_submissions
+from course_grading.classroom.settings import ClassSettings
+from course_grading.classroom.submissions import StudentFile, find_submissions
 from course_grading.cli.output import (
     add_to_job_summary,
     complain,
     refuse_overwriting,
     terminal,
-    write,
+    write_result,
 )
 from course_grading.reports.json import as_json_list
 from course_grading.reports.markdown import as_class_markdown
 from course_grading.reports.terminal import print_class
 from course_grading.reports.write import write_reports
 from course_grading.running.outcome import GraderError
-from course_grading.running.verdict import clean
-from course_grading.submission.assignment import known_assignments, shipped
+from course_grading.running.verdict import safe_text
+from course_grading.submission.assignment import known_assignments, released_folder
 
 INTERRUPTED = 128 + signal.SIGINT
 
 
 def run_class(
     paths: Sequence[Path],
-    settings: Settings,
+    settings: ClassSettings,
     *,
     jobs: int | None,
     folder: Path | None,
@@ -51,16 +51,18 @@ def run_class(
     json_file: Path | None,
 ) -> None:
     """Grade a class, write its reports, and end with the exit status."""
-    submissions = found(paths, settings)
+    submissions = find_or_complain(paths, settings)
     for submission in submissions:
         refuse_overwriting(submission.path, json_file)
     folder = folder or default_folder(paths)
     try:
         refuse_overlap(folder, paths)
-        with held(folder):
+        with hold_folder(folder):
             work = workers(jobs, scheduler)
-            result = watched(submissions, settings, folder, work, resume=resume)
-            show(result, folder)
+            result = grade_with_progress(
+                submissions, settings, folder, work, resume=resume
+            )
+            show_result(result, folder)
     except GraderError as error:
         complain(str(error))
     except KeyboardInterrupt:
@@ -72,17 +74,19 @@ def run_class(
     except OSError as error:
         complain(f"Reports cannot be written to {folder}: {error.strerror}.")
     if json_file is not None:
-        write(json_file, as_json_list(result.grades))
+        write_result(json_file, as_json_list(result.grades))
     if result.faults:
         raise typer.Exit(2)
 
 
-def found(paths: Sequence[Path], settings: Settings) -> list[Submission]:
+def find_or_complain(
+    paths: Sequence[Path], settings: ClassSettings
+) -> list[StudentFile]:
     """The submissions; ends where there are none, or nothing to grade them by."""
     for path in paths:
         if not path.exists():
             complain(f"There is no file or folder {path}.")
-    folder = Path(settings.reference) if settings.reference else shipped()
+    folder = Path(settings.reference) if settings.reference else released_folder()
     assignments = known_assignments(folder)
     if not assignments:
         complain(f"There is no released assignment (.ipynb) in {folder}.")
@@ -101,9 +105,9 @@ def workers(jobs: int | None, scheduler: str | None) -> Work:
     return functools.partial(on_cluster, address=scheduler)
 
 
-def watched(
-    submissions: Sequence[Submission],
-    settings: Settings,
+def grade_with_progress(
+    submissions: Sequence[StudentFile],
+    settings: ClassSettings,
     folder: Path,
     work: Work,
     *,
@@ -121,8 +125,8 @@ def watched(
     with Progress(*columns, console=terminal(stderr=True)) as progress:
         bar = progress.add_task("starting ...", total=None)
 
-        def tell(done: int, total: int, row: Row | None) -> None:
-            latest = clean(row.path.name)[:40] if row else "starting ..."
+        def tell(done: int, total: int, row: JournalRow | None) -> None:
+            latest = safe_text(row.path.name)[:40] if row else "starting ..."
             progress.update(bar, completed=done, total=total, description=latest)
 
         return grade_class(
@@ -130,7 +134,7 @@ def watched(
         )
 
 
-def show(result: ClassResult, folder: Path) -> None:
+def show_result(result: ClassResult, folder: Path) -> None:
     """Write the reports; print the table and where the reports are."""
     written = write_reports(result.grades, folder)
     pages = [path for path in written if path.name == "class.html"]

@@ -92,7 +92,7 @@ def grade(  # noqa: PLR0917, the options of a command
     graded. Of a class: 0 where all are graded, 2 where the grader is at fault, 130
     where it was interrupted.
     """
-    from course_grading.classroom.settings import Settings
+    from course_grading.classroom.settings import ClassSettings
     from course_grading.cli.class_run import run_class
     from course_grading.cli.one_file import grade_one
     from course_grading.running.outcome import Limits
@@ -100,7 +100,7 @@ def grade(  # noqa: PLR0917, the options of a command
     if reference is not None and not reference.is_dir():
         complain(f"There is no folder {reference} with released assignments.")
     is_class = len(paths) > 1 or paths[0].is_dir() or resume or scheduler is not None
-    settings = Settings(
+    settings = ClassSettings(
         reference=str(reference.absolute()) if reference else "",
         seed=seed,
         limits=Limits(

@@ -6,13 +6,13 @@ import typer
 from rich.text import Text
 
 from course_grading.classroom.folder import refuse_overlap
-from course_grading.classroom.settings import Settings
+from course_grading.classroom.settings import ClassSettings
 from course_grading.cli.output import (
     add_to_job_summary,
     complain,
     refuse_overwriting,
     terminal,
-    write,
+    write_result,
 )
 from course_grading.reports.json import as_json
 from course_grading.reports.markdown import as_markdown
@@ -24,7 +24,7 @@ from course_grading.running.verdict import Grade
 
 def grade_one(
     file: Path,
-    settings: Settings,
+    settings: ClassSettings,
     *,
     is_isolated: bool,
     reports: Path | None,
@@ -37,20 +37,24 @@ def grade_one(
         if reports is not None:
             refuse_overlap(reports, [file])
         with console.status(Text(f"Grading {file.name} ...")):
-            result = isolated(file, settings) if is_isolated else plain(file, settings)
+            result = (
+                grade_in_isolation(file, settings)
+                if is_isolated
+                else grade_under_nbval(file, settings)
+            )
     except GraderError as error:
         complain(str(error))
     print_grade(result, console)
     if json_file is not None:
-        write(json_file, as_json(result))
+        write_result(json_file, as_json(result))
     if reports is not None:
-        write_reports(result, reports)
+        write_or_complain(result, reports)
     add_to_job_summary(as_markdown(result))
     if not result.is_full:
         raise typer.Exit(2 if result.problem else 1)
 
 
-def plain(file: Path, settings: Settings) -> Grade:
+def grade_under_nbval(file: Path, settings: ClassSettings) -> Grade:
     """The grade under nbval."""
     from course_grading.grade import grade_file
 
@@ -60,15 +64,15 @@ def plain(file: Path, settings: Settings) -> Grade:
     )
 
 
-def isolated(file: Path, settings: Settings) -> Grade:
+def grade_in_isolation(file: Path, settings: ClassSettings) -> Grade:
     """The grade in isolation. Raises GraderError where that is not possible."""
-    from course_grading.classroom import isolated as way
+    from course_grading.classroom import isolated_grader as way
 
     with way.isolated(settings) as grade:
         return grade(file)
 
 
-def write_reports(grade: Grade, folder: Path) -> None:
+def write_or_complain(grade: Grade, folder: Path) -> None:
     """Write all reports on a file; end with a sentence where that is not possible."""
     try:
         write_one(grade, folder)

@@ -29,7 +29,7 @@ def refuse_overwriting(file: Path, json_file: Path | None) -> None:
         complain(f"--json names the notebook itself, {file.name}; name another file.")
 
 
-def write(path: Path, text: str) -> None:
+def write_result(path: Path, text: str) -> None:
     """Write a text file; end with a sentence where that is not possible."""
     try:
         path.write_text(text, encoding="utf-8")

@@ -18,7 +18,7 @@ import torch
 from course_grading.isolation.codec import ProtocolError, encode
 from course_grading.isolation.shell import (
     Captured,
-    described,
+    describe_error,
     is_memory,
     make_shell,
     run_cell,
@@ -72,7 +72,7 @@ class Server:
         try:
             answer = self.ways[request["do"]](request)
         except BaseException as error:  # noqa: BLE001 a learner's code raises anything
-            answer = {"raised": described(error)}
+            answer = {"raised": describe_error(error)}
             if is_memory(error):
                 answer = {"limit": "memory"}
         self.send(answer)
@@ -106,14 +106,18 @@ class Server:
         error = run_cell(request["source"])
         if error is None:
             return {}
-        return {"limit": "memory"} if is_memory(error) else {"raised": described(error)}
+        return (
+            {"limit": "memory"}
+            if is_memory(error)
+            else {"raised": describe_error(error)}
+        )
 
     def describe(self, request: Message) -> Message:
         """What a name stands for."""
         names = make_shell().user_ns
         if request["name"] not in names:
             return {"is": "missing"}
-        return described_value(names[request["name"]])
+        return describe_value(names[request["name"]])
 
     def target(self, request: Message) -> Any:
         """What is asked: a name, or an object made before."""
@@ -136,7 +140,7 @@ class Server:
             return {"problem": "bad call", "text": str(error)}
         if question.keeps:
             self.objects.append(reply.value)
-            kept = described_value(reply.value)
+            kept = describe_value(reply.value)
             return kept | {"object": len(self.objects) - 1}
         return {
             "value": reply.value,
@@ -152,7 +156,7 @@ class Server:
         return {"value": plain(value)}
 
 
-def described_value(value: Any) -> Message:
+def describe_value(value: Any) -> Message:
     """A value in plain types, and whether it can be called."""
     is_function = callable(value)
     shown = value if is_function else plain(value)

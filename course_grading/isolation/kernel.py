@@ -20,7 +20,7 @@ SET_NO_NEW_PRIVILEGES = 38
 GET_NO_NEW_PRIVILEGES = 39
 
 
-def checked(result: int, what: str) -> int:
+def raise_on_error(result: int, what: str) -> int:
     """The result of a call in C; raises OSError with `what` where it failed."""
     if result < 0:
         number = ctypes.get_errno()
@@ -30,11 +30,11 @@ def checked(result: int, what: str) -> int:
 
 def system_call(number: int, *arguments: object, what: str) -> int:
     """Call the kernel by number; raises OSError."""
-    return checked(libc.syscall(ctypes.c_long(number), *arguments), what)
+    return raise_on_error(libc.syscall(ctypes.c_long(number), *arguments), what)
 
 
 def process_control(option: int, value: int, what: str) -> int:
     """prctl(2) with one value; raises OSError."""
     zero = ctypes.c_ulong(0)
     result = libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero)
-    return checked(result, what)
+    return raise_on_error(result, what)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from course_grading.isolation.kernel import (
     MOUNT_SETATTR,
-    checked,
     libc,
+    raise_on_error,
     system_call,
 )
 from course_grading.isolation.layers import IPC, NETWORK, PROCESSES, USER
@@ -66,7 +66,7 @@ def enter() -> dict[str, str]:
 
 def unshare(flags: int) -> None:
     """Leave the namespaces of the parent; raises OSError."""
-    checked(libc.unshare(ctypes.c_int(flags)), "unshare")
+    raise_on_error(libc.unshare(ctypes.c_int(flags)), "unshare")
 
 
 def reason(flag: int) -> str:
@@ -99,7 +99,7 @@ def mount(source: str, target: str, kind: str, flags: int, options: str = "") ->
         ctypes.c_ulong(flags),
         options.encode() or None,
     )
-    checked(result, f"mount {kind or target}")
+    raise_on_error(result, f"mount {kind or target}")
 
 
 def make_read_only() -> None:

@@ -9,9 +9,9 @@ from course_grading.isolation.kernel import (
     SET_DEATH_SIGNAL,
     SET_DUMPABLE,
     SET_NO_NEW_PRIVILEGES,
-    checked,
     libc,
     process_control,
+    raise_on_error,
 )
 
 DROP_FROM_BOUND = 24
@@ -40,7 +40,7 @@ def drop_privileges() -> None:
     process_control(SET_NO_NEW_PRIVILEGES, 1, "no_new_privs")
     header = CapabilityHeader(VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()
-    checked(libc.capset(ctypes.byref(header), nothing), "capset")
+    raise_on_error(libc.capset(ctypes.byref(header), nothing), "capset")
 
 
 def prove_unprivileged() -> None:

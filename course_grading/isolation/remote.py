@@ -32,7 +32,7 @@ KEPT = 4000  # letters of a text from the learner's process
 ENDS_LOOPS = ("StopIteration", "StopAsyncIteration")
 
 
-class Stopped(BaseException):
+class LearnerStopped(BaseException):
     """The learner's process broke a limit or ended.
 
     No check can catch it by mistake: it is no Exception.
@@ -73,7 +73,7 @@ class Link:
         self.clock = clock
         try:  # no code of a learner's has run in it, so no limit of theirs counts
             self.request("start", "start", output_kb=clock.limits.output_kb, seed=0)
-        except Stopped as stop:
+        except LearnerStopped as stop:
             raise GraderError("A new isolated process does not answer.") from stop
 
     def request(self, do: str, what: Step, **content: Any) -> Message:
@@ -86,7 +86,7 @@ class Link:
             answer = receive_frame(self.child.socket, seconds)
         except TimeoutError:
             self.child.end()
-            raise Stopped("timeout", why) from None
+            raise LearnerStopped("timeout", why) from None
         except (ProtocolError, OSError):
             self.end()
         if not isinstance(answer, dict) or answer.get("number") != number:
@@ -102,23 +102,23 @@ class Link:
         is_large = ending.peak_memory_mb > limits.memory_mb
         if is_large and ending.signal and not ending.by_grader:
             self.stop("memory")  # a library may abort where it gets no more
-        raise Stopped("died")
+        raise LearnerStopped("died")
 
     def stop(self, limit: Any) -> NoReturn:
         """Raise Stopped for a limit that the learner's process says it has met."""
         self.child.end()
         limits = self.clock.limits
         if limit == "memory":
-            raise Stopped("memory", f"it needs more than {limits.memory_mb} MB")
+            raise LearnerStopped("memory", f"it needs more than {limits.memory_mb} MB")
         if limit == "output":
-            raise Stopped("output", f"it prints more than {limits.output_kb} KB")
-        raise Stopped("died")
+            raise LearnerStopped("output", f"it prints more than {limits.output_kb} KB")
+        raise LearnerStopped("died")
 
     def run(self, source: str) -> tuple[RemoteError | None, str]:
         """Run a cell: what it raised, and the end of what it printed."""
         answer = self.request("run", "cell", source=source)
         error = remote_error(answer["raised"]) if "raised" in answer else None
-        return error, as_text(answer.get("printed"))
+        return error, short_text(answer.get("printed"))
 
     def describe(self, name: str) -> Any:
         """What a name stands for: data, something to be asked, or a NameError."""
@@ -182,7 +182,7 @@ def value_of(answer: Message) -> Any:
 
 def refuse_problem(answer: Message) -> None:
     """Raise what the call in the learner's process came to, if it is no value."""
-    text = as_text(answer.get("text"))
+    text = short_text(answer.get("text"))
     if answer.get("problem") == "not answered":
         raise NotAnsweredError
     if answer.get("problem") == "forbidden":
@@ -198,7 +198,7 @@ def refuse_problem(answer: Message) -> None:
 def remote_error(data: Any) -> RemoteError:
     """An exception of the same name; of the built-in kind, where it is one."""
     fields = data if isinstance(data, dict) else {}
-    name, message = as_text(fields.get("error")), as_text(fields.get("message"))
+    name, message = short_text(fields.get("error")), short_text(fields.get("message"))
     kinds = fields.get("kinds")
     for kind in kinds if isinstance(kinds, list) else ():
         known = getattr(builtins, kind, None) if isinstance(kind, str) else None
@@ -211,7 +211,7 @@ def remote_error(data: Any) -> RemoteError:
     return RemoteError(name, message)
 
 
-def as_text(value: Any) -> str:
+def short_text(value: Any) -> str:
     """A text from the learner's process, cut to a bearable length."""
     return value[:KEPT] if isinstance(value, str) else ""
 

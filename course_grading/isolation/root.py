@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from course_grading.isolation.kernel import checked, libc
+from course_grading.isolation.kernel import libc, raise_on_error
 from course_grading.isolation.namespaces import (
     NO_SETUID,
     RECURSIVE,
@@ -43,7 +43,7 @@ def enter(root: Path, readable: Iterable[Path], work: Path) -> None:
     for folder in (Path("/proc"), work, Path("/", OLD)):
         inside(root, folder).mkdir(parents=True, exist_ok=True)
     old = os.fsencode(root / OLD)
-    checked(libc.pivot_root(os.fsencode(root), old), "pivot_root")
+    raise_on_error(libc.pivot_root(os.fsencode(root), old), "pivot_root")
     os.chdir("/")
 
 
@@ -68,7 +68,7 @@ def bind(path: Path, target: Path) -> None:
 def leave_old(hidden: Path) -> None:
     """Let go of the old root, and prove that it is gone; raises OSError."""
     old = os.fsencode(Path("/", OLD))
-    checked(libc.umount2(old, ctypes.c_int(DETACH)), "umount")
+    raise_on_error(libc.umount2(old, ctypes.c_int(DETACH)), "umount")
     mount("none", "/", "", REMOUNT | BIND | READ_ONLY | NO_SETUID)
     if hidden.exists():
         raise RuntimeError(f"{hidden.name} is still there")

@@ -11,7 +11,7 @@ import socket
 import tempfile
 from typing import Any
 
-from course_grading.isolation.kernel import checked, libc
+from course_grading.isolation.kernel import libc, raise_on_error
 
 SET_SECCOMP, FILTER_MODE = 22, 2
 INSTRUCTION = 8  # bytes
@@ -182,7 +182,7 @@ def load(program: bytes) -> None:
     result = libc.prctl(
         SET_SECCOMP, ctypes.c_ulong(FILTER_MODE), ctypes.c_ulong(address), 0, 0
     )
-    checked(result, "seccomp")
+    raise_on_error(result, "seccomp")
 
 
 def prove() -> None:

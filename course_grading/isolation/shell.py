@@ -57,7 +57,7 @@ class Shell(InteractiveShell):
         """Open no window."""
 
 
-def prepare() -> None:
+def set_up_shell() -> None:
     """Get ready, once, in the process that is forked for each submission.
 
     No check, solution or seed may be in memory, and none is afterwards.
@@ -142,7 +142,7 @@ def run_cell(source: str) -> BaseException | None:
     return error
 
 
-def described(error: BaseException) -> dict[str, Any]:
+def describe_error(error: BaseException) -> dict[str, Any]:
     """An exception as text, and the built-in exceptions it is one of."""
     message = ""
     with suppress(Exception):  # a learner's own __str__ may raise anything

@@ -56,7 +56,7 @@ def guard(
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if IS_LINUX:
             process_control(ADOPT_ORPHANS, 1, "subreaper")
-        entered = enter()
+        entered = enter_available()
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
@@ -72,7 +72,7 @@ def guard(
         os._exit(0)
 
 
-def enter() -> Reasons:
+def enter_available() -> Reasons:
     """The namespaces that this system offers; the reasons why not by name."""
     if IS_LINUX:
         return namespaces.enter()
@@ -145,7 +145,7 @@ def watch(
 ) -> None:
     """Pass on what the child tells, end it when asked to, and tell how it ended."""
     deadline = time.monotonic() + rules.limits.total + GRACE_SECONDS
-    send(control, told_by(child, control, reader))
+    send(control, receive_layers(child, control, reader))
     ended = await_end(child, control, rules, deadline)
     is_killed = ended is None
     if ended is None:
@@ -168,7 +168,7 @@ def watch(
     )
 
 
-def told_by(child: int, control: socket.socket, reader: int) -> Message:
+def receive_layers(child: int, control: socket.socket, reader: int) -> Message:
     """What the child tells at its start; a problem where it tells nothing."""
     told = b""
     while reader in ready(control.fileno(), reader, seconds=START_SECONDS):
@@ -204,14 +204,14 @@ def await_end(
     while time.monotonic() < deadline:
         if control.fileno() in ready(*watched, seconds=pause):
             break
-        if ended := reaped(child):
+        if ended := reap(child):
             return ended
         if work.exists() and folders.is_overfull(work, rules.limits.file_mb):
             return None
-    return reaped(child)
+    return reap(child)
 
 
-def reaped(child: int) -> Ended | None:
+def reap(child: int) -> Ended | None:
     """How a child has ended, with what it used; None while it lives."""
     ended = os.wait4(child, os.WNOHANG)
     return ended if ended[0] else None

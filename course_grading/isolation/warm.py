@@ -20,7 +20,7 @@ from course_grading.isolation.lines import Message, receive, send
 from course_grading.running.outcome import GraderError, Limits
 
 SERVE = "course_grading.isolation.child:serve"
-PREPARE = "course_grading.isolation.shell:prepare"
+PREPARE = "course_grading.isolation.shell:set_up_shell"
 READY_SECONDS = 180.0
 START_SECONDS = 40.0
 END_SECONDS = 20.0

@@ -42,7 +42,7 @@ def main(descriptor: int) -> None:
     if settings is None:
         return
     try:
-        rules, serve = prepare(settings)
+        rules, serve = get_ready(settings)
     except BaseException:
         send(control, {"problem": traceback.format_exc()})
         raise
@@ -57,14 +57,14 @@ def main(descriptor: int) -> None:
         os._exit(0)  # at once: nothing here needs to be put in order
 
 
-def prepare(settings: Message) -> tuple[Rules, Callable[[socket.socket], None]]:
+def get_ready(settings: Message) -> tuple[Rules, Callable[[socket.socket], None]]:
     """Import, and work out what holds for every child."""
     folder = Path(settings["folder"])
     (folder / "work").mkdir(mode=0o700)
     import_all(IMPORTS if settings["imports"] is None else settings["imports"])
     if settings["prepare"]:
-        named(settings["prepare"])()
-    serve = named(settings["serve"])
+        import_function(settings["prepare"])()
+    serve = import_function(settings["serve"])
     readable = [Path(each) for each in settings["readable"]]
     rules = make_rules(Limits(**settings["limits"]), folder, readable)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens need no burial
@@ -84,7 +84,7 @@ def import_all(modules: Sequence[str]) -> None:
             torch.set_num_interop_threads(1)
 
 
-def named(entry: str) -> Callable[..., None]:
+def import_function(entry: str) -> Callable[..., None]:
     """The function called "module:function" or "path/to/file.py:function"."""
     place, _, name = entry.rpartition(":")
     function: Callable[..., None]

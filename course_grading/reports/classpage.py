@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from course_grading.reports.names import label
+from course_grading.reports.file_names import label
 from course_grading.reports.statistics import (
     FEWEST,
     frequent_mistakes,
@@ -18,7 +18,7 @@ SLOWEST = 5
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One submission in the table.
 
     Attributes:
@@ -64,12 +64,12 @@ def class_content(grades: Sequence[Grade], links: Sequence[str]) -> dict[str, An
     }
 
 
-def as_row(grade: Grade, link: str, tasks: Sequence[str]) -> Row:
+def as_row(grade: Grade, link: str, tasks: Sequence[str]) -> TableRow:
     """The row of one submission."""
     results = {result.name: result for result in grade.results}
     seconds = grade.record.seconds if grade.record else 0.0
     found = tuple(results.get(task) for task in tasks)
-    return Row(label(grade), link, grade, found, seconds)
+    return TableRow(label(grade), link, grade, found, seconds)
 
 
 def records(grades: Sequence[Grade]) -> list[tuple[Record, int]]:

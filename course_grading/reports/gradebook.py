@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Sequence
 
-from course_grading.reports.names import label
+from course_grading.reports.file_names import label
 from course_grading.reports.text import one_line
 from course_grading.running.verdict import Grade
 
@@ -24,7 +24,7 @@ def as_csv(grades: Sequence[Grade]) -> str:
     tasks = list(dict.fromkeys(r.name for grade in grades for r in grade.results))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([*FIRST, *map(harmless, tasks), *LAST])
+    writer.writerow([*FIRST, *map(without_formula, tasks), *LAST])
     for grade in grades:
         scores = {result.name: result.score for result in grade.results}
         record = grade.record
@@ -34,17 +34,17 @@ def as_csv(grades: Sequence[Grade]) -> str:
         ends = [grade.problem, grade.review, *how] + [""] * (0 if record else 5)
         writer.writerow(
             [
-                *map(harmless, names),
+                *map(without_formula, names),
                 grade.score,
                 grade.points,
                 *(scores.get(task, "") for task in tasks),
-                *map(harmless, ends),
+                *map(without_formula, ends),
             ]
         )
     return "\N{ZERO WIDTH NO-BREAK SPACE}" + text.getvalue()
 
 
-def harmless(text: str) -> str:
+def without_formula(text: str) -> str:
     """One line that no spreadsheet takes for a formula: such begin with an apostrophe.
 
     Full-width forms of the signs count too, and what stands behind a semicolon, at

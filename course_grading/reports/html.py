@@ -16,9 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from course_grading.reports.classpage import class_content
+from course_grading.reports.file_names import file_name, label
 from course_grading.reports.lessons import find_section
-from course_grading.reports.names import file_name, label
-from course_grading.reports.reading import read_message
+from course_grading.reports.message_parts import read_message
 from course_grading.reports.text import one_line, visible
 from course_grading.running.verdict import Grade, Result
 
@@ -29,7 +29,7 @@ TONES = {"right": "good", "not answered": "open", "missing": "open", "not run": 
 def as_page(grade: Grade) -> str:
     """The page for a learner: each task, what went wrong, hints, how it was graded."""
     tasks = [(result, read_message(result)) for result in grade.results]
-    return render("feedback.html", grade=grade, tasks=tasks, name=label(grade))
+    return render_page("feedback.html", grade=grade, tasks=tasks, name=label(grade))
 
 
 def as_class_page(grades: Sequence[Grade], links: Sequence[str]) -> str:
@@ -39,10 +39,10 @@ def as_class_page(grades: Sequence[Grade], links: Sequence[str]) -> str:
         grades: of one assignment.
         links: for each grade the address of the learner's page, from this page on.
     """
-    return render("class.html", script="sort.js", **class_content(grades, links))
+    return render_page("class.html", script="sort.js", **class_content(grades, links))
 
 
-def render(template: str, *, script: str = "", **values: Any) -> str:
+def render_page(template: str, *, script: str = "", **values: Any) -> str:
     """A page from its template, with its style, its script and its policy."""
     environment = pages()
     style = source(environment, "style.css")
@@ -63,7 +63,7 @@ def pages() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=harmless,
+        finalize=as_shown,
         keep_trailing_newline=True,
     )
     environment.filters |= {
@@ -93,7 +93,7 @@ def digest(text: str) -> str:
     return f"'sha256-{value}'"
 
 
-def harmless(value: Any) -> Any:
+def as_shown(value: Any) -> Any:
     """What a template shows: text without unseen characters, markup as it is."""
     return visible(value) if type(value) is str else value
 

@@ -56,15 +56,15 @@ def schema() -> dict[str, Any]:
 
 def as_json(grade: Grade) -> str:
     """The text of a JSON file on one grade."""
-    return to_text(to_json(grade))
+    return json_text(to_json(grade))
 
 
 def as_json_list(grades: Sequence[Grade]) -> str:
     """The text of a JSON file on the grades of a class."""
-    return to_text({"format": FORMAT, "grades": [to_json(grade) for grade in grades]})
+    return json_text({"format": FORMAT, "grades": [to_json(grade) for grade in grades]})
 
 
-def to_text(content: dict[str, Any]) -> str:
+def json_text(content: dict[str, Any]) -> str:
     """JSON in ASCII: no letter of a submission can disturb who shows the file.
 
     Half characters become question marks, because many readers refuse them.

@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-from course_grading.reports.names import label
+from course_grading.reports.file_names import label
 from course_grading.reports.text import one_line, visible
 from course_grading.running.verdict import Grade, Result
 

@@ -7,10 +7,10 @@ from functools import cache
 from jinja2 import Environment
 from markupsafe import Markup
 
+from course_grading.reports.file_names import label
 from course_grading.reports.html import pages
 from course_grading.reports.lessons import find_section
-from course_grading.reports.names import label
-from course_grading.reports.reading import read_message
+from course_grading.reports.message_parts import read_message
 from course_grading.reports.statistics import spread, summarise_tasks
 from course_grading.reports.text import one_line, visible
 from course_grading.running.verdict import Grade
@@ -26,12 +26,12 @@ def as_markdown(grade: Grade) -> str:
         for result in grade.results
         if result.verdict != "right" and not grade.problem
     ]
-    return render("feedback.md", grade=grade, failed=failed)
+    return render_markdown("feedback.md", grade=grade, failed=failed)
 
 
 def as_class_markdown(grades: Sequence[Grade]) -> str:
     """The summary of a class: its scores, tasks, and what to look at."""
-    return render(
+    return render_markdown(
         "class.md",
         grades=grades,
         tasks=summarise_tasks(grades),
@@ -41,7 +41,7 @@ def as_class_markdown(grades: Sequence[Grade]) -> str:
     )
 
 
-def render(template: str, **values: object) -> str:
+def render_markdown(template: str, **values: object) -> str:
     """A page from its template, in which every value is escaped for Markdown."""
     text = templates().get_template(template).render(**values, label=label)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from course_grading.reports.json import to_text
+from course_grading.reports.json import json_text
 from course_grading.reports.text import visible
 from course_grading.running.verdict import Grade, Result
 
@@ -40,7 +40,7 @@ def as_gradescope(grade: Grade) -> str:
             "missing": dict(record.missing),
             "versions": dict(record.versions),
         }
-    return to_text(content)
+    return json_text(content)
 
 
 def gradescope_test(number: int, result: Result) -> dict[str, Any]:
@@ -101,4 +101,4 @@ def as_classroom50(grade: Grade, environment: Mapping[str, str], when: datetime)
             for result in grade.results
         ],
     }
-    return to_text(content)
+    return json_text(content)

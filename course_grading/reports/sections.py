@@ -15,7 +15,7 @@ CODE = re.compile(r"`[^`]+`|\$[^$]+\$")
 SENTENCE = re.compile(r"[.?!](?=\s+[\"A-Z`$])")
 
 
-def explained(result: Result, assignment: Assignment) -> Result:
+def add_help(result: Result, assignment: Assignment) -> Result:
     """The result with hints and section, where its task is not right.
 
     A right answer gets the section alone: there is nothing left to hint at.

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from course_grading.reports.reading import kind_of_failure, read_message
+from course_grading.reports.message_parts import kind_of_failure, read_message
 from course_grading.reports.text import one_line
 from course_grading.running.verdict import Grade, Result, Verdict
 

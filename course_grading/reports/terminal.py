@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from course_grading.reports.names import label
+from course_grading.reports.file_names import label
 from course_grading.reports.text import one_line, visible
 from course_grading.running.verdict import Grade
 

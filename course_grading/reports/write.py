@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from course_grading.reports.file_names import assignment_of, folder_names
 from course_grading.reports.gradebook import as_csv
 from course_grading.reports.html import as_class_page, as_page
 from course_grading.reports.json import as_json, as_json_list
 from course_grading.reports.junit import as_junit
 from course_grading.reports.markdown import as_class_markdown, as_markdown
-from course_grading.reports.names import assignment_of, folder_names
 from course_grading.reports.platforms import (
     as_classroom50,
     as_gradescope,

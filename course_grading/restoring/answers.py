@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from course_grading.submission.assignment import Assignment, Cell, Task
+from course_grading.submission.assignment import Assignment, Cell, GradedTask
 from course_grading.submission.source import (
-    defined_names,
-    same,
-    same_code,
+    ParsedCell,
+    parse_cell,
     without_fences,
 )
 
@@ -36,16 +35,18 @@ class Answer:
         return self.index < 0 or self.is_stub
 
 
-def find_answer(task: Task, assignment: Assignment, cells: Sequence[Cell]) -> Answer:
+def find_answer(
+    task: GradedTask, assignment: Assignment, cells: Sequence[Cell]
+) -> Answer:
     """The last answer to a task: by `grade_id`, else by the name it defines.
 
     A cell that has the task's `grade_id` and defines something else, such as the answer
     to another task, counts only where no other cell defines the name.
     """
-    stub = assignment.source(task.name)
+    stub = assignment.cell(task.name).code
     marked = [i for i, cell in enumerate(cells) if cell.grade_id == task.name]
     answered = [i for i in marked if is_answer(cells[i], stub)]
-    if any(task.name in defined_names(cells[i].source) for i in answered):
+    if any(task.name in cells[i].code.defines for i in answered):
         return last_of(answered, cells)
     found = find_by_name(task, assignment, cells)
     if found is not None:
@@ -68,9 +69,9 @@ def last_of(answered: Sequence[int], cells: Sequence[Cell]) -> Answer:
     return Answer(cells[last].source, last, tuple(earlier), note)
 
 
-def is_answer(cell: Cell, stub: str) -> bool:
+def is_answer(cell: Cell, stub: ParsedCell) -> bool:
     """Whether a cell is code that differs from the stub by more than its layout."""
-    return cell.kind == "code" and has_text(cell) and not same_code(cell.source, stub)
+    return cell.kind == "code" and has_text(cell) and not cell.code.is_code_of(stub)
 
 
 def has_text(cell: Cell) -> bool:
@@ -79,22 +80,22 @@ def has_text(cell: Cell) -> bool:
 
 
 def find_by_name(
-    task: Task, assignment: Assignment, cells: Sequence[Cell]
+    task: GradedTask, assignment: Assignment, cells: Sequence[Cell]
 ) -> Answer | None:
     """The last other code cell that defines the task's name.
 
     A cell of the learner's own goes before a cell of the assignment in which the answer
     was written, such as the check that was merged with it.
     """
-    stub = assignment.source(task.name)
-    released = {cell.grade_id: cell.source for cell in assignment.cells}
+    stub = assignment.cell(task.name).code
+    released = {cell.grade_id: cell.code for cell in assignment.cells}
     found = [
         i
         for i, cell in enumerate(cells)
         if cell.grade_id != task.name
-        and task.name in defined_names(cell.source)
+        and task.name in cell.code.defines
         and is_answer(cell, stub)
-        and not same_code(cell.source, released.get(cell.grade_id, ""))
+        and not cell.code.is_code_of(released.get(cell.grade_id, parse_cell("")))
     ]
     own = [i for i in found if cells[i].grade_id not in released]
     if not found:
@@ -104,34 +105,36 @@ def find_by_name(
     return Answer(cells[last].source, last, note=note)
 
 
-def find_unmarked_stub(stub: str, cells: Sequence[Cell]) -> Answer | None:
+def find_unmarked_stub(stub: ParsedCell, cells: Sequence[Cell]) -> Answer | None:
     """The stub itself, in a cell that lost its metadata."""
     for i, cell in enumerate(cells):
-        if not cell.grade_id and cell.kind == "code" and same(cell.source, stub):
+        if not cell.grade_id and cell.kind == "code" and cell.code.is_text_of(stub):
             return Answer(cell.source, i, is_stub=True)
     return None
 
 
 def find_as_text(
-    task: Task, assignment: Assignment, cells: Sequence[Cell]
+    task: GradedTask, assignment: Assignment, cells: Sequence[Cell]
 ) -> Answer | None:
     """The answer in a cell that was turned into Markdown or raw text.
 
     That is the task's own cell or, where its metadata got lost, one of the learner's.
     """
-    stub = assignment.source(task.name)
+    stub = assignment.cell(task.name).code
     others = {cell.grade_id for cell in assignment.cells} - {task.name}
+    texts = {
+        i: parse_cell(without_fences(cell.source))
+        for i, cell in enumerate(cells)
+        if cell.kind != "code" and cell.grade_id not in others
+    }
     found = [
         i
-        for i, cell in enumerate(cells)
-        if cell.kind != "code"
-        and cell.grade_id not in others
-        and task.name in defined_names(without_fences(cell.source))
-        and not same_code(without_fences(cell.source), stub)
+        for i, text in texts.items()
+        if task.name in text.defines and not text.is_code_of(stub)
     ]
     if not found:
         return None
     last = max(found, key=lambda i: (cells[i].grade_id == task.name, i))
     kind = cells[last].kind
     note = f"its cell is no code cell but {kind}; its text counts as code"
-    return Answer(without_fences(cells[last].source), last, note=note)
+    return Answer(texts[last].source, last, note=note)

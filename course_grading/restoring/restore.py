@@ -9,20 +9,13 @@ from typing import Any
 
 from course_grading.restoring.answers import Answer, find_answer, has_text
 from course_grading.submission.assignment import Assignment, Cell
-from course_grading.submission.merge_conflicts import merged_sides
+from course_grading.submission.merge_conflicts import merge_sides
 from course_grading.submission.reading import (
     UngradableError,
     find_assignment,
     read_submission,
 )
-from course_grading.submission.source import (
-    added_code,
-    added_definitions,
-    added_imports,
-    defined_names,
-    same_code,
-    used_names,
-)
+from course_grading.submission.source import CODE, DEFINITIONS, IMPORTS, parse_cell
 
 START = ""  # stands for the place before the first released cell
 
@@ -63,7 +56,7 @@ def restore_file(path: Path, released: Traversable) -> Restored:
         assignment = find_assignment(path, cells, released)
     except UngradableError as error:
         raise UngradableError(" ".join([str(error), *submission.notes])) from None
-    result = restore(assignment, merged_sides(submission, assignment))
+    result = restore(assignment, merge_sides(submission, assignment))
     result.notes[:0] = submission.notes
     return result
 
@@ -85,7 +78,7 @@ def restore(assignment: Assignment, cells: Sequence[Cell]) -> Restored:
     for released in assignment.cells:
         if released.grade_id in answers:
             answer = answers[released.grade_id]
-            result.cells += [named(i, cells[i].source) for i in answer.earlier]
+            result.cells += [own_cell(i, cells[i].source) for i in answer.earlier]
             result.cells.append(Cell("code", answer.source, released.grade_id))
         elif released.grade_id in checks:
             result.cells.append(with_imports(released, assignment))
@@ -100,12 +93,13 @@ def with_imports(check: Cell, assignment: Assignment) -> Cell:
 
     An answer may have given the name of a check, or of a module, to something else.
     """
-    given = [c.source for c in assignment.cells if c.kind == "code" and c is not check]
-    imports = filter(str.strip, (added_imports(source, "") for source in given))
+    given = [c.code for c in assignment.cells if c.kind == "code" and c is not check]
+    nothing = parse_cell("")
+    imports = filter(None, (code.added_to(nothing, IMPORTS) for code in given))
     return Cell("code", "\n".join([*imports, check.source]), check.grade_id)
 
 
-def named(index: int, source: str) -> Cell:
+def own_cell(index: int, source: str) -> Cell:
     """A cell of the learner's own, with an id by its place in the file."""
     return Cell("code", source, f"own-{index + 1}")
 
@@ -126,7 +120,7 @@ def place_cells(
         elif index in by_answer:
             places.append(by_answer[index])
         else:
-            twins = [c for c in assignment.cells if same_code(c.source, cell.source)]
+            twins = [c for c in assignment.cells if c.code.is_code_of(cell.code)]
             places.append(twins[0].grade_id if twins and has_text(cell) else None)
     return places
 
@@ -148,14 +142,15 @@ def own_cells(
     for index, (cell, place) in enumerate(zip(cells, places, strict=True)):
         source = cell.source
         if place is not None:
+            kinds = DEFINITIONS if place in checks else CODE
             is_answer = place in answers or index in taken
-            added = added_definitions if place in checks else added_code
-            source = "" if is_answer else added(source, assignment.source(place))
+            released = assignment.cell(place).code
+            source = "" if is_answer else cell.code.added_to(released, kinds)
             # What stands in a check is for the check, so it runs before it.
             before = before if place in checks else place
         if cell.kind == "code" and source.strip():
             where = earlier_place(index, source, before, assignment, answers)
-            own[where].append(named(index, source))
+            own[where].append(own_cell(index, source))
         before = place or before
     return own
 
@@ -173,11 +168,11 @@ def earlier_place(
     defines may run earlier than the cell above.
     """
     order = [START, *(cell.grade_id for cell in assignment.cells)]
-    names = defined_names(source)
+    names = parse_cell(source).defines
     needing = [
         order.index(name) - 1
         for name, answer in answers.items()
-        if answer.index > index and not names.isdisjoint(used_names(answer.source))
+        if answer.index > index and names & parse_cell(answer.source).uses
     ]
     return order[min([order.index(before), *needing])]
 
@@ -193,7 +188,7 @@ def changes(
     for cell, place in zip(cells, places, strict=True):
         if place is None or place in answers or kinds[place] != "code":
             continue
-        if cell.kind == "code" and same_code(cell.source, assignment.source(place)):
+        if cell.kind == "code" and cell.code.is_code_of(assignment.cell(place).code):
             continue
         what = f"The check of {checks[place]}" if place in checks else "A given cell"
         notes.append(

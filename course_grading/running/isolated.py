@@ -1,39 +1,136 @@
 """Running a restored notebook with the checks here and the learner's code elsewhere.
 
 The learner's cells run in a locked-in process, which is asked for data. A check cell
-runs here, at its place in the order. A cell that breaks a limit or ends its process
-costs only its own task: it is replaced by the stub and the rest runs again.
+runs here, at its place in the order, with the learner's names standing for what is in
+that process.
 """
 
+import builtins
+import contextlib
+import io
+import os
 import re
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from types import CodeType
+from typing import Any
+
+from IPython.core.inputtransformer2 import TransformerManager
 
 from course_grading.isolation.clock import Clock
 from course_grading.isolation.layers import Layer
-from course_grading.isolation.remote import Link, RemoteError, Stopped
+from course_grading.isolation.remote import LearnerStopped, Link, RemoteError
 from course_grading.isolation.warm import Warm
 from course_grading.restoring.restore import Restored
-from course_grading.running.check_cells import CheckCells
-from course_grading.running.nbval import Round, is_given, without
-from course_grading.running.outcome import Limits, Outcome
+from course_grading.running.outcome import CellOutcome, GraderError, Limits
+from course_grading.running.rounds import (
+    SEED_VARIABLE,
+    Outcomes,
+    RoundResult,
+    is_given,
+    run_rounds,
+    without,
+)
 from course_grading.submission.assignment import Cell
+from course_grading.submission.source import ParsedCell
 
-KEPT = 4000  # letters of a message
+KEPT = 4000  # letters of a message, and of what a check prints
+OWN_NAMES = {"__name__", "get_ipython"}
 # What can slow down or end the work of another cell, later.
 IN_BACKGROUND = re.compile(r"thread|concurrent|signal|timer|ctypes|settrace|setprofile")
 
 
-def run_isolated(
-    restored: Restored, *, warm: Warm, limits: Limits, seed: int | None = None
-) -> dict[str, Outcome]:
-    """The outcome of each code cell, by `grade_id`.
+class CheckCells:
+    """The namespace in which the check cells of one notebook run."""
 
-    Raises GraderError if no process can be started, or if a cell of the assignment's
-    own does not run here.
-    """
-    return IsolatedRun(restored, warm, limits, seed).run()
+    def __init__(self, restored: Restored, link: Link, seed: int | None) -> None:
+        """Only what a notebook starts with."""
+        self.link = link
+        self.seed = seed
+        self.names: dict[str, Any] = {"__name__": "__main__", "get_ipython": Magics}
+        self.answers = {task.name for task in restored.assignment.tasks}
+        self.bound: set[str] = set()  # by the assignment's cells
+        self.used: set[str] = set()  # by its functions, which a check may call
+
+    def run_given(self, cell: Cell) -> None:
+        """Run a cell of the assignment that is no check.
+
+        Raises GraderError if it does not run, unless it uses an answer.
+        """
+        error, _ = self.run(cell)
+        self.used |= cell.code.uses
+        if error is not None and not cell.code.uses & self.answers:
+            raise GraderError(
+                f"A cell of the assignment itself does not run in the grader: {error!r}"
+            ) from error
+
+    def run(self, cell: Cell) -> tuple[BaseException | None, str]:
+        """Run a cell: what it raised, and the end of what it printed.
+
+        Raises Stopped where the learner's process does not answer.
+        """
+        program = compile_cell(cell.source)
+        printed = io.StringIO()
+        problem = None
+        try:
+            with check_environment(printed, self.seed):
+                self.fetch(self.names_of_learner(cell.code))
+                exec(program, self.names)
+        except Exception as error:  # noqa: BLE001 what it says is the verdict
+            problem = error
+        self.bound |= cell.code.defines
+        return problem, printed.getvalue()[-KEPT:]
+
+    def names_of_learner(self, code: ParsedCell) -> frozenset[str]:
+        """The names in a cell that are the learner's to define."""
+        used = code.uses | self.used
+        known = self.bound | code.binds | vars(builtins).keys() | OWN_NAMES
+        return (used & self.answers) | (used - known)
+
+    def fetch(self, names: Collection[str]) -> None:
+        """Let names stand for what they are in the learner's process now."""
+        for name in sorted(names):
+            self.names.pop(name, None)
+            with contextlib.suppress(NameError):  # the cell itself will say so
+                self.names[name] = self.link.describe(name)
+
+
+class Magics:
+    """Stands for IPython where the grader runs a cell: magics do nothing."""
+
+    @staticmethod
+    def run_line_magic(*arguments: Any, **settings: Any) -> None:
+        """Do nothing."""
+
+    run_cell_magic = system = getoutput = run_line_magic
+
+
+def compile_cell(source: str) -> CodeType:
+    """A cell of the assignment, compiled. Raises GraderError if it is no Python."""
+    try:
+        manager = TransformerManager()  # type: ignore[no-untyped-call]
+        return compile(manager.transform_cell(source), "check", "exec")
+    except SyntaxError as error:
+        raise GraderError(f"A cell of the assignment is broken: {error}") from error
+
+
+@contextlib.contextmanager
+def check_environment(printed: io.StringIO, seed: int | None) -> Iterator[None]:
+    """Collect what is printed, let warnings be, and give the checks their seed."""
+    before = os.environ.get(SEED_VARIABLE)
+    if seed is not None:
+        os.environ[SEED_VARIABLE] = str(seed)
+    try:
+        with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if before is not None:
+            os.environ[SEED_VARIABLE] = before
+        elif seed is not None:
+            del os.environ[SEED_VARIABLE]
 
 
 class IsolatedRun:
@@ -55,40 +152,20 @@ class IsolatedRun:
         self.owners = {task.check: task.name for task in restored.assignment.tasks}
         self.layers: dict[str, Layer] = {}
 
-    def run(self) -> dict[str, Outcome]:
-        """The outcome of each code cell."""
-        cells = [cell for cell in self.restored.cells if cell.kind == "code"]
-        decided: dict[str, Outcome] = {}
-        rest = cells
-        for _ in range(len(cells) + 1):  # each further round has one guilty cell less
-            latest = self.round(rest)
-            decided = latest.outcomes | decided
-            if latest.ended is None:
-                break
-            answer = self.owners.get(latest.guilty, latest.guilty)
-            if is_given(self.restored, answer):
-                decided[latest.guilty] = latest.ended
-                break
-            acquitted = self.acquitted(answer, rest, latest.ended)
-            blamed = {answer, latest.guilty, self.check_of(answer)}
-            # What was decided in an earlier round stays: a right answer stays right.
-            decided = (acquitted or dict.fromkeys(blamed, latest.ended)) | decided
-            if self.clock.is_over():
-                break
-            rest = self.next_round(rest, decided, "" if acquitted else answer)
-        return {c.grade_id: decided.get(c.grade_id, Outcome("not run")) for c in cells}
+    def run(self) -> Outcomes:
+        """The outcome of each code cell.
 
-    def next_round(
-        self, cells: list[Cell], decided: dict[str, Outcome], guilty: str
-    ) -> list[Cell]:
-        """What is left to run: without the guilty, without settled checks."""
-        settled = {c for c, name in self.owners.items() if c in decided}
-        settled |= {c for c, name in self.owners.items() if name == guilty}
-        return [without(cell, guilty, settled, self.restored) for cell in cells]
+        Raises GraderError if no process can be started, or if a cell of the
+        assignment's own does not run here.
+        """
+        return run_rounds(
+            self.restored,
+            self.run_once,
+            is_time_over=self.clock.is_over,
+            acquit=self.acquit,
+        )
 
-    def acquitted(
-        self, answer: str, cells: list[Cell], ended: Outcome
-    ) -> dict[str, Outcome]:
+    def acquit(self, answer: str, cells: list[Cell], ended: CellOutcome) -> Outcomes:
         """The outcomes of a task that is right where no other code is beside it.
 
         What ended the process may have been started by another cell before. Empty where
@@ -99,11 +176,11 @@ class IsolatedRun:
             return {}
         if ended.kind == "timeout" and not any(map(IN_BACKGROUND.search, others)):
             return {}
-        check = self.check_of(answer)
+        check = next(c for c, name in self.owners.items() if name == answer)
         if any(cell.grade_id == check and not cell.source for cell in cells):
             return {}  # it is settled already, and an empty check proves nothing
         for trial in self.alone(answer, check, cells):
-            shown = self.round(trial).outcomes
+            shown = self.run_once(trial).outcomes
             if check in shown:  # that is the verdict: a guess gets no second try
                 is_right = shown[check].kind == "passed"
                 return {key: shown[key] for key in (answer, check) if is_right}
@@ -112,24 +189,17 @@ class IsolatedRun:
     def alone(self, answer: str, check: str, cells: list[Cell]) -> Iterator[list[Cell]]:
         """The notebook with one answer: with the learner's own cells, and without."""
         settled = self.owners.keys() - {check}
-        for answers in (self.restored.answers, {*self.restored.answers, *self.own()}):
+        all_answers = self.restored.answers
+        for answers in (all_answers, {*all_answers, *self.restored.own}):
             trial = cells
             for other in answers:
                 if other != answer:
                     trial = [without(c, other, settled, self.restored) for c in trial]
             yield trial
 
-    def own(self) -> list[str]:
-        """The ids of the learner's own cells."""
-        return self.restored.own
-
-    def check_of(self, answer: str) -> str:
-        """The check of an answer; of an own cell, the cell itself."""
-        return next((c for c, name in self.owners.items() if name == answer), answer)
-
-    def round(self, cells: list[Cell]) -> Round:
+    def run_once(self, cells: list[Cell]) -> RoundResult:
         """Run all cells in a fresh process until they end or one breaks a limit."""
-        outcomes: dict[str, Outcome] = {}
+        outcomes: Outcomes = {}
         child = self.warm.start_child()
         self.note_layers(child.layers)
         self.clock.start_task()
@@ -142,22 +212,24 @@ class IsolatedRun:
                 started = time.monotonic()
                 try:
                     outcome = self.step(cell, link, checks)
-                except Stopped as stop:
-                    ended = Outcome(stop.kind, "", stop.why)
-                    return Round(outcomes, cell.grade_id, timed(ended, started))
-                outcomes[cell.grade_id] = timed(outcome, started)
+                except LearnerStopped as stop:
+                    ended = CellOutcome(stop.kind, "", stop.why)
+                    return RoundResult(
+                        outcomes, cell.grade_id, with_seconds(ended, started)
+                    )
+                outcomes[cell.grade_id] = with_seconds(outcome, started)
         finally:
             child.end()
-        return Round(outcomes)
+        return RoundResult(outcomes)
 
-    def step(self, cell: Cell, link: Link, checks: CheckCells) -> Outcome:
+    def step(self, cell: Cell, link: Link, checks: CheckCells) -> CellOutcome:
         """Run one cell where it belongs."""
         if cell.grade_id in self.owners:
-            return outcome_of(*checks.run(cell.source))
+            return outcome_of(*checks.run(cell))
         self.clock.start_task()
         outcome = outcome_of(*link.run(cell.source))
         if is_given(self.restored, cell.grade_id):
-            checks.run_given(cell.source)
+            checks.run_given(cell)
         return outcome
 
     def note_layers(self, layers: tuple[Layer, ...]) -> None:
@@ -167,14 +239,14 @@ class IsolatedRun:
                 self.layers[layer.name] = layer
 
 
-def outcome_of(error: BaseException | None, printed: str) -> Outcome:
+def outcome_of(error: BaseException | None, printed: str) -> CellOutcome:
     """How a cell ended."""
     if error is None:
-        return Outcome("passed", printed=printed)
+        return CellOutcome("passed", printed=printed)
     name = error.name if isinstance(error, RemoteError) else type(error).__name__
-    return Outcome("failed", name, str(error)[:KEPT], printed)
+    return CellOutcome("failed", name, str(error)[:KEPT], printed)
 
 
-def timed(outcome: Outcome, started: float) -> Outcome:
+def with_seconds(outcome: CellOutcome, started: float) -> CellOutcome:
     """The outcome with the seconds since it started."""
     return replace(outcome, seconds=time.monotonic() - started)

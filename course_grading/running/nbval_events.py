@@ -20,7 +20,7 @@ KEPT = 4000  # characters of an output or error
 OUTPUT_SECONDS = 60.0
 
 
-def write(**event: Any) -> None:
+def write_event(**event: Any) -> None:
     """Append one event to the file that the grader reads."""
     with Path(os.environ[EVENTS_VARIABLE]).open("a", encoding="utf-8") as file:
         file.write(json.dumps(event) + "\n")
@@ -36,9 +36,9 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: Any) -> Generator[None, Any, Any]:
     """Tell when a cell begins and how it ended."""
-    prepare(item.parent)
+    prepare_kernel(item.parent)
     cell = item.cell.metadata["nbgrader"]["grade_id"]
-    write(event="start", cell=cell)
+    write_event(event="start", cell=cell)
     problem = {"error": "", "message": ""}
     try:
         return (yield)
@@ -46,20 +46,24 @@ def pytest_runtest_call(item: Any) -> Generator[None, Any, Any]:
         problem = {"error": type(error).__name__, "message": str(error)}
         raise
     finally:
-        write(event="end", cell=cell, **(problem | described(item.test_outputs or [])))
+        write_event(
+            event="end",
+            cell=cell,
+            **(problem | describe_outputs(item.test_outputs or [])),
+        )
 
 
-def prepare(notebook: Any) -> None:
+def prepare_kernel(notebook: Any) -> None:
     """Once a kernel: tell its process id, and keep `exit` from ending it."""
     if getattr(notebook, "is_prepared", False):
         return
     notebook.is_prepared = True
-    write(event="kernel", pid=notebook.kernel.km.provisioner.pid)
+    write_event(event="kernel", pid=notebook.kernel.km.provisioner.pid)
     message = notebook.kernel.kc.execute(PRELUDE, silent=True)
     notebook.kernel.await_reply(message, timeout=OUTPUT_SECONDS)
 
 
-def described(outputs: list[Any]) -> dict[str, str]:
+def describe_outputs(outputs: list[Any]) -> dict[str, str]:
     """The end of what a cell printed, and the error that it raised, if any."""
     printed = [o.text for o in outputs if o.output_type == "stream"]
     about = {"printed": "".join(printed)[-KEPT:]}

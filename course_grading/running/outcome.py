@@ -32,7 +32,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CellOutcome:
     """How one cell ended.
 
     Attributes:

@@ -7,8 +7,8 @@ from typing import Literal
 
 from course_grading.restoring.answers import Answer
 from course_grading.restoring.restore import Restored
-from course_grading.running.outcome import Outcome
-from course_grading.submission.assignment import Assignment, Task
+from course_grading.running.outcome import CellOutcome
+from course_grading.submission.assignment import Assignment, GradedTask
 
 Verdict = Literal[
     "right",
@@ -139,7 +139,7 @@ class Grade:
         return not self.problem and self.score == self.points > 0
 
 
-def judge(file: str, restored: Restored, outcomes: Mapping[str, Outcome]) -> Grade:
+def judge(file: str, restored: Restored, outcomes: Mapping[str, CellOutcome]) -> Grade:
     """The grade of a notebook that has run."""
     results = []
     for task in restored.assignment.tasks:
@@ -147,7 +147,7 @@ def judge(file: str, restored: Restored, outcomes: Mapping[str, Outcome]) -> Gra
         verdict, message = judge_task(task, answer, outcomes)
         note = f"\nNote: {answer.note}" if answer.note and verdict != "missing" else ""
         score = task.points if verdict == "right" else 0
-        text = clean(message) + note
+        text = safe_text(message) + note
         seconds = outcomes[task.name].seconds + outcomes[task.check].seconds
         result = Result(
             task.name, task.points, score, verdict, text, seconds=round(seconds, 3)
@@ -158,7 +158,7 @@ def judge(file: str, restored: Restored, outcomes: Mapping[str, Outcome]) -> Gra
 
 
 def judge_task(
-    task: Task, answer: Answer, outcomes: Mapping[str, Outcome]
+    task: GradedTask, answer: Answer, outcomes: Mapping[str, CellOutcome]
 ) -> tuple[Verdict, str]:
     """The verdict on one task, and the words that tell it best."""
     written, checked = outcomes[task.name], outcomes[task.check]
@@ -175,42 +175,42 @@ def judge_task(
     return judge_failure(task, written, checked)
 
 
-def is_stub(outcome: Outcome) -> bool:
+def is_stub(outcome: CellOutcome) -> bool:
     """Whether a cell ended in the released `raise NotImplementedError`."""
     return outcome.error == "NotImplementedError" and not outcome.message
 
 
 def judge_failure(
-    task: Task, written: Outcome, checked: Outcome
+    task: GradedTask, written: CellOutcome, checked: CellOutcome
 ) -> tuple[Verdict, str]:
     """What is wrong with an answer that was given."""
     if checked.error == "CheckFailed":
         is_empty = "is not answered yet" in checked.message
         return "not answered" if is_empty else "wrong", checked.message
     if written.kind == "failed":
-        return "error", f"its cell raised {named(written)}"
+        return "error", f"its cell raised {short_error(written)}"
     if checked.error == "AssertionError":
         return "wrong", checked.message or "the check's assertion does not hold"
-    if named(checked) == f"NameError: name '{task.name}' is not defined":
+    if short_error(checked) == f"NameError: name '{task.name}' is not defined":
         return "error", f"nothing is named {task.name}: does the answer define it?"
-    return "error", f"the check raised {named(checked)}"
+    return "error", f"the check raised {short_error(checked)}"
 
 
-def named(outcome: Outcome) -> str:
+def short_error(outcome: CellOutcome) -> str:
     """An exception in a few words, without the name of a temporary file."""
     text = CELL_FILE.sub(r" (line \1)", outcome.message.strip())
     text = f"{outcome.error}: {text}" if text else outcome.error
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}..."
 
 
-def own_notes(restored: Restored, outcomes: Mapping[str, Outcome]) -> list[str]:
+def own_notes(restored: Restored, outcomes: Mapping[str, CellOutcome]) -> list[str]:
     """Sentences about the learner's own cells that did not run through."""
     notes = []
     for grade_id in restored.own:
         outcome = outcomes[grade_id]
         where = f"Your own cell (number {grade_id.removeprefix('own-')} in the file)"
         if outcome.kind == "failed":
-            notes.append(f"{where} raised {named(outcome)}")
+            notes.append(f"{where} raised {short_error(outcome)}")
         elif outcome.kind in STOPPED and outcome.kind != "not run":
             _, sentence = STOPPED[outcome.kind]
             notes.append(
@@ -219,17 +219,19 @@ def own_notes(restored: Restored, outcomes: Mapping[str, Outcome]) -> list[str]:
     more = len(notes) - MOST_NOTES
     if more > 0:
         notes[MOST_NOTES:] = [f"{more} more of your own cells did not run through"]
-    return [clean(note) for note in notes]
+    return [safe_text(note) for note in notes]
 
 
-def refused(file: str, problem: str, assignment: Assignment | None) -> Grade:
+def without_points(file: str, problem: str, assignment: Assignment | None) -> Grade:
     """The grade of a file that cannot be graded: no point, and the reason."""
     tasks = assignment.tasks if assignment else ()
-    results = [Result(t.name, t.points, 0, "not run", clean(problem)) for t in tasks]
-    return Grade(file, results, problem=clean(problem))
+    results = [
+        Result(t.name, t.points, 0, "not run", safe_text(problem)) for t in tasks
+    ]
+    return Grade(file, results, problem=safe_text(problem))
 
 
-def clean(text: str) -> str:
+def safe_text(text: str) -> str:
     """Text that is safe to show: no escape sequences, no half characters."""
     text = text.encode("utf-8", "replace").decode("utf-8")
     return ESCAPES.sub("", text).strip()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from course_grading.restoring.restore import Restored, restore_file
 from course_grading.similarity.tokens import Token, pieces_of, tokens_of
-from course_grading.submission.assignment import Assignment, shipped
+from course_grading.submission.assignment import Assignment, released_folder
 from course_grading.submission.reading import UngradableError
 
 MIN_PIECES = 20  # of its own; a shorter submission is like any other
@@ -102,7 +102,7 @@ def compare(
     files: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
         try:
-            restored = restore_file(path, released if released else shipped())
+            restored = restore_file(path, released if released else released_folder())
         except UngradableError as error:
             result.left_out[path] = str(error)
             continue
@@ -189,8 +189,8 @@ def matching_parts(a: Code, b: Code) -> Iterator[Part]:
             length, other, there = max(ends)
             free = start + length
             where = (
-                span(label, tokens, start, length),
-                span(other, b.cells[other], there, length),
+                lines_of(label, tokens, start, length),
+                lines_of(other, b.cells[other], there, length),
             )
             yield Part(length, where)
 
@@ -205,7 +205,7 @@ def run_length(a: Sequence[Token], i: int, b: Sequence[Token], j: int) -> int:
     return length
 
 
-def span(
+def lines_of(
     label: str, tokens: Sequence[Token], start: int, length: int
 ) -> tuple[str, int, int]:
     """What a run of tokens belongs to, and its first and last line."""

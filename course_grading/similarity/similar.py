@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from course_grading.classroom.submissions import find_submissions
-from course_grading.running.verdict import clean
+from course_grading.running.verdict import safe_text
 from course_grading.similarity.comparison import Comparison, Pair, Part, compare
-from course_grading.submission.assignment import known_assignments, shipped
+from course_grading.submission.assignment import known_assignments, released_folder
 
 __all__ = ["Comparison", "Pair", "Part", "compare", "print_similar", "similar_command"]
 
@@ -24,7 +24,7 @@ NO_VERDICT = (
 
 def similar_command(folder: Path, *, top: int, console: Console) -> None:
     """Compare the submissions of a folder and print the pairs that are most alike."""
-    found = find_submissions([folder], assignments=known_assignments(shipped()))
+    found = find_submissions([folder], assignments=known_assignments(released_folder()))
     students = {each.path: each.student for each in found if not each.problem}
     with console.status(Text(f"Comparing {len(students)} files ...")):
         comparison = compare(list(students), top=top)
@@ -65,7 +65,7 @@ def print_similar(
         console.print(f"{title}: no two hold the same code.")
     for path, sentence in comparison.left_out.items():
         text = f"Left out, of {names.get(path) or path}: {sentence}"
-        console.print(Text(clean(text), style="yellow"))
+        console.print(Text(safe_text(text), style="yellow"))
 
 
 def places(parts: Sequence[Part]) -> list[str]:
@@ -86,4 +86,4 @@ def span(first: int, last: int) -> str:
 
 def shown(value: object) -> Text:
     """A value without control characters or markup, for a file name may hold any."""
-    return Text(clean(str(value)))
+    return Text(safe_text(str(value)))

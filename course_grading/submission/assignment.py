@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from course_grading.submission.source import ParsedCell, parse_cell
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -24,9 +26,14 @@ class Cell:
     source: str
     grade_id: str = ""
 
+    @property
+    def code(self) -> ParsedCell:
+        """What its text defines and uses, read as code."""
+        return parse_cell(self.source)
+
 
 @dataclass(frozen=True)
-class Task:
+class GradedTask:
     """One graded task.
 
     Attributes:
@@ -48,14 +55,14 @@ class Assignment:
 
     name: str
     cells: tuple[Cell, ...]
-    tasks: tuple[Task, ...]
+    tasks: tuple[GradedTask, ...]
 
-    def source(self, grade_id: str) -> str:
-        """The released text of a cell; of an answer, the stub."""
-        return next(cell.source for cell in self.cells if cell.grade_id == grade_id)
+    def cell(self, grade_id: str) -> Cell:
+        """The cell as it was released; of an answer, the stub."""
+        return next(cell for cell in self.cells if cell.grade_id == grade_id)
 
 
-def shipped() -> Traversable:
+def released_folder() -> Traversable:
     """The folder of released assignments inside the package."""
     return importlib.resources.files("course_grading") / "released"
 
@@ -72,7 +79,7 @@ def read_assignment(name: str, folder: Traversable) -> Assignment:
     """One released assignment. Each check belongs to the answer cell before it."""
     text = (folder / f"{name}.ipynb").read_text(encoding="utf-8")
     cells: list[Cell] = []
-    tasks: list[Task] = []
+    tasks: list[GradedTask] = []
     answer = section = ""
     for number, data in enumerate(json.loads(text)["cells"]):
         cell = read_cell(data)
@@ -83,7 +90,9 @@ def read_assignment(name: str, folder: Traversable) -> Assignment:
             answer = cell.grade_id
             section = as_text(as_dict(data["metadata"].get("course")).get("section"))
         elif marks.get("grade"):
-            tasks.append(Task(answer, cell.grade_id, int(marks["points"]), section))
+            tasks.append(
+                GradedTask(answer, cell.grade_id, int(marks["points"]), section)
+            )
     return Assignment(name, tuple(cells), tuple(tasks))
 
 

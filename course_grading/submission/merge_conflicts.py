@@ -5,7 +5,7 @@ from course_grading.submission.assignment import Assignment, Cell
 from course_grading.submission.reading import Submission
 
 
-def merged_sides(submission: Submission, assignment: Assignment) -> list[Cell]:
+def merge_sides(submission: Submission, assignment: Assignment) -> list[Cell]:
     """The cells of the first side, with answers of the second where it has none.
 
     So one of two answers counts, by a rule that knows nothing about which is right. The
@@ -15,7 +15,7 @@ def merged_sides(submission: Submission, assignment: Assignment) -> list[Cell]:
     if not submission.other:
         return cells
     known = {(cell.grade_id, cell.source) for cell in cells}
-    new = [cell for cell in submission.other if is_own(cell, assignment)]
+    new = [cell for cell in submission.other if is_learners(cell, assignment)]
     new = [cell for cell in new if (cell.grade_id, cell.source) not in known]
     for task in assignment.tasks:
         first = find_answer(task, assignment, cells)
@@ -36,7 +36,7 @@ def put(cells: list[Cell], old: Answer, cell: Cell) -> int:
     return old.index
 
 
-def is_own(cell: Cell, assignment: Assignment) -> bool:
+def is_learners(cell: Cell, assignment: Assignment) -> bool:
     """Whether a cell is code of the learner's own."""
     released = {each.grade_id for each in assignment.cells}
     return cell.kind == "code" and cell.grade_id not in released

@@ -19,12 +19,11 @@ from course_grading.submission.assignment import (
 from course_grading.submission.notebook_rules import list_cells, rule_breaks
 from course_grading.submission.repair import (
     BrokenFileError,
-    decode,
+    decode_text,
     is_too_much,
     read_json,
     two_sides,
 )
-from course_grading.submission.source import defined_names, parse_cell
 
 MAX_MEGABYTES = 64  # a notebook with all its pictures stays far below
 MAX_CELLS = 5000
@@ -83,7 +82,7 @@ def read_submission(path: Path) -> Submission:
     for start, sentence in OTHER_FILES.items():
         if re.match(start, data):
             raise UngradableError(f"{path.name} {sentence}")
-    text, note = decode(data)
+    text, note = decode_text(data)
     if not text:
         raise UngradableError(f"{path.name} is empty; save the notebook again.")
     if is_too_much(text):
@@ -180,7 +179,7 @@ def tidy(cell: Cell) -> Cell:
 def conflicting_cells(submission: Submission) -> Submission:
     """The submission with both sides of conflicts that stand inside its cells."""
     sides = [
-        two_sides(cell.source) if not parse_cell(cell.source) else None
+        None if cell.code.is_python else two_sides(cell.source)
         for cell in submission.cells
     ]
     if not any(sides):
@@ -202,7 +201,7 @@ def find_assignment(
     """
     assignments = [read_assignment(name, folder) for name in known_assignments(folder)]
     ids = {cell.grade_id for cell in cells}
-    defined = {name for cell in cells for name in defined_names(cell.source)}
+    defined = {name for cell in cells for name in cell.code.defines}
 
     def likeness(assignment: Assignment) -> tuple[int, bool, int]:
         tasks = assignment.tasks
@@ -224,7 +223,7 @@ def is_named(path: Path, assignment: str) -> bool:
     return assignment in path.stem or path.parent.name == assignment
 
 
-def named_assignment(path: Path, folder: Traversable) -> Assignment | None:
+def assignment_by_name(path: Path, folder: Traversable) -> Assignment | None:
     """The assignment that the file's name tells, where its content tells nothing."""
     for name in known_assignments(folder):
         if is_named(path, name):

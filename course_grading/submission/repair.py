@@ -28,7 +28,7 @@ class BrokenFileError(ValueError):
     """Nothing can be taken from a file; the text ends the sentence about it."""
 
 
-def decode(data: bytes) -> tuple[str, str]:
+def decode_text(data: bytes) -> tuple[str, str]:
     """The text of a file, and a note where its encoding is not one of Unicode's."""
     encoding = json.detect_encoding(data)
     if encoding.startswith("utf-8"):

@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from course_utils.checking.check import Ask, Check
+from course_utils.checking.compare import shown
 from course_utils.checking.diagnosis import Case, ask_all
 
 
@@ -63,6 +65,8 @@ def compare_with(
     forbids: Sequence[str] = (),
     tolerance: float = 1e-5,
     asking: type[Ask] = Ask,
+    parts: Sequence[str] = (),
+    compare_first: Sequence[str] = (),
     then: Callable[[Ask, Cases], None] | None = None,
 ) -> Check:
     """The check of a task that compares each case with what the oracle returns.
@@ -79,6 +83,10 @@ def compare_with(
         forbids: functions switched off meanwhile, by their dotted names.
         tolerance: relative and absolute, for floats.
         asking: how to ask, where the returned value alone does not tell enough.
+        parts: names of the values of the tuple, or of the columns of the tensor, that
+            is returned, if each is compared by itself. The mistake that is named is
+            the first that leads to this part.
+        compare_first: those of the parts whose mistakes say more than those after.
         then: what to ask after all cases are right.
     """
 
@@ -96,12 +104,59 @@ def compare_with(
             )
             for name, given in every.items()
         }
-        ask_all(asking(**vars(ask)), compared, tolerance=tolerance)
+        if parts:
+            order = tuple(dict.fromkeys((*compare_first, *parts)))
+            ask_for_parts(asking(**vars(ask)), compared, parts, order, tolerance)
+        else:
+            ask_all(asking(**vars(ask)), compared, tolerance=tolerance)
         if then:
             then(ask, every)
 
     wrong = {text: mistaken(oracle, mistake) for text, mistake in mistakes.items()}
     return Check(task, question, tuple(forbids), oracle, wrong)
+
+
+def ask_for_parts(
+    ask: Ask,
+    cases: Mapping[str, Case],
+    parts: Sequence[str],
+    order: Sequence[str],
+    tolerance: float,
+) -> None:
+    """Compare what an answer returns part by part, each by its name, in this order."""
+    for name, case in cases.items():
+        received = ask(name, *case.arguments, **case.settings)
+        if isinstance(case.right, Tensor):
+            if type(received) is not Tensor or received.shape != case.right.shape:
+                ask.expect(name, received, case.right, mistakes=case.mistakes)
+        elif type(received) not in (tuple, list) or len(received) != len(parts):
+            advice = ": is there a `return`?" if received is None else ""
+            wanted = f"a tuple of {len(parts)} ({', '.join(parts)})"
+            ask.fail(name, f"expected {wanted}, received {shown(received)}{advice}")
+        for part in order:
+            place = parts.index(part)
+            ask.expect(
+                f"{name}: {part}",
+                part_of(received, place),
+                part_of(case.right, place),
+                mistakes=partial(mistaken_parts, case, place),
+                tolerance=tolerance,
+            )
+
+
+def part_of(value: Any, place: int) -> Any:
+    """One value of a tuple, or one column of a tensor."""
+    return value[:, place] if isinstance(value, Tensor) else value[place]
+
+
+def mistaken_parts(case: Case, place: int) -> Mapping[str, Any]:
+    """What wrong answers return in this part."""
+    every = case.mistakes()
+    return {
+        text: part_of(value, place)
+        for text, value in every.items()
+        if not isinstance(value, Tensor) or value.shape == case.right.shape
+    }
 
 
 def mistaken(oracle: Callable[..., Any], mistake: Mistake) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from builder.course import BuildError, Cell, Course, Script, read_script
+from builder.course import BuildError, Course, Script, ScriptCell, read_script
 from builder.names import VALUE, bindings, parse, without_magics
 
 TOTAL = 10  # points
@@ -27,7 +27,7 @@ Metadata = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Task:
+class TaskCells:
     """One task: what its answer is called, its points, its two cells by number.
 
     A question is answered by a value, any other task by a function or a class.
@@ -40,11 +40,11 @@ class Task:
     is_question: bool = False
 
 
-def read_tasks(script: Script) -> list[Task]:
+def read_tasks(script: Script) -> list[TaskCells]:
     """The tasks of an assignment in order; each error names the cell and the remedy."""
     code = [cell for cell in script.cells if cell.kind == "code"]
-    tasks: list[Task] = []
-    following: list[Cell | None] = [*code[1:], None]
+    tasks: list[TaskCells] = []
+    following: list[ScriptCell | None] = [*code[1:], None]
     for cell, check in zip(code, following, strict=True):
         if "task" in cell.tags:
             if check is None or "check" not in check.tags:
@@ -64,7 +64,7 @@ def read_tasks(script: Script) -> list[Task]:
     return tasks
 
 
-def read_task(script: Script, cell: Cell, check: Cell) -> Task:
+def read_task(script: Script, cell: ScriptCell, check: ScriptCell) -> TaskCells:
     """One task from its cell and its check's cell."""
     if BEGIN not in [line.strip() for line in cell.source.splitlines()]:
         raise script.error(cell, f"a task without `{BEGIN}`; mark what is to be cut")
@@ -75,10 +75,10 @@ def read_task(script: Script, cell: Cell, check: Cell) -> Task:
         )
     name, binding = names[0]
     points = read_points(script, cell)
-    return Task(name, points, cell.number, check.number, binding == VALUE)
+    return TaskCells(name, points, cell.number, check.number, binding == VALUE)
 
 
-def read_points(script: Script, cell: Cell) -> int:
+def read_points(script: Script, cell: ScriptCell) -> int:
     """The whole number in the tag `points:2`."""
     given = [tag.partition(":")[2] for tag in cell.tags if tag.startswith("points:")]
     if len(given) != 1 or not given[0].isdecimal() or int(given[0]) < 1:
@@ -89,7 +89,7 @@ def read_points(script: Script, cell: Cell) -> int:
     return int(given[0])
 
 
-def refuse_stray_cells(script: Script, tasks: list[Task]) -> None:
+def refuse_stray_cells(script: Script, tasks: list[TaskCells]) -> None:
     """Refuse checks without a task, and points where no task is."""
     checks = {task.check for task in tasks}
     for cell in script.cells:
@@ -117,7 +117,7 @@ def checks_digest(course: Course, script: Script) -> str:
 
 
 def nbgrader_metadata(
-    script: Script, tasks: list[Task], ids: Mapping[int, str]
+    script: Script, tasks: list[TaskCells], ids: Mapping[int, str]
 ) -> dict[int, Metadata]:
     """By cell number, the metadata of nbgrader's schema 3; no two grade_ids are equal.
 
@@ -229,7 +229,7 @@ def checked(source: str) -> str:
 
 def cut_all(script: Script) -> Script:
     """The released form of an assignment; nothing of an answer is left in it."""
-    cells: list[Cell] = []
+    cells: list[ScriptCell] = []
     answers: list[str] = []
     for cell in script.cells:
         if "task" not in cell.tags:
@@ -263,13 +263,13 @@ def refuse_leaks(script: Script, answers: list[str]) -> None:
             )
 
 
-def section_tag(cell: Cell) -> str:
+def section_tag(cell: ScriptCell) -> str:
     """What the tag of a cell says, or "" where it has none."""
     given = [tag.removeprefix(SECTION) for tag in cell.tags if tag.startswith(SECTION)]
     return given[-1].strip() if given else ""
 
 
-def sections(course: Course, script: Script, tasks: list[Task]) -> dict[int, str]:
+def sections(course: Course, script: Script, tasks: list[TaskCells]) -> dict[int, str]:
     """By number of the task's cell, its section as "NN_lesson#Heading".
 
     The tag may leave out the lesson where it has the assignment's name, and the end
@@ -292,7 +292,7 @@ def sections(course: Course, script: Script, tasks: list[Task]) -> dict[int, str
 
 
 def find_heading(
-    course: Course, script: Script, cell: Cell, lesson: str, begin: str
+    course: Course, script: Script, cell: ScriptCell, lesson: str, begin: str
 ) -> str:
     """The heading of a lesson that is, or else begins, like this; only one may."""
     paths = {path.stem: path for path in course.lessons()}

@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from builder.assignment import FENCED, lint_sections
 from builder.building import share_check_outputs
-from builder.course import BuildError, Cell, Course, Script
+from builder.course import BuildError, Course, Script, ScriptCell
 from builder.execute import refuse_size
 from builder.library import Library
 from builder.notebook import (
@@ -158,7 +158,7 @@ def lint_script(script: Script) -> Iterator[str]:
         yield from lint_sections(script)
 
 
-def remark(script: Script, cell: Cell, text: str) -> str:
+def remark(script: Script, cell: ScriptCell, text: str) -> str:
     """A remark that names file and cell."""
     return str(script.error(cell, text))
 
@@ -180,7 +180,7 @@ def lint_headings(script: Script) -> Iterator[str]:
         yield remark(script, script.cells[0], f"the title lacks the number {number}")
 
 
-def lint_markdown(script: Script, cell: Cell) -> Iterator[str]:
+def lint_markdown(script: Script, cell: ScriptCell) -> Iterator[str]:
     """Pictures have alt text, and folds are closed."""
     text = FENCED.sub("", cell.source)
     if PICTURE.search(text):

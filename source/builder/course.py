@@ -88,7 +88,7 @@ def select(course: Course, names: Sequence[str]) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ScriptCell:
     """One cell of a script: its text, its tags, and where it stands."""
 
     kind: Literal["code", "markdown"]
@@ -110,14 +110,14 @@ class Script:
 
     name: str
     path: Path
-    cells: tuple[Cell, ...]
+    cells: tuple[ScriptCell, ...]
 
     @property
     def stem(self) -> str:
         """The name that its notebooks carry."""
         return self.path.stem
 
-    def error(self, cell: Cell, problem: str) -> BuildError:
+    def error(self, cell: ScriptCell, problem: str) -> BuildError:
         """An error that names this file and the cell."""
         return BuildError(f"{self.name}, {cell.where}: {problem}")
 
@@ -133,7 +133,9 @@ def parse_script(text: str, path: Path, name: str) -> Script:
     nodes = jupytext.reads(text, fmt=PERCENT).cells
     lines = marker_lines(text, len(nodes))
     cells = [
-        Cell(node.cell_type, node.source, tuple(node.metadata.get("tags", ())), *place)
+        ScriptCell(
+            node.cell_type, node.source, tuple(node.metadata.get("tags", ())), *place
+        )
         for node, *place in zip(nodes, range(1, len(nodes) + 1), lines, strict=True)
     ]
     for cell in cells:
@@ -156,7 +158,7 @@ def marker_lines(text: str, count: int) -> list[int | None]:
     return list(marks) if len(marks) == count else [None] * count
 
 
-def is_for_tools(cell: Cell) -> bool:
+def is_for_tools(cell: ScriptCell) -> bool:
     """Whether a first cell holds only comments, as `# ruff: noqa` above the title."""
     lines = cell.source.splitlines()
     return cell.kind == "code" and all(line.startswith("#") for line in lines)

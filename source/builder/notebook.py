@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode, v4
 
-from builder.course import BuildError, Cell
+from builder.course import BuildError, ScriptCell
 
 METADATA = {
     "kernelspec": {
@@ -22,7 +22,7 @@ METADATA = {
 }
 
 
-def cell_ids(cells: Iterable[Cell]) -> dict[int, str]:
+def cell_ids(cells: Iterable[ScriptCell]) -> dict[int, str]:
     """By cell number, an id from a hash of the cell's text.
 
     Editing one cell changes its id alone. Cells of equal text are numbered.
@@ -39,7 +39,7 @@ def cell_ids(cells: Iterable[Cell]) -> dict[int, str]:
 
 
 def make_notebook(
-    cells: Iterable[Cell],
+    cells: Iterable[ScriptCell],
     ids: Mapping[int, str],
     marks: Mapping[int, dict[str, Any]] | None = None,
 ) -> NotebookNode:

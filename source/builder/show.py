@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from builder.course import BuildError, Cell, Script
+from builder.course import BuildError, Script, ScriptCell
 from builder.library import Definition, Library
 from builder.names import Binding, bindings, free_names, parse
 
@@ -119,7 +119,7 @@ def show_all(script: Script, library: Library) -> Script:
     return replace(script, cells=tuple(cells))
 
 
-def shown(cell: Cell, namespace: Namespace) -> Cell:
+def shown(cell: ScriptCell, namespace: Namespace) -> ScriptCell:
     """The cell as the notebook holds it, its names noted in the namespace."""
     body = parse(cell.source).body
     if "show" not in cell.tags:

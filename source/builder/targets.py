@@ -11,7 +11,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from builder.assignment import (
-    Task,
+    TaskCells,
     checks_digest,
     cut_all,
     nbgrader_metadata,
@@ -19,7 +19,7 @@ from builder.assignment import (
     sections,
     without_section_tags,
 )
-from builder.course import Cell, Course, Script, read_script
+from builder.course import Course, Script, ScriptCell, read_script
 from builder.library import Library
 from builder.notebook import cell_ids, make_notebook
 from builder.show import show_all
@@ -79,7 +79,7 @@ def make_product(course: Course, library: Library, path: Path) -> Product:
 
 
 def marks(
-    script: Script, tasks: list[Task], places: Mapping[int, str]
+    script: Script, tasks: list[TaskCells], places: Mapping[int, str]
 ) -> dict[int, dict[str, Any]]:
     """By cell number, the metadata of a whole or a cut assignment: nbgrader's and ours.
 
@@ -127,15 +127,17 @@ def with_badge(source: str, row: str) -> str:
     return "\n\n".join(part for part in (title, row, rest.strip("\n")) if part)
 
 
-def install_cell(course: Course) -> Cell:
+def install_cell(course: Course) -> ScriptCell:
     """A cell that installs the library where it is missing, and nothing else."""
     source = f"""\
 import importlib.util
 
 if importlib.util.find_spec("{course.package}") is None:  # on Colab or Kaggle
     print("Installing {course.package} alone; nothing else is changed or upgraded.")
-    %pip install -q --no-deps git+{course.repository}"""
-    return Cell("code", source, ("install",))
+    %pip install -q --no-deps git+{course.repository}
+
+import {course.package}  # before torch, so that its threads share the processor"""
+    return ScriptCell("code", source, ("install",))
 
 
 def framed(script: Script, course: Course) -> Script:

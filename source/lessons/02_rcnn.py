@@ -1169,7 +1169,8 @@ pretrain(shallow)
 replace_classifier(shallow, num_classes)
 fine = {"batch_size": 16, "optimizer": "adamw", "weight_decay": 1e-2, **tuning}
 fine |= {"augment": flip_half, "description": "fine-tuning the shallow one"}
-train(RCNN(shallow, context=4, fill=fill), learn_plain, steps=steps, **fine)
+learning = TrainingSettings(steps=steps, **fine)
+train(RCNN(shallow, context=4, fill=fill), learn_plain, learning)
 part = max(scenes * 2 // 5, 1)  # the SVMs of this comparison learn from fewer scenes
 table = {}
 for name, each in {

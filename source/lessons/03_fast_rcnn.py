@@ -881,8 +881,8 @@ from course_utils.training.augment import flip_half
 
 tuning = {"optimizer": "adamw", "weight_decay": 1e-2}
 tuning |= {"device": device, "augment": flip_half}
-settings_4 = TrainingSettings(steps=steps, batch_size=4, lr=2e-3, seed=0, **tuning)
-history = train(detector, learn, settings_4)
+learning = TrainingSettings(steps=steps, batch_size=4, lr=2e-3, seed=0, **tuning)
+history = train(detector, learn, learning)
 
 # %%
 show_losses(history, alt="Both losses fall steeply at first and then slowly.")
@@ -940,8 +940,8 @@ torch.manual_seed(0)
 network = RegionNetwork(make_backbone(), crop_size=64, num_classes=num_classes)
 fill = torch.stack([picture.mean(dim=(1, 2)) for picture, _ in learn]).mean(dim=0)
 rcnn = RCNN(network, context=4, fill=fill, score_threshold=0.05)
-settings_16 = {"batch_size": 16, "lr": 2e-3, "seed": 0, **tuning}
-rcnn_history = train(rcnn, learn, TrainingSettings(steps=rcnn_steps, **settings_16))
+rcnn_settings = {"batch_size": 16, "lr": 2e-3, "seed": 0, **tuning}
+rcnn_history = train(rcnn, learn, TrainingSettings(steps=rcnn_steps, **rcnn_settings))
 
 # %%
 rcnn_figures = evaluate_detections(predict_all(rcnn, test, **given), test_targets)

@@ -1273,6 +1273,11 @@ for cores, times in races.items():
     speed_ratios[cores] = median(b / a for a, b in zip(*times.values(), strict=True))
     each = ", ".join(f"{name} {median(ms):.2f} ms" for name, ms in times.items())
     print(f"{cores} core(s): {each}; YOLO is {speed_ratios[cores]:.1f} times as fast")
+
+# %% [markdown]
+# Times differ from machine to machine. Multiplications do not.
+
+# %%
 one_scene = test[0][0][None].to(device)
 work = {
     name: count_multiply_adds(partial(runner.predict, one_scene))

@@ -26,7 +26,7 @@ def mutate_command(
         assignment: its number, its name or both, as in "02_rcnn"; None for all.
         root: the folder of the course, with `source` and `tests`.
         seeds: with how many seeds each verdict has to be the same.
-        limit: at most so many mutants and mistakes a task; None for all.
+        limit: at most so many mutants a task; None for all.
         console: where to print.
 
     Returns:

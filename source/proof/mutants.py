@@ -10,7 +10,7 @@ from typing import TypeVar
 from proof.calls import CALLS
 from proof.expressions import EXPRESSIONS, number_in
 from proof.known import known_of
-from proof.script import Task
+from proof.script import Solution
 from proof.statements import STATEMENTS
 
 Item = TypeVar("Item")
@@ -37,7 +37,7 @@ class Mutant:
     diff: str
 
 
-def mutants_of(task: Task) -> list[Mutant]:
+def mutants_of(task: Solution) -> list[Mutant]:
     """Every mutant of a task, each once, in the order of the solution."""
     known = known_of(task.tree)
     right = ast.unparse(task.tree)
@@ -53,7 +53,7 @@ def mutants_of(task: Task) -> list[Mutant]:
     return list(found.values())
 
 
-def places(task: Task) -> Iterator[ast.AST]:
+def places(task: Solution) -> Iterator[ast.AST]:
     """The nodes in the region that a learner writes, whose change could matter."""
     waiting: list[ast.AST] = [task.tree]
     while waiting:

@@ -1,4 +1,4 @@
-"""The proof of an assignment's checks: what is right passes, what is wrong fails."""
+"""The proof of an assignment's checks: every mutant of a solution is refused."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.checking.check import CheckFailed
-from proof.answers import Answers, folder_of, load
 from proof.equivalents import Equivalent, listed, stale
 from proof.mutants import Mutant, mutants_of, spread
 from proof.rows import Proof, Row
 from proof.run import Verdict, ask, stay_alone, warm_up
-from proof.script import SourceError, Task, read
-
-EMPTY = "is not answered yet"
+from proof.script import Solution, SourceError, read
 
 
 @dataclass(frozen=True)
@@ -24,10 +21,10 @@ class Trial:
         task: whose check it is.
         names: what the task's solution finds, with the solution and the check.
         seeds: for the random cases; the same verdict is wanted of all.
-        limit: mutants and mistakes at most, spread over the solution; None for all.
+        limit: mutants at most, spread over the solution; None for all.
     """
 
-    task: Task
+    task: Solution
     names: dict[str, Any]
     seeds: Sequence[int]
     limit: int | None
@@ -42,10 +39,6 @@ class Trial:
     def solution(self) -> Any:
         """The right answer that mutants are made of."""
         return self.names[self.task.name]
-
-    def ask(self, answer: Any) -> Verdict:
-        """What the check says about an answer."""
-        return ask(self.check, lambda: answer, self.seeds)
 
     def ask_mutant(self, mutant: Mutant) -> Verdict:
         """What the check says about a mutant."""
@@ -81,15 +74,14 @@ def prove(
         path: the assignment's source.
         root: the folder of the course.
         seeds: for the random cases of the checks.
-        limit: mutants and mistakes a task; None for all.
+        limit: mutants a task; None for all.
 
-    Raises SourceError where the source, its solutions or the lists are at fault.
+    Raises SourceError where the source, its solutions or the list are at fault.
     """
     stay_alone()
     source = read(path)
     names = source.namespace()
-    answers = load(root, source.name)
-    equivalents = listed(folder_of(root, source.name) / "equivalent.toml")
+    equivalents = listed(root / "tests" / "checks" / source.name / "equivalent.toml")
     unknown = {each.task for each in equivalents} - {each.name for each in source.tasks}
     if unknown:
         raise SourceError(
@@ -103,48 +95,12 @@ def prove(
         except CheckFailed as error:
             raise SourceError(f"the check refuses the solution: {error}") from error
         row = Row(task.name)
-        prove_answers(row, trial, answers)
         prove_mutants(
             row, trial, [each for each in equivalents if each.task == task.name]
         )
         proof.rows.append(row)
         yield row
     yield proof
-
-
-def prove_answers(row: Row, trial: Trial, answers: Answers) -> None:
-    """Ask the check about the listed answers of a task, and about none at all."""
-    right = answers.right.get(row.task, [])
-    wrong = spread(answers.wrong.get(row.task, []), trial.limit)
-    refused = [each for each in right if not trial.ask(each).is_accepted]
-    missed = [text for pair in wrong if (text := complaint(trial, *pair))]
-    row.right = (len(right), len(right) - len(refused))
-    row.wrong = (len(wrong), len(wrong) - len(missed))
-    # The cell of a value raises before it binds the name, so there is no stub to ask.
-    empty = [None, ..., stub] if callable(trial.solution) else [None, ...]
-    missed += [text for each in empty if (text := complaint(trial, each, EMPTY))]
-    row.problems += [f"the right answer {called(each)} is refused" for each in refused]
-    row.problems += missed
-
-
-def complaint(trial: Trial, answer: Any, words: str) -> str:
-    """What to say where the check does not refuse an answer with these words."""
-    verdict = trial.ask(answer)
-    if not all(verdict.texts):
-        return f"the wrong answer {called(answer)} is accepted with some seed"
-    if verdict.stopped or not all(words in text for text in verdict.texts):
-        return f"the wrong answer {called(answer)} does not reach the words {words!r}"
-    return ""
-
-
-def stub(*arguments: Any, **settings: Any) -> Any:
-    """What an assignment is released with."""
-    raise NotImplementedError
-
-
-def called(answer: Any) -> str:
-    """What an answer is called in a sentence."""
-    return str(getattr(answer, "__name__", repr(answer)))
 
 
 def prove_mutants(row: Row, trial: Trial, equivalents: Sequence[Equivalent]) -> None:

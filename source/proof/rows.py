@@ -8,7 +8,6 @@ from proof.mutants import Mutant
 from proof.run import Verdict
 
 SHARE = 0.95  # of the mutants that are not equivalent, to be rejected
-RIGHT_ANSWERS = 2  # of another style, at least
 
 
 @dataclass
@@ -23,9 +22,6 @@ class Row:
         contradicted: mutants listed as equivalent that it refuses.
         stale: entries of the list that fit no mutant.
         faults: where the check itself failed.
-        right: listed right answers, and those of them accepted with every seed.
-        wrong: listed mistakes, and those that reach their own words with every seed.
-        problems: sentences about listed answers that were judged wrongly.
         milliseconds: of each mutant, with one seed.
     """
 
@@ -36,9 +32,6 @@ class Row:
     contradicted: list[Mutant] = field(default_factory=list)
     stale: list[Equivalent] = field(default_factory=list)
     faults: list[tuple[Mutant, str]] = field(default_factory=list)
-    right: tuple[int, int] = (0, 0)
-    wrong: tuple[int, int] = (0, 0)
-    problems: list[str] = field(default_factory=list)
     milliseconds: list[float] = field(default_factory=list)
 
     @property
@@ -48,14 +41,11 @@ class Row:
 
     def misses(self) -> list[str]:
         """Sentences about what falls short in this task alone."""
-        found = list(self.problems)
-        found += [f"the check itself fails: {text}" for _, text in self.faults]
+        found = [f"the check itself fails: {text}" for _, text in self.faults]
         found += [
             f"listed as equivalent, but rejected: {m.now}" for m in self.contradicted
         ]
         found += [f"listed as equivalent, but no mutant: {e.now}" for e in self.stale]
-        if self.right[0] < RIGHT_ANSWERS:
-            found.append(f"fewer than {RIGHT_ANSWERS} right answers are listed")
         return [f"{self.task}: {text}" for text in found]
 
 

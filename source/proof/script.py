@@ -15,7 +15,7 @@ class SourceError(ValueError):
 
 
 @dataclass(frozen=True)
-class Task:
+class Solution:
     """The solution of one task.
 
     Attributes:
@@ -36,7 +36,7 @@ class Source:
 
     name: str
     given: ast.Module
-    tasks: tuple[Task, ...]
+    tasks: tuple[Solution, ...]
 
     def namespace(self) -> dict[str, Any]:
         """What a task finds: imports with the checks, given code, other solutions."""
@@ -81,14 +81,14 @@ def read(path: Path) -> Source:
     return Source(path.stem[3:], ast.Module(given, []), tasks)
 
 
-def task_of(tree: ast.Module, first: int, last: int) -> Task:
+def task_of(tree: ast.Module, first: int, last: int) -> Solution:
     """The task whose answer stands in these lines."""
     body = [
         node
         for node in tree.body
         if node.lineno <= last and (node.end_lineno or node.lineno) >= first
     ]
-    return Task(name_of(body), ast.Module(body, []), first, last)
+    return Solution(name_of(body), ast.Module(body, []), first, last)
 
 
 def name_of(body: Sequence[ast.stmt]) -> str:

@@ -35,13 +35,12 @@ def table_of(proof: Proof) -> Table:
     longest = max((len(row.task) for row in proof.rows), default=0)
     table.add_column("task", no_wrap=True, min_width=longest)
     # "listed" are those that the list of equivalent mutants names.
-    for name in ("mutants", "rejected", "listed", "survive", "right", "hints"):
+    for name in ("mutants", "rejected", "listed", "survive"):
         table.add_column(name, justify="right")
     for row in proof.rows:
         counts = (row.count, len(row.rejected), len(row.equivalent), len(row.survivors))
-        pairs = (f"{good}/{all_}" for all_, good in (row.right, row.wrong))
         style = "red" if row.survivors or row.misses() else ""
-        table.add_row(row.task, *map(str, counts), *pairs, style=style)
+        table.add_row(row.task, *map(str, counts), style=style)
     return table
 
 

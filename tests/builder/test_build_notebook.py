@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from builder.checking import orphans
-from builder.course import BuildError, Cell, read_course, read_script, select
+from builder.course import BuildError, ScriptCell, read_course, read_script, select
 from builder.notebook import cell_ids, to_text, write_whole
 from builder.targets import badge_row, make_product, with_badge
 
@@ -40,8 +40,8 @@ def test_editing_a_cell_changes_its_id_alone(course, library):
 
 
 def test_equal_cells_get_different_ids():
-    cells = [Cell("code", "x", number=1), Cell("code", "x", number=2)]
-    cells.append(Cell("markdown", "x", number=3))
+    cells = [ScriptCell("code", "x", number=1), ScriptCell("code", "x", number=2)]
+    cells.append(ScriptCell("markdown", "x", number=3))
     assert len(set(cell_ids(cells).values())) == 3
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from builder.course import BuildError, Cell, Script
+from builder.course import BuildError, Script, ScriptCell
 from builder.library import Library
 from builder.names import bindings, free_names, parse
 from builder.show import show_all
 
-TITLE = Cell("markdown", "# 01. T", number=1)
+TITLE = ScriptCell("markdown", "# 01. T", number=1)
 
 
 def shown(library: Library, *sources: str) -> list[str]:
@@ -17,7 +17,7 @@ def shown(library: Library, *sources: str) -> list[str]:
     cells = [TITLE]
     for number, source in enumerate(sources, start=2):
         tags = ("show",) if source.startswith("show:") else ()
-        cells.append(Cell("code", source.removeprefix("show:"), tags, number))
+        cells.append(ScriptCell("code", source.removeprefix("show:"), tags, number))
     script = Script("source/lessons/01_t.py", Path("01_t.py"), tuple(cells))
     return [cell.source for cell in show_all(script, library).cells[1:]]
 

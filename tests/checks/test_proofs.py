@@ -87,13 +87,14 @@ def test_a_mistake_is_rejected_with_its_own_hint(
 @pytest.mark.parametrize(("name", "task"), TASKS)
 def test_no_two_mistakes_are_alike_in_all_cases(name: str, task: str) -> None:
     check = copied_check(name, task)
-    if not callable(check.right):
+    right = proof_of(name, task).RIGHT[0] if check.right is None else check.right
+    if not callable(right):
         return  # numbers and options are compared as they are
     calls: list[tuple[Any, Any]] = []
 
     def recorded(*arguments: Any, **settings: Any) -> Any:
         calls.append((arguments, settings))
-        return check.right(*arguments, **settings)
+        return right(*arguments, **settings)
 
     check_of(name, task)(recorded, seed=0)
     values = {

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from course_grading.classroom.settings import Settings
+from course_grading.classroom.settings import ClassSettings
 from course_grading.running.outcome import GraderError
 from course_grading.running.verdict import Grade, Record, Result
 
@@ -16,7 +16,7 @@ BROKEN = "fake_grader:broken"
 
 
 @contextlib.contextmanager
-def fake(settings: Settings) -> Iterator[Callable[[Path], Grade]]:
+def fake(settings: ClassSettings) -> Iterator[Callable[[Path], Grade]]:
     """Grades by one word in the file; notes each try beside the file's folder."""
 
     def grade(path: Path) -> Grade:
@@ -33,12 +33,14 @@ def fake(settings: Settings) -> Iterator[Callable[[Path], Grade]]:
             raise ZeroDivisionError("a mistake of the grader's")
         elif word in ("sleep", "hang"):
             time.sleep(float(text))
+        elif word == "gate":  # a named pipe, or a file at which nobody waits
+            Path(os.environ["FAKE_GATE"]).read_text()
         return graded(path, settings)
 
     yield grade
 
 
-def graded(path: Path, settings: Settings) -> Grade:
+def graded(path: Path, settings: ClassSettings) -> Grade:
     record = Record(
         "90_small", "r", "s", settings.seed, "isolated", seconds=time.time()
     )
@@ -47,6 +49,6 @@ def graded(path: Path, settings: Settings) -> Grade:
 
 
 @contextlib.contextmanager
-def broken(settings: Settings) -> Iterator[Callable[[Path], Grade]]:
+def broken(settings: ClassSettings) -> Iterator[Callable[[Path], Grade]]:
     raise GraderError(f"no isolation here, whatever the seed {settings.seed}")
     yield

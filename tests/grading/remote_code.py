@@ -7,7 +7,7 @@ from course_grading.isolation.remote import Link
 from course_grading.isolation.warm import Warm
 from course_grading.running.outcome import Limits
 
-LIMITS = Limits(cell=5, call=2, task=60, memory_mb=1024, output_kb=10)
+LIMITS = Limits(cell=5, call=5, task=600, memory_mb=1024, output_kb=10)
 CODE = """import collections, math, os, sys, time, threading
 import numpy as np
 import torch
@@ -79,6 +79,6 @@ lines = collections.namedtuple("Lines", "a b")(1, torch.zeros(1))
 
 def connected(warm: Warm) -> Link:
     """A process that has run this code."""
-    link = Link(warm.start_child(), Clock(LIMITS, file_end=monotonic() + 100))
+    link = Link(warm.start_child(), Clock(LIMITS, file_end=monotonic() + 600))
     assert link.run(CODE) == (None, "")
     return link

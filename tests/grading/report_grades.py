@@ -3,12 +3,12 @@
 import random
 from dataclasses import replace
 
-from course_grading.reports.sections import explained
+from course_grading.reports.sections import add_help
 from course_grading.running.verdict import Grade, Record, Result, Verdict
-from course_grading.submission.assignment import read_assignment, shipped
+from course_grading.submission.assignment import read_assignment, released_folder
 
 ASSIGNMENT = "01_sliding_windows"
-RELEASED = read_assignment(ASSIGNMENT, shipped())
+RELEASED = read_assignment(ASSIGNMENT, released_folder())
 LAYERS = ("user namespace", "PID namespace", "mounts", "Landlock", "seccomp", "limits")
 VERSIONS = {"python": "3.12.1", "torch": "2.11.0", "course": "0.1.0"}
 RECORD = Record(
@@ -70,7 +70,7 @@ def result(name: str, points: int, verdict: Verdict, text: str) -> Result:
     """A task's result, with hints and section as in a grade."""
     score = points if verdict == "right" else 0
     bare = Result(name, points, score, verdict, text, seconds=0.02)
-    return explained(bare, RELEASED)
+    return add_help(bare, RELEASED)
 
 
 def answered(name: str, points: int, skill: float, draw: random.Random) -> Result:

@@ -13,11 +13,11 @@ from course_grading.running.verdict import Grade
 from course_grading.submission.assignment import (
     known_assignments,
     read_assignment,
-    shipped,
+    released_folder,
 )
 
 ROOT = Path(__file__).parents[2]
-NAMES = known_assignments(shipped())
+NAMES = known_assignments(released_folder())
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_the_learners_files_are_those_that_the_grader_knows():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_points_are_ten(name: str):
-    tasks = read_assignment(name, shipped()).tasks
+    tasks = read_assignment(name, released_folder()).tasks
     assert sum(task.points for task in tasks) == 10
     assert 4 <= len(tasks) <= 8
 

@@ -17,7 +17,7 @@ from course_grading.isolation.warm import Warm
 from course_grading.restoring.restore import restore_file
 from course_grading.running.outcome import Limits
 from course_grading.running.verdict import Grade
-from course_grading.submission.assignment import shipped
+from course_grading.submission.assignment import released_folder
 
 SOLUTION = Path(__file__).parents[2] / "solutions" / "02_rcnn.ipynb"
 # Cases that change a whole file, whatever tasks it holds.
@@ -88,7 +88,7 @@ def code_of(path: Path) -> tuple[list[list[str]], dict[str, list[str]]]:
     def lines(text: str) -> list[str]:
         return [line.rstrip() for line in text.strip().splitlines()]
 
-    restored = restore_file(path, shipped())
+    restored = restore_file(path, released_folder())
     run = [lines(cell.source) for cell in restored.cells if cell.kind == "code"]
     return run, {name: lines(a.source) for name, a in restored.answers.items()}
 

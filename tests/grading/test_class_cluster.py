@@ -11,7 +11,7 @@ from fake_grader import BROKEN, FAKE
 
 from course_grading.classroom.cluster import on_cluster
 from course_grading.classroom.run import ClassResult, grade_class
-from course_grading.classroom.settings import Settings
+from course_grading.classroom.settings import ClassSettings
 from course_grading.classroom.submissions import find_submissions
 from course_grading.running.outcome import GraderError
 
@@ -53,7 +53,7 @@ def run(
         large.rename(work / large.name)
     return grade_class(
         find_submissions([work], assignments=[]),
-        Settings(seed=3, grader=more.pop("grader", FAKE)),
+        ClassSettings(seed=3, grader=more.pop("grader", FAKE)),
         folder=folder,
         work=functools.partial(on_cluster, address=cluster.scheduler_address),
         **more,
@@ -104,4 +104,4 @@ def test_workers_that_cannot_grade_end_the_run_with_the_reason(cluster, tmp_path
 def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("course_grading.classroom.cluster.CONNECT_SECONDS", 0.2)
     with pytest.raises(GraderError, match=r"No Dask scheduler answers at tcp://127"):
-        list(on_cluster([tmp_path], Settings(), address="tcp://127.0.0.1:9"))
+        list(on_cluster([tmp_path], ClassSettings(), address="tcp://127.0.0.1:9"))

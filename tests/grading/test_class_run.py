@@ -1,6 +1,7 @@
 """Class runs: workers that end, runs that are killed, results that are kept."""
 
 import functools
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from course_grading.classroom import crew
 from course_grading.classroom import run as class_run
 from course_grading.classroom.folder import (
     default_folder,
-    held,
+    hold_folder,
     refuse_overlap,
 )
 from course_grading.classroom.journal import Journal
@@ -27,8 +28,8 @@ from course_grading.classroom.run import (
     grade_class,
     local,
 )
-from course_grading.classroom.settings import Settings
-from course_grading.classroom.submissions import Submission, find_submissions
+from course_grading.classroom.settings import ClassSettings
+from course_grading.classroom.submissions import StudentFile, find_submissions
 from course_grading.running.outcome import GraderError, Limits
 from course_grading.running.verdict import Grade
 
@@ -64,7 +65,7 @@ def run(tmp_path: Path, log: Path) -> Run:
     def start(folder: Path, *, jobs: int = 1, resume: bool = False, **settings):
         return grade_class(
             find_submissions([folder], assignments=["90_small"]),
-            Settings(**{"grader": FAKE} | settings),
+            ClassSettings(**{"grader": FAKE} | settings),
             folder=tmp_path,
             work=functools.partial(local, jobs=jobs),
             resume=resume,
@@ -121,7 +122,12 @@ def test_one_that_ends_every_worker_is_a_row_with_a_reason(run, handed_in, log):
 
 
 def test_a_worker_that_never_answers_is_ended(run, handed_in, monkeypatch):
-    monkeypatch.setattr(crew.Grader, "patience", 2)
+    grade = crew.Worker.grade
+
+    def grade_soon(worker: crew.Worker, path: Path, seconds: float) -> Grade:
+        return grade(worker, path, 2 if path.stem == "ada" else seconds)
+
+    monkeypatch.setattr(crew.Worker, "grade", grade_soon)
     result = run(handed_in(ada="hang 600", bob="right"))
     ada, bob = result.grades
     assert "it gave no answer for 2 s" in ada.problem
@@ -169,7 +175,7 @@ def test_results_under_other_conditions_are_not_mixed(
     later.mkdir()
     text = (released / "90_small.ipynb").read_text()
     (later / "90_small.ipynb").write_text(text + "\n")
-    first = Settings(seed=3, reference=str(released))
+    first = ClassSettings(seed=3, reference=str(released))
     for changed, name in (
         (replace(first, seed=4), "seed"),
         (replace(first, limits=Limits(cell=7)), "limits"),
@@ -206,12 +212,12 @@ import functools, sys
 from pathlib import Path
 from course_grading.classroom import run
 from course_grading.classroom.run import grade_class, local
-from course_grading.classroom.settings import Settings
+from course_grading.classroom.settings import ClassSettings
 from course_grading.classroom.submissions import find_submissions
 run.program_hash = lambda: "p"
 grade_class(
     find_submissions([Path(sys.argv[1])], assignments=["90_small"]),
-    Settings(grader="fake_grader:fake"),
+    ClassSettings(grader="fake_grader:fake"),
     folder=Path(sys.argv[2]),
     work=functools.partial(local, jobs=2),
 )
@@ -219,22 +225,29 @@ grade_class(
 
 
 def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_report(
-    run, handed_in, tmp_path
+    run, handed_in, tmp_path, monkeypatch
 ):
-    folder = handed_in(**{f"s{n:02}": "sleep 0.15" for n in range(12)})
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    monkeypatch.setenv("FAKE_GATE", str(gate))
+    words = {n: "right" if n < 4 else "gate" for n in range(12)}
+    folder = handed_in(**{f"s{n:02}": word for n, word in words.items()})
     killed = subprocess.Popen([sys.executable, "-c", SCRIPT, folder, tmp_path])
     journal = Journal(tmp_path)
-    while len(list(journal.lines())) < 4:
+    while len(list(journal.lines())) < 5:  # the rest waits at the gate
+        assert killed.poll() is None
         time.sleep(0.02)
     family = psutil.Process(killed.pid).children(recursive=True)
     killed.kill()
     killed.wait()
     assert family
+    gate.unlink()
+    gate.touch()
     with journal.path.open("a") as file:
         file.write('{"path": "half a li')
     resumed = run(folder, resume=True)
-    assert 3 <= resumed.kept < 12
-    _, left = psutil.wait_procs(family, timeout=30)
+    assert resumed.kept == 4
+    _, left = psutil.wait_procs(family, timeout=60)
     assert left == []
     whole = run(folder, seed=resumed.seed)
     assert whole.kept == 0
@@ -254,7 +267,7 @@ def test_an_interrupted_run_keeps_what_is_done_and_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         grade_class(
             find_submissions([folder], assignments=[]),
-            Settings(grader=FAKE),
+            ClassSettings(grader=FAKE),
             folder=tmp_path,
             work=functools.partial(local, jobs=2),
             tell=interrupt,
@@ -278,8 +291,8 @@ def test_two_files_of_one_student_both_stand_for_review(run, tmp_path):
 
 
 def test_a_problem_of_the_folder_is_a_row_without_a_worker(tmp_path, log):
-    empty = Submission(tmp_path / "ada", "ada", "No notebook was handed in.")
-    settings = Settings(grader=BROKEN)
+    empty = StudentFile(tmp_path / "ada", "ada", "No notebook was handed in.")
+    settings = ClassSettings(grader=BROKEN)
     work = functools.partial(local, jobs=2)
     result = grade_class([empty], settings, folder=tmp_path, work=work)
     assert [(g.student, g.problem) for g in result.grades] == [
@@ -290,25 +303,26 @@ def test_a_problem_of_the_folder_is_a_row_without_a_worker(tmp_path, log):
 def test_one_run_at_a_time_writes_to_a_folder(tmp_path):
     folder = tmp_path / "new" / "reports"
     busy = pytest.raises(GraderError, match="Another run is writing")
-    with held(folder), busy, held(folder):
+    with hold_folder(folder), busy, hold_folder(folder):
         pass
-    with held(folder):
+    with hold_folder(folder):
         pass
 
 
 def test_a_killed_run_frees_its_folder(tmp_path):
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from course_grading.classroom.folder import held\n"
-        "with held(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(600)"
+        "from course_grading.classroom.folder import hold_folder\n"
+        "with hold_folder(Path(sys.argv[1])):\n"
+        "    print('held', flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", code, tmp_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(GraderError), held(tmp_path):
+        with pytest.raises(GraderError), hold_folder(tmp_path):
             pass
         other.send_signal(signal.SIGKILL)
-    with held(tmp_path):
+    with hold_folder(tmp_path):
         pass
 
 
@@ -325,7 +339,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(GraderError, match="Reports cannot be written to"),
-        held(tmp_path / "file" / "reports"),
+        hold_folder(tmp_path / "file" / "reports"),
     ):
         pass
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import nbformat
 import psutil
 import pytest
-from small_assignment import RIGHT
+from small_assignment import cell
 from typer.testing import CliRunner, Result
 
-from course_grading.classroom.isolated import refuse_weak_isolation
+from course_grading.classroom.isolated_grader import refuse_weak_isolation
 from course_grading.cli import app
 from course_grading.isolation.layers import PROMISES, ROOT, STOPS, layer
 from course_grading.running.outcome import GraderError
@@ -27,7 +28,6 @@ pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork"), reason="isolated grading needs fork"
 )
 WRONG = {"add": "def add(a, b):\n    return a - b"}
-SLOW = {"double": "import time\ntime.sleep(0.4)\n" + RIGHT["double"]}
 Submit = Callable[..., Path]
 TIMES = {"seconds"}
 
@@ -90,10 +90,40 @@ def test_a_class_is_graded_and_every_file_is_a_row(course, make_class, tmp_path)
         assert len(list(csv.reader(file))) == 5
 
 
+# The check asks whether to wait; then it waits until somebody writes into the gate.
+ASKED = (
+    "check('double', double(4), 8)\nif double(0) == 'wait':\n    open({gate!r}).read()"
+)
+WAITS = {"double": "def double(x):\n    return 2 * x if x else 'wait'"}
+
+
 @pytest.fixture
-def interrupted(make_class, released, tmp_path) -> tuple[Path, str]:
-    """A class of which about a half is graded, and what its run said."""
-    folder = make_class(**{f"s{n}": SLOW if n else WRONG for n in range(6)})
+def gated(released, tmp_path) -> tuple[Path, Path]:
+    """A release with a check that can be made to wait, and the gate: a named pipe."""
+    gate, folder = tmp_path / "gate", tmp_path / "gated"
+    os.mkfifo(gate)
+    notebook = nbformat.read(released / "90_small.ipynb", as_version=4)
+    cell(notebook, "check_double").source = ASKED.format(gate=str(gate))
+    folder.mkdir()
+    nbformat.write(notebook, folder / "90_small.ipynb")
+    return folder, gate
+
+
+def wait_at(gate: Path, run: subprocess.Popen[str]) -> int:
+    """The gate, open for writing, once a process reads from it: so it waits there."""
+    while run.poll() is None:
+        try:
+            return os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody has opened it for reading
+            time.sleep(0.05)
+    raise AssertionError("the run ended, and nobody waited")
+
+
+@pytest.fixture
+def interrupted(make_class, gated, tmp_path) -> tuple[Path, str]:
+    """A class of which a part is graded, and what its run said."""
+    released, gate = gated
+    folder = make_class(**{f"s{n}": {2: WAITS, 0: WRONG}.get(n, {}) for n in range(6)})
     command = [
         sys.executable,
         "-c",
@@ -105,32 +135,40 @@ def interrupted(make_class, released, tmp_path) -> tuple[Path, str]:
         [*command, "class", *options], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as run:
         journal = tmp_path / "grades-class" / "results.jsonl"
-        while run.poll() is None:
-            if journal.exists() and journal.read_text().count("\n") > 2:
-                break
+        writer = wait_at(gate, run)
+        while journal.read_text().count("\n") < 3:  # of the two before the gate
             time.sleep(0.05)
         family = psutil.Process(run.pid).children(recursive=True)
         run.send_signal(signal.SIGINT)
-        _, said = run.communicate(timeout=60)
+        _, said = run.communicate(timeout=600)
     assert run.returncode == 130, said
-    _, left = psutil.wait_procs(family, timeout=30)
+    _, left = psutil.wait_procs(family, timeout=60)
     assert left == []
+    os.close(writer)
+    gate.unlink()
+    gate.touch()  # whoever reads it now does not wait
     return folder, said
 
 
 def test_ctrl_c_keeps_what_is_done_and_resuming_ends_with_the_same_report(
-    interrupted, course, tmp_path
+    interrupted, gated, tmp_path, monkeypatch
 ):
+    monkeypatch.chdir(tmp_path)
     folder, said = interrupted
     assert "give the same command with --resume to go on" in said
     assert "Traceback" not in said
     options = [folder.name, "--jobs", "1"]
+
+    def course(*words: str) -> Result:
+        arguments = ["grade", *words, "--reference", str(gated[0])]
+        return CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+
     refused = course(*options)
     assert refused.exit_code == 2
     assert "Add --resume" in refused.output
     resumed = course(*options, "--resume")
     assert resumed.exit_code == 0, resumed.output
-    assert "of 6 were graded before" in resumed.output
+    assert "2 of 6 were graded before" in resumed.output
     grades = read_grades(tmp_path / "grades-class")
     seed = str(grades[0]["record"]["seed"])
     course(*options, "--seed", seed, "--reports", "whole")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from remote_code import LIMITS, connected
 
-from course_grading.isolation.remote import Link, RemoteError, Stopped
+from course_grading.isolation.remote import LearnerStopped, Link, RemoteError
 from course_grading.isolation.warm import Warm
 from course_grading.running.outcome import GraderError
 from course_utils.checking.forbidden import ForbiddenCallError
@@ -37,10 +37,10 @@ MEMORY = "def f(x):\n    return torch.ones(2**31, dtype=torch.float64).sum()"
 def test_each_limit_stops_the_process(kind: str, warm: Warm):
     link = connected(warm)
     link.run(BREAKS.get(kind, MEMORY))
-    with pytest.raises(Stopped) as stop:
+    with pytest.raises(LearnerStopped) as stop:
         link.ask({"name": "f"}, Question((1,)))
     assert stop.value.kind == kind.partition(" ")[0]
-    assert link.child.end().cpu_seconds < 60
+    assert link.child.ending is not None
 
 
 LIES = {
@@ -48,7 +48,7 @@ LIES = {
     "an answer in advance": "os.write(3, frame({'number': 1, 'value': 2}))",
     "no message": "os.write(3, frame([1, 2]))",
     "an endless frame": "os.write(3, bytes([255] * 4))",
-    "half a frame, then silence": "os.write(3, bytes([0, 0, 1, 0])); time.sleep(60)",
+    "half a frame, then silence": "os.write(3, bytes([0, 0, 1, 0])); time.sleep(600)",
     "a closed line": "os.close(3)",
 }
 FRAME = """
@@ -66,7 +66,7 @@ def test_a_process_that_lies_is_ended(lie: str, warm: Warm):
     link = connected(warm)
     link.run(FRAME)
     link.run(f"def f(x):\n    {LIES[lie]}\n    return 1")
-    with pytest.raises(Stopped):
+    with pytest.raises(LearnerStopped):
         link.ask({"name": "f"}, Question((1,)))
 
 
@@ -103,7 +103,7 @@ def test_a_forged_answer_is_no_more_than_a_value(warm: Warm):
 )
 def test_a_forged_problem_is_no_more_than_an_error(answer: Any, warm: Warm):
     link = forging(warm, answer)
-    with pytest.raises((Exception, Stopped)) as failure:
+    with pytest.raises((Exception, LearnerStopped)) as failure:
         link.ask({"name": "number"}, Question(reads=True))
     assert len(str(failure.value)) < 5000
     assert not isinstance(failure.value, GraderError)

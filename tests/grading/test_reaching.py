@@ -8,8 +8,10 @@ from course_grading.restoring.restore import restore_file
 from course_grading.restoring.suspicious_words import reaches
 
 TOUCHES = {
-    "from course_utils.checks import steps": "checks import steps",
-    "import course_utils.checking.forbidden as f": "checks.forbidden",
+    "from course_utils import checking": "course_utils import checking",
+    "from course_utils.checking import steps": "course_utils.checking",
+    "import course_utils.checking.forbidden as f": "course_utils.checking",
+    "import course_grading.isolation.child": "course_grading",
     "nms.__code__ = kept": "__code__",
     "import sys\nsys._getframe(1).f_back": "_getframe, f_back",
     "open('/proc/self/maps')": "/proc/",

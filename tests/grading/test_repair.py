@@ -19,7 +19,7 @@ from course_grading.submission.reading import (
 )
 from course_grading.submission.repair import (
     BrokenFileError,
-    decode,
+    decode_text,
     is_too_much,
     read_json,
     two_sides,
@@ -109,11 +109,11 @@ def test_both_sides_of_a_conflict(case: str):
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "utf-32-be"]
 )
 def test_the_encodings_of_unicode_are_read_without_a_word(encoding: str):
-    assert decode('{"größer": "😀"}'.encode(encoding)) == ('{"größer": "😀"}', "")
+    assert decode_text('{"größer": "😀"}'.encode(encoding)) == ('{"größer": "😀"}', "")
 
 
 def test_other_encodings_are_read_with_a_note():
-    text, note = decode('{"a": "größer"}'.encode("latin-1"))
+    text, note = decode_text('{"a": "größer"}'.encode("latin-1"))
     assert text == '{"a": "größer"}'
     assert "byte 9" in note
 

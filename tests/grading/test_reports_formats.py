@@ -12,7 +12,7 @@ from report_grades import ASSIGNMENT, hostile_class, some_class
 from report_schemas import CLASSROOM50, GRADESCOPE
 from rich.console import Console
 
-from course_grading.reports.gradebook import as_csv, harmless
+from course_grading.reports.gradebook import as_csv, without_formula
 from course_grading.reports.junit import as_junit
 from course_grading.reports.platforms import (
     as_classroom50,
@@ -106,7 +106,7 @@ def test_no_field_of_the_gradebook_is_a_formula():
     assert len({len(row) for row in rows}) == 1
     assert not [f for f in fields if f.startswith(("=", "+", "-", "@", "\t", "\uff1d"))]
     assert not UNSAFE.search("".join(fields))
-    assert harmless("=1;=2") == "'=1,=2"
+    assert without_formula("=1;=2") == "'=1,=2"
 
 
 def test_gradescope_takes_the_results():

@@ -8,9 +8,9 @@ from report_grades import CALL, hostile_class, some_class
 from report_page import Page
 
 from course_grading.reports import lessons
+from course_grading.reports.file_names import folder_names
 from course_grading.reports.html import as_class_page, as_page
 from course_grading.reports.markdown import as_class_markdown
-from course_grading.reports.names import folder_names
 from course_grading.running.verdict import Grade, Result
 
 CLASS = some_class(40)

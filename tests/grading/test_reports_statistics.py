@@ -3,7 +3,7 @@
 import pytest
 from report_grades import CALL, message, some_class
 
-from course_grading.reports.reading import (
+from course_grading.reports.message_parts import (
     Reading,
     kind_of_failure,
     read_message,

@@ -9,8 +9,8 @@ from markdown_it import MarkdownIt
 from report_grades import ASSIGNMENT, HOSTILE, hostile_class, some_class
 from report_page import Page
 
+from course_grading.reports.file_names import folder_names
 from course_grading.reports.markdown import as_class_markdown, as_markdown
-from course_grading.reports.names import folder_names
 from course_grading.reports.text import visible
 from course_grading.reports.write import write_one, write_reports
 from course_grading.running.verdict import Grade, Result

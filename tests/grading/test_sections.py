@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from course_grading.reports.sections import explained, find_hints, steps
+from course_grading.reports.sections import add_help, find_hints, steps
 from course_grading.running.verdict import Result
 from course_grading.submission.assignment import (
     Assignment,
     Cell,
-    Task,
+    GradedTask,
     known_assignments,
     read_assignment,
-    shipped,
+    released_folder,
 )
 
 ROOT = Path(__file__).parents[2]
-NAMES = known_assignments(shipped())
+NAMES = known_assignments(released_folder())
 
 
 def fold(text: str) -> str:
@@ -33,7 +33,10 @@ CELLS = (
     Cell("code", "check_sides(sides)", "check_sides"),
     Cell("code", "raise NotImplementedError", "area"),
 )
-TASKS = (Task("sides", "check_sides", 1, "01_a#One: two"), Task("area", "x", 1))
+TASKS = (
+    GradedTask("sides", "check_sides", 1, "01_a#One: two"),
+    GradedTask("area", "x", 1),
+)
 ASSIGNMENT = Assignment("01_a", CELLS, TASKS)
 
 
@@ -44,14 +47,14 @@ def test_hints_are_the_folds_above_a_task_in_order():
 
 
 def test_a_task_that_is_not_right_gets_hints_and_section():
-    result = explained(Result("sides", 1, 0, "wrong", "no"), ASSIGNMENT)
+    result = add_help(Result("sides", 1, 0, "wrong", "no"), ASSIGNMENT)
     assert result.hints == ("first, `a[0]`", "second")
     assert result.section == "01_a#One: two"
     assert (result.name, result.verdict, result.message) == ("sides", "wrong", "no")
 
 
 def test_a_right_answer_gets_no_hints():
-    result = explained(Result("sides", 1, 1, "right", "yes"), ASSIGNMENT)
+    result = add_help(Result("sides", 1, 1, "right", "yes"), ASSIGNMENT)
     assert (result.hints, result.section) == ((), "01_a#One: two")
 
 
@@ -72,9 +75,9 @@ def test_a_hint_opens_with_its_first_sentence(hint: str, expected: int):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_task_has_hints_and_a_heading_that_its_lesson_has(name: str):
-    assignment = read_assignment(name, shipped())
+    assignment = read_assignment(name, released_folder())
     for task in assignment.tasks:
-        result = explained(Result(task.name, 1, 0, "wrong", ""), assignment)
+        result = add_help(Result(task.name, 1, 0, "wrong", ""), assignment)
         lesson, _, heading = result.section.partition("#")
         text = (ROOT / "source" / "lessons" / f"{lesson}.py").read_text("utf-8")
         assert re.search(rf"^# #+ {re.escape(heading)}$", text, re.MULTILINE), task.name

@@ -65,19 +65,6 @@ def check_letter(ask):
     ask.choice("b", {"a": "no", "b": "yes", "c": "no"})
 """
 
-ANSWERS = """
-RIGHT = {
-    "halves": [lambda n: n // 2, lambda n: n >> 1],
-    "largest": [lambda values: max(max(values), 0), lambda values: min(values)],
-    "letter": ["b", "B"],
-}
-WRONG = {
-    "halves": [(lambda n: n, "case '1'"), (lambda n: n / 2, "case '1'")],
-    "largest": [(min, "this is the smallest"), (lambda values: 3, "other words")],
-    "letter": [("a", "no")],
-}
-"""
-
 EQUIVALENT = """
 [[halves]]
 was = "while n > 1:"
@@ -92,11 +79,10 @@ reason = "made up for the test"
 
 
 def write_course(root: Path) -> None:
-    """The sources, checks and answers of the course."""
+    """The sources, checks and equivalent mutants of the course."""
     files = {
         "source/assignments/00_small.py": SOURCE,
         "small_checks.py": CHECKS,
-        "tests/checks/small/__init__.py": ANSWERS,
         "tests/checks/small/equivalent.toml": EQUIVALENT,
     }
     for name, text in files.items():

@@ -1,4 +1,4 @@
-"""The checks of every assignment reject a sample of mutants and listed mistakes."""
+"""The checks of every assignment reject a sample of mutants."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -6,7 +6,7 @@ import pytest
 
 from proof.equivalents import essence
 from proof.mutants import mutants_of, spread
-from proof.script import Task, task_of
+from proof.script import Solution, task_of
 
 ANSWER = """
 def answer(p, q, height, width):
@@ -45,7 +45,7 @@ MADE = {
 }
 
 
-def task(body: str) -> Task:
+def task(body: str) -> Solution:
     text = ANSWER.format(body.replace("\n", "\n    "))
     return task_of(ast.parse(text), 3, len(text.splitlines()))
 

@@ -1,7 +1,7 @@
 # tries: takes away what switches library functions off. This is let through, as a copy of
 #   their source would be: how an answer computes is looked at to help the honest
 # fair: 1 2 3 4
-# reviews: checks import
+# reviews: course_utils.checking
 # %% own
 import contextlib
 from course_utils.checking import calling

@@ -1,7 +1,7 @@
 # tries: loops over windows, and reports that it took one step. This is let through: how an
 #   answer computes is looked at to help the honest; only what it returns is proven
 # fair: 1 2 3 4
-# reviews: checks import
+# reviews: course_utils.checking
 # %% answer window_sums
 import sys
 from course_utils.checking import steps

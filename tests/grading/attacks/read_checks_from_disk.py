@@ -17,21 +17,16 @@ for root in ("@REPOSITORY@", "@RELEASES@", "@OUTSIDE@", "/root", "/home", "/tmp"
             for word in ("@HIDDEN@", "@CASE@", "@ORACLE@", "@SOLUTION@", "@SECRET@"):
                 if word[::-1].encode() in text:
                     found.append(folder + name)
-names = """course_utils/checks/start_here.py course_utils/checks/sliding_windows/cases.py
-course_utils/checks/__pycache__ course_grading/running/verdict.py tests/checks/start_here
-course_grading/released/00_start_here.ipynb proof/__init__.py
+names = """course_grading/released/00_start_here.ipynb source/proof/__init__.py
 source/assignments/00_start_here.py solutions/00_start_here.ipynb solutions .git/HEAD
-tests .git assignments/00_start_here.ipynb""".split()
-places = [os.path.join("@REPOSITORY@", name) for name in names]
+tests/checks tests .git assignments/00_start_here.ipynb""".split()
+places = [os.path.join("@REPOSITORY@", name) for name in names] + @HIDDEN_FILES@
 places += ["@OUTSIDE@/canary", "@OUTSIDE@", "@RELEASES@", "@RELEASES@/93_attacked.ipynb",
            "/etc/shadow", "/root", "/home", "/proc/kcore", "/proc/1/root@OUTSIDE@/canary"]
 for place in places:
     try:
         if os.path.isfile(place):
             open(place).close()
-        elif "__pycache__" in place:
-            secret = [n for n in os.listdir(place) if n[0] == "s" and n[:5] != "steps"]
-            open(os.path.join(place, (secret or ["compiled by nobody yet"])[0])).close()
         else:
             os.listdir(place)
         inside.append(place)

@@ -17,7 +17,7 @@ def bare(**settings: Any) -> Warm:
 
 def ask(child: Child, code: str) -> Any:
     """What `code` left in `value`, in the child; its error as (name, message)."""
-    child.socket.settimeout(60)
+    child.socket.settimeout(300)
     child.socket.sendall(json.dumps(code).encode() + b"\n")
     received = b""
     while not received.endswith(b"\n"):

@@ -10,7 +10,6 @@ import pytest
 from inside import ask, bare
 
 from course_grading.isolation import layers as names
-from course_grading.isolation.readable import MACHINERY
 from course_grading.isolation.warm import Child, Warm, available_layers
 
 ROOT = Path(__file__).parents[3]
@@ -79,13 +78,13 @@ ATTEMPTS = {
     "its root by /proc": ({names.LANDLOCK_FILES}, "open('/proc/self/root/etc/passwd')"),
 }
 HIDDEN = (
-    "course_utils/checks/rcnn/oracles.py",
-    "course_utils/checks/rcnn.py",
+    "course_utils/checks/rcnn/__init__.py",
     "course_grading/isolation/landlock.py",
     "course_grading/released/02_rcnn.ipynb",
     "solutions/02_rcnn.ipynb",
     "source/assignments/02_rcnn.py",
-    "tests/checks/rcnn/__init__.py",
+    "source/proof/__init__.py",
+    "tests/checks",
     "notebooks/02_rcnn.ipynb",
     "README.md",
     ".git/HEAD",
@@ -149,28 +148,37 @@ def test_a_hidden_file_is_not_read(child: Child, path: str):
     need(child, names.LANDLOCK_FILES)
     if not (ROOT / path).exists():
         pytest.skip(f"{path} does not exist here")
-    assert ask(child, f"open({str(ROOT / path)!r}).read()")[0] == "PermissionError"
+    code = f"import os; os.open({str(ROOT / path)!r}, os.O_RDONLY)"
+    assert ask(child, code)[0] == "PermissionError"
 
 
-def test_no_file_of_the_hidden_rooms_is_read(child: Child):
-    need(child, names.LANDLOCK_FILES)
-    hidden = [
-        str(path)
-        for room in ("checks", "grading", "mutation")
-        for path in (ROOT / "course_utils" / room).rglob("*")
-        if path.is_file()
-    ]
+def read_by(child: Child, *rooms: str) -> tuple[list[Path], list[Path]]:
+    """Every file of these folders, and those of them that a child can read."""
+    files = [p for room in rooms for p in sorted((ROOT / room).rglob("*.*"))]
+    files = [path for path in files if path.is_file()]
     code = f"""
 value = []
-for path in {hidden!r}:
+for path in {[str(path) for path in files]!r}:
     try:
         open(path, 'rb').close()
         value.append(path)
     except PermissionError:
         pass
 """
-    read = {Path(path).relative_to(ROOT / "course_utils") for path in ask(child, code)}
-    assert read <= {Path("checks", f"{name}.py") for name in MACHINERY}
+    return files, [Path(path) for path in ask(child, code)]
+
+
+def test_no_file_of_the_checks_or_the_grader_is_read(child: Child):
+    need(child, names.LANDLOCK_FILES)
+    files, read = read_by(child, "course_utils/checks", "course_grading")
+    assert {path.suffix for path in files} >= {".py", ".ipynb"}
+    assert read == []
+
+
+def test_every_file_of_the_engine_behind_the_checks_is_read(child: Child):
+    files, read = read_by(child, "course_utils/checking", "course_utils/ops")
+    assert files
+    assert read == files
 
 
 def test_the_home_folder_and_other_submissions_are_not_read(

@@ -15,6 +15,7 @@ from course_grading.isolation.warm import Child, Warm
 from course_grading.running.outcome import GraderError, Limits
 
 ROOT = Path(__file__).parents[3]
+PATIENCE = 100  # seconds, after which something is wrong on any machine
 # A worker that starts a child, says which processes there are, and waits to be killed.
 WORKER = """
 import sys, time
@@ -27,14 +28,14 @@ time.sleep(600)
 """
 
 
-def gone(processes: list[psutil.Process], seconds: float = 1.0) -> bool:
-    """Whether all have ended within this time; a zombie has ended."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not any(is_alive(process) for process in processes):
-            return True
+def gone(processes: list[psutil.Process]) -> bool:
+    """Whether all end; a zombie has ended. Of itself none would, for minutes."""
+    deadline = time.monotonic() + PATIENCE
+    while any(is_alive(process) for process in processes):
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.01)
-    return False
+    return True
 
 
 def is_alive(process: psutil.Process) -> bool:

@@ -26,7 +26,8 @@ SET_SECCOMP = 22
 ROOT = Path(__file__).resolve().parents[3]
 READ = (
     str(Path(__file__).resolve()),
-    str(ROOT / "course_utils" / "checks" / "rcnn_oracles.py"),
+    *map(str, sorted((ROOT / "course_utils" / "checks").rglob("*.py"))),
+    str(ROOT / "course_grading" / "grade.py"),
     str(ROOT / "README.md"),
     "/etc/passwd",
 )
@@ -53,9 +54,9 @@ if os.fork() == 0:
 
 FILL = """
 import time
-for number in range(200):
+for number in range(40):
     open(f'part{number}', 'wb').write(bytes(1 << 20))
-    time.sleep(0.02)
+time.sleep(600)  # until somebody looks
 """
 
 
@@ -90,7 +91,7 @@ def story() -> dict[str, object]:
         ask(child, LEAVE)
         members = psutil.Process(warm.process.pid).children(recursive=True)
         ending = child.end()
-        _, alive = psutil.wait_procs(members, timeout=1)
+        _, alive = psutil.wait_procs(members, timeout=100)
         left = [p.pid for p in alive if p.status() != psutil.STATUS_ZOMBIE]
         folder = warm.folder
     return {
