@@ -180,7 +180,7 @@ def slow_terms(
             w, h = sizes[at[:2]].tolist()
             x, y = roots[at].double()
             first = first + weight(w * h) * (error(x, w) + error(y, h))
-        if counts(mine, owned, float(iou[at]), ignore_above):
+        if counts(mine, owned, iou[at].item(), ignore_above):
             gap = confidences[at].double() - target(mine, iou[at])
             second = second + factor(mine, noobj_weight) * gap**2
     count = divisor(is_responsible)
