@@ -1,8 +1,4 @@
-"""Every listed answer gets the same words from its check in both ways of grading.
-
-Once the check calls the answer in its own process, as in a notebook; once it asks for
-it in a locked-in process, as when a class is graded.
-"""
+"""A check says the same where the answer runs beside it and where it is locked in."""
 
 import contextlib
 import io
@@ -13,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from test_proofs import ANSWERS, MODULES, check_of
+from proofs import PROOFS, ROOT, assignments, check_of, file_of, proof_of, tasks
 
 from course_grading.isolation.clock import Clock
 from course_grading.isolation.remote import Link
@@ -21,11 +17,14 @@ from course_grading.isolation.warm import Warm
 from course_grading.running.outcome import Limits
 from course_utils.checking.check import CheckFailed
 
-HERE = Path(__file__).parent
 SEED = 2026
+# A file of answers imports the oracles beside them, for which a learner's process has
+# placeholders.
 LOAD = """
 import importlib.util, sys
-sys.path.insert(0, {folder!r})
+finders = [f for f in sys.meta_path if "placeholders" not in type(f).__module__]
+sys.meta_path[:] = finders
+sys.path[:0] = [{proofs!r}]
 spec = importlib.util.spec_from_file_location({name!r}, {file!r})
 answers = sys.modules[{name!r}] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(answers)
@@ -36,7 +35,8 @@ spec.loader.exec_module(answers)
 def warm() -> Iterator[Warm]:
     if not hasattr(os, "fork"):
         pytest.skip("the isolated way needs fork")
-    with Warm(extra_readable=[ANSWERS, HERE]) as process:
+    checks = ROOT / "course_utils" / "checks"
+    with Warm(extra_readable=[PROOFS, checks]) as process:
         yield process
 
 
@@ -50,20 +50,23 @@ def words(check: Callable[..., None], answer: Any) -> str:
     return f"right: {printed.getvalue()}"
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_both_ways_say_the_same(module: str, warm: Warm):
+def load_in(link: Link, file: Path, name: str) -> None:
+    code = LOAD.format(proofs=str(PROOFS), name=name, file=str(file))
+    assert link.run(code) == (None, "")
+
+
+@pytest.mark.parametrize("assignment", assignments())
+def test_both_ways_say_the_same(assignment: str, warm: Warm):
     child = warm.start_child()
     link = Link(child, Clock(Limits(), file_end=monotonic() + 600))
-    file = ANSWERS / module / "__init__.py"
-    if not file.exists():
-        file = ANSWERS / f"{module}.py"
-    code = LOAD.format(folder=str(HERE), name=f"answers_to_{module}", file=str(file))
-    assert link.run(code) == (None, "")
-    for task in MODULES[module].RIGHT:
-        check = check_of(module, task)
+    for name, task in tasks():
+        if name != assignment:
+            continue
+        proof, check = proof_of(name, task), check_of(name, task)
+        load_in(link, file_of(name, task), proof.__name__)
         for kind, part in (("RIGHT", ""), ("WRONG", "[0]")):
-            for number, entry in enumerate(getattr(MODULES[module], kind)[task]):
-                link.run(f"{task} = answers.{kind}[{task!r}][{number}]{part}")
+            for number, entry in enumerate(getattr(proof, kind)):
+                link.run(f"{task} = answers.{kind}[{number}]{part}")
                 there = words(check, link.describe(task))
                 here = words(check, entry[0] if part else entry)
                 assert there == here
