@@ -9,6 +9,7 @@ import pytest
 
 from course_grading.grade import grade_file, grade_isolated
 from course_grading.isolation.warm import Warm
+from course_grading.running.outcome import Limits
 from course_grading.running.verdict import Grade
 from course_grading.submission.assignment import (
     known_assignments,
@@ -17,6 +18,8 @@ from course_grading.submission.assignment import (
 )
 
 ROOT = Path(__file__).parents[2]
+# On a busy machine nobody here should run out of time.
+LIMITS = Limits(cell=600, total=3600, call=300, task=1200)
 NAMES = known_assignments(released_folder())
 
 
@@ -25,15 +28,15 @@ def warm() -> Iterator[Warm | None]:
     if not hasattr(os, "fork"):
         yield None
         return
-    with Warm() as process:
+    with Warm(limits=LIMITS) as process:
         yield process
 
 
 def in_both_ways(path: Path, warm: Warm | None, seed: int | None = None) -> Grade:
     """The grade of a file, after proof that the other way gives the same."""
-    grade = grade_file(path, seed=seed)
+    grade = grade_file(path, limits=LIMITS, seed=seed)
     if warm is not None:
-        other = grade_isolated(path, warm=warm, seed=seed)
+        other = grade_isolated(path, warm=warm, limits=LIMITS, seed=seed)
         assert said(other) == said(grade)
         assert other.review == ""
     return grade
