@@ -16,8 +16,8 @@ __all__ = [
     "Check",
     "CheckFailed",
     "check",
-    "check_choice",
-    "check_number",
+    "choice_check",
+    "number_check",
     "random_boxes",
 ]
 
@@ -79,7 +79,7 @@ def check(
     return decorate
 
 
-def check_number(
+def number_check(
     task: str,
     right: float,
     *,
@@ -102,7 +102,7 @@ def check_number(
     return Check(task, question, right=right, wrong=mistakes)
 
 
-def check_choice(task: str, right: str, explanations: Mapping[str, str]) -> Check:
+def choice_check(task: str, right: str, explanations: Mapping[str, str]) -> Check:
     """The check of a multiple choice; every option has its explanation."""
     wrong = {text: option for option, text in explanations.items() if option != right}
     return Check(

@@ -1,8 +1,8 @@
 """The multiple choice of assignment 03."""
 
-from course_utils.checking.check import check_choice
+from course_utils.checking.check import choice_check
 
-check_faster_network_answer = check_choice(
+check_faster_network_answer = choice_check(
     "faster_network_answer",
     "b",
     {

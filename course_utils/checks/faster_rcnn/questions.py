@@ -1,8 +1,8 @@
 """The multiple choice of assignment 04."""
 
-from course_utils.checking.check import check_choice
+from course_utils.checking.check import choice_check
 
-check_ten_times_faster_answer = check_choice(
+check_ten_times_faster_answer = choice_check(
     "ten_times_faster_answer",
     "b",
     {

@@ -1,6 +1,6 @@
 """The question of assignment 02 that has one right option."""
 
-from course_utils.checking.check import check_choice
+from course_utils.checking.check import choice_check
 
 OPTIONS = {
     "a": "Fine-tuning does call it background, because 0.45 is below 0.5. But the SVM "
@@ -20,4 +20,4 @@ OPTIONS = {
     "them.",
 }
 
-check_three_trainings_answer = check_choice("three_trainings_answer", "d", OPTIONS)
+check_three_trainings_answer = choice_check("three_trainings_answer", "d", OPTIONS)

@@ -4,7 +4,7 @@ paper_average_precision: the area under a curve of six boxes. false_alarms_answe
 ten thousand more of them do to it.
 """
 
-from course_utils.checking.check import check_choice, check_number
+from course_utils.checking.check import choice_check, number_check
 
 PAPER_MISTAKES = {
     "an IoU equal to the threshold is enough for a hit": 0.35,
@@ -18,7 +18,7 @@ PAPER_MISTAKES = {
     "this is the recall after the last row": 0.75,
 }
 
-check_paper_average_precision = check_number(
+check_paper_average_precision = number_check(
     "paper_average_precision",
     0.55,
     mistakes=PAPER_MISTAKES,
@@ -26,7 +26,7 @@ check_paper_average_precision = check_number(
     explanation="Recall rises at precision 1, then twice at 0.6, and D is missed.",
 )
 
-check_false_alarms_answer = check_choice(
+check_false_alarms_answer = choice_check(
     "false_alarms_answer",
     "b",
     {

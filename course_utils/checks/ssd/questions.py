@@ -1,8 +1,8 @@
 """The number of assignment 06 that is found on paper."""
 
-from course_utils.checking.check import check_number
+from course_utils.checking.check import number_check
 
-check_smallest_side_answer = check_number(
+check_smallest_side_answer = number_check(
     "smallest_side_answer",
     1000 / 300 * 30 / 2**0.5,
     mistakes={

@@ -5,7 +5,7 @@ missing_dimensions: eight numbers of one network. padding_answer: how far zeros 
 
 from collections.abc import Mapping
 
-from course_utils.checking.check import Ask, check, check_choice
+from course_utils.checking.check import Ask, check, choice_check
 from course_utils.checking.compare import shown
 
 BLANKS = {"a": 3, "b": 45, "c": 30, "d": 2, "e": 3480, "f": 5, "g": 3744, "h": 22470}
@@ -75,7 +75,7 @@ def check_missing_dimensions(ask: Ask) -> None:
             ask.fail(f"({name})", f"{value} is not right. Likely mistake: {reason}")
 
 
-check_padding_answer = check_choice(
+check_padding_answer = choice_check(
     "padding_answer",
     "b",
     {

@@ -1,9 +1,9 @@
 """numbers_in_the_loss: at how many outputs the loss of one image looks."""
 
-from course_utils.checking.check import check_number
+from course_utils.checking.check import number_check
 
 # 4 objects in 3 of 49 cells.
-check_numbers_in_the_loss = check_number(
+check_numbers_in_the_loss = number_check(
     "numbers_in_the_loss",
     3 * 26 + 46 * 2,
     mistakes={
