@@ -24,6 +24,8 @@ LOAD = """
 import importlib.util, sys
 finders = [f for f in sys.meta_path if "placeholders" not in type(f).__module__]
 sys.meta_path[:] = finders
+for module in [m for m in sys.modules if m.startswith("course_utils.checks")]:
+    del sys.modules[module]
 sys.path[:0] = [{proofs!r}]
 spec = importlib.util.spec_from_file_location({name!r}, {file!r})
 answers = sys.modules[{name!r}] = importlib.util.module_from_spec(spec)
