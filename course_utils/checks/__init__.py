@@ -1,1 +1,1 @@
-"""Checks of assignments, one file an assignment, one check a task."""
+"""Checks of assignments: a folder an assignment, a file a task."""
