@@ -128,6 +128,7 @@ GRID = torch.zeros(1, 8, 2, 4)
 GRID[0, :, 0, 0] = torch.tensor([1, 0.75, 0.875, 0.5, 0.5, 0, 0, 1])
 RIGHT = [in_loops, by_numpy, by_overwriting()]
 WRONG = [
+    (by_overwriting(size=lambda sides: sides.sum(1)), "encode_batch, case"),
     (by_overwriting(cell=lambda place, cells: place.long()), "raised IndexError"),
     (
         by_overwriting(offset=lambda place, cell: place % 1),
