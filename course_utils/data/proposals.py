@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from torch import Tensor
 
 from course_utils.ops.selective_search.search import Strategy, selective_search
+from course_utils.ops.validators import check_at_least
 
 # Of the algorithm: a higher number makes old files on disk count for nothing.
 VERSION = 2
@@ -40,7 +41,9 @@ def propose_all(
         min_side: smallest side of a box.
         seed: of the random part of the order.
     """
-    check_at_least(0, most=most)
+    if most is not None:
+        check_at_least(0, most=most)
+    workers = os.cpu_count() or 1 if workers is None else workers
     check_at_least(1, workers=workers)
     settings = {"strategy": strategy, "min_side": min_side, "seed": seed}
     images = [torch.as_tensor(image).detach().cpu().float() for image in images]
@@ -48,18 +51,10 @@ def propose_all(
     found = [load_boxes(path) for path in paths]
     missing = [i for i, boxes in enumerate(found) if boxes is None]
     todo = [images[i] for i in missing]
-    workers = workers or os.cpu_count() or 1
     for place, boxes in propose_missing(todo, settings, workers):
         found[missing[place]] = boxes
         save_boxes(paths[missing[place]], boxes)
     return [boxes[:most] for boxes in found if boxes is not None]
-
-
-def check_at_least(least: int, **numbers: int | None) -> None:
-    """Raises ValueError, with the name and the value, for a number that is less."""
-    for name, number in numbers.items():
-        if number is not None and number < least:
-            raise ValueError(f"{name} is {number}, but at least {least} was expected")
 
 
 def cache_path(

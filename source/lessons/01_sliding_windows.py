@@ -281,8 +281,8 @@ show_images(
     titles=[CLASS_NAMES[label] for label in crops.labels[some]],
     columns=6,
     width=5,
-    alt="Twelve small crops with their labels. About half show a thing that fills the "
-    "crop; the others show floor, wall, or a part of a thing.",
+    alt="Twelve small crops with their labels. Most show a thing that fills the crop; "
+    "the others show floor, wall, or a part of a thing.",
 )
 
 # %% [markdown]
@@ -418,7 +418,7 @@ print("things in the scene:", len(truth))
 show_boxes(
     image,
     found["boxes"][: min(sure, 300)],
-    alt="The scene under many boxes, in thick bundles around the things.",
+    alt="The scene under many boxes, in thick bundles over many of the things.",
     caption="Detections with a score above 0.5, the best 300 at most.",
 )
 

@@ -94,8 +94,8 @@ show_heat_map(
     image=image,
     name="proposals that cover the pixel",
     minimum=0,
-    alt="The scene under a heat map. Almost every pixel is covered by many proposals, "
-    "most of all those of the things and between them.",
+    alt="The scene under a heat map. The pixels of the things and between them are "
+    "covered by many proposals, those of the margin by hardly any.",
 )
 print(f"{len(proposals)} proposals; a pixel lies in {cover.mean():.0f} on average,")
 print(f"in {cover.max():.0f} at most")
@@ -869,7 +869,8 @@ for name, loss in losses.items():
     assert gradient.norm() > 0
 
 # %% [markdown]
-# At first each of the eight classes is as likely, so the loss is near log 8.
+# At first each of the eight classes is as likely, so the classifier's loss starts near
+# log 8, which is about 2.
 #
 # The paper takes two images a step with 64 RoIs each; we take four, since ours are
 # small. RoIs of one image share their features, so 64 of them cost little more than
@@ -885,7 +886,7 @@ learning = TrainingSettings(steps=steps, batch_size=4, lr=2e-3, seed=0, **tuning
 history = train(detector, learn, learning)
 
 # %%
-show_losses(history, alt="Both losses fall steeply at first and then slowly.")
+show_losses(history, alt="Both losses fall, the classifier's steeply at first.")
 print(f"{history.seconds:.0f} s, {1000 * history.seconds / steps:.0f} ms a step")
 
 # %% [markdown]
@@ -965,10 +966,10 @@ if budget != "smoke":
 # %% [markdown]
 # One network, trained in one go for both tasks, does better than one that is only
 # fine-tuned. Its convolutions learn what naming *and* correcting need, and since RoIs
-# share features, it sees far more of them in the same time. The loose boxes show most
-# at AP75. The whole of R-CNN, with its SVMs and regressors, is the stronger rival: at
-# an IoU of 0.5 it is behind, at stricter thresholds it may be level, for its crops show
-# every region at full size.
+# share features, it sees far more of them in the same time. The loose boxes show at
+# AP75, too. The whole of R-CNN, with its SVMs and regressors, is the stronger rival: at
+# an IoU of 0.5 it is behind, at stricter thresholds it may be level or ahead, for its
+# crops show every region at full size.
 #
 # ## The price of an image
 #
@@ -1111,7 +1112,7 @@ show_parts(
         },
     },
     unit="ms for one image",
-    alt="Two bars. R-CNN's consists mostly of its passes; Fast R-CNN's almost only of "
+    alt="Two bars. R-CNN's consists mostly of its passes; Fast R-CNN's mostly of "
     "the proposals.",
 )
 whole_slow, whole_fast = ms_proposals + ms_slow, ms_proposals + ms_fast

@@ -910,7 +910,7 @@ show_images(
     class_names=CLASS_NAMES,
     width=4.4,
     alt="Two test scenes with the detections that score above 0.5: nearly every thing "
-    "has one box that fits, mostly with the right name.",
+    "has a box that fits, mostly with the right name.",
 )
 
 # %% [markdown]
@@ -935,7 +935,7 @@ show_stages(
 # %% [markdown]
 # Compare with the picture above. The best anchors lie on things now, and *decoded*
 # they gather into tight bundles: many anchors find the same thing, and agree where it
-# ends. Suppression leaves one or a few of each bundle, and fewer boxes in all.
+# ends. Suppression leaves a few of each bundle, and fewer boxes in all.
 #
 # The score of the square anchors, as a map for each size:
 
@@ -952,14 +952,15 @@ for shape, ax in zip((3, 4, 5), axes, strict=True):
     ax.set(xticks=[], yticks=[])
 show(
     fig,
-    alt="Three maps over the scene, one for each size of square anchor. Each lights up "
-    "on things of about its own size and stays dark elsewhere.",
+    alt="Three maps over the scene, one for each size of square anchor. The smallest "
+    "anchors light up on hardly anything, the two larger ones on the things, many of "
+    "them in both; the floor stays dark.",
     caption="How sure the RPN is of an object, by place and size of the anchor.",
 )
 
 # %% [markdown]
-# Each size has its own things. The network has learned the matcher's rule from
-# examples, without ever seeing the true boxes of this scene.
+# Neighbouring sizes share things, and the floor stays dark. The network has learned the
+# matcher's rule from examples, without ever seeing the true boxes of this scene.
 #
 # How many proposals are needed, and how do they compare with selective search?
 #
@@ -990,8 +991,9 @@ show_curves(
     {name: (curve.counts, curve.recall) for name, curve in recalls.items()},
     x_label="boxes an image",
     y_label="recall at IoU 0.5",
-    alt="Three rising curves. The trained RPN covers nearly all things with ten boxes; "
-    "selective search needs many more; the untrained RPN covers few.",
+    alt="Three rising curves. The trained RPN covers most things with ten boxes and "
+    "nearly all with twenty; selective search needs many more; the untrained RPN "
+    "covers few.",
     is_legend_beside=True,
     width=6,
     height=2.4,
@@ -1213,8 +1215,8 @@ for threshold, each in zip(thresholds, by_threshold, strict=True):
 
 # %% [markdown]
 # Thirty good proposals are nearly enough for scenes of up to eight things, and beyond a
-# hundred little changes. Of selective search, even a hundred boxes cover fewer things:
-# compare the recalls printed above.
+# hundred little changes. A hundred boxes of selective search cover fewer things than a
+# hundred of the RPN: compare the recalls printed above.
 #
 # Second, the thresholds of detection: which boxes are reported at all, and when are two
 # of a class the same?
@@ -1287,9 +1289,10 @@ for name, (_, _, result) in trials.items():
     print(f"{name:>8}: AP {result['AP']:.3f}, AP50 {result['AP50']:.3f}")
 
 # %% [markdown]
-# Only a little worse, although the coverage before training looked so different. The
-# four numbers can stretch an anchor far, and the box head mends what is left. How far
-# may a thing be from every anchor in *size*? Try `sizes=(16,)`.
+# Worse, but by far less than the coverage before training suggested; and three sizes
+# already do about as well as nine anchors. The four numbers can stretch an anchor far,
+# and the box head mends what is left. How far may a thing be from every anchor in
+# *size*? Try `sizes=(16,)`.
 #
 # ## Three broken detectors
 #
@@ -1349,7 +1352,8 @@ show(
     fig,
     alt="The four losses of the healthy network and of three broken ones. With swapped "
     "axes the objectness stays high; with 0 as an object it falls to nothing while the "
-    "RPN's box loss explodes; with the wrong order both look healthy.",
+    "RPN's box loss is far above the healthy one from the start; with the wrong order "
+    "both look healthy.",
 )
 
 # %%
@@ -1367,16 +1371,16 @@ for ax, (name, (patient, *_)) in zip(axes, patients.items(), strict=True):
     draw_boxes(ax, truth, index=3, linewidth=1)
 show(
     fig,
-    alt="The scene with ten proposals of each network. The healthy one's lie on the "
-    "things, the broken ones' elsewhere.",
+    alt="The scene with ten proposals of each network. The healthy one's fit the "
+    "things better; many of the broken ones' miss them.",
     caption="The best 10 proposals of each. Green and dotted: the things.",
 )
 
 # %% [markdown]
 # Read the curves like a doctor:
 #
-# - **Axes swapped:** the RPN's losses *stay high*. It is asked about one place and
-#   looks at another, so there is nothing it could learn.
+# - **Axes swapped:** the objectness *stays high*. It is asked about one place and looks
+#   at another, so there is little it could learn.
 # - **0 is an object:** the objectness is *too good*. A loss that falls to nothing in a
 #   few steps has found a way not to work: everything is an object, say yes to all. The
 #   price shows in the RPN's box loss, which asks for boxes far away.

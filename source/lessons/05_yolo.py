@@ -170,7 +170,7 @@ assert cells.tolist() == [[1, 2], [4, 2], [4, 3], [6, 6]]
 # The column is the whole part of x / 10, the row that of y / 10. The size of a box does
 # not matter. The fourth centre lies exactly on the corner of the image, where x / 10 is
 # 7 and there is no column 7: such centres belong to the last cell. And a centre outside
-# the image besides_of to nobody. Better an error than a wrong cell:
+# the image belongs to nobody. Better an error than a wrong cell:
 
 # %%
 try:
@@ -245,8 +245,8 @@ show_curves(
     {"things": (list(sides), list(lost.values()))},
     x_label="S, cells a side",
     y_label="share lost",
-    alt="A curve that falls steeply: a grid of two cells a side loses nearly half of "
-    "the things, one of seven a small part, one of fourteen hardly any.",
+    alt="A curve that falls steeply: a grid of two cells a side loses nearly a third "
+    "of the things, one of seven a small part, one of fourteen hardly any.",
     caption="Things that find their cell taken.",
     width=4.2,
     height=2.4,
@@ -890,7 +890,7 @@ print(f"{len(history)} steps in {history.seconds:.0f} s")
 show_losses(
     history,
     alt="Five curves on a logarithmic axis. Those of the boxes and the classes fall. "
-    "The confidence of responsible boxes falls less.",
+    "The confidence of responsible boxes falls less; that of all other boxes rises.",
 )
 for name, values in history.curves(smooth=20).items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
@@ -1572,7 +1572,7 @@ for name in detectors:
         print(f"{name:>12}, {kind:<16}: {share:4.0%} of {len(chosen):>3} found")
 
 # %% [markdown]
-# In a shared cell YOLO finds less than half as many as elsewhere, and it matters little
+# In a shared cell YOLO finds far fewer of them than elsewhere, and it matters little
 # who came first. The list is known in training only. At a test the cell has one set of
 # class values, and whichever thing it sees best gets them. (What is found of the others
 # comes from cells nearby.) Faster R-CNN finds fewer there, too, since things in a crowd
@@ -1917,10 +1917,10 @@ show(
 
 # %% [markdown]
 # Read each row against the one above it, and take a difference as small as those of the
-# last two lines for chance. By that measure, most of the differences in AP prove
-# nothing. (How much is chance in groups, these runs do not tell.) What does not show
-# here need not be useless: the steps are few, and our scenes are not VOC. So look for
-# the reasons, at the anchors (or, for v1, the cells) that own a thing of the test
+# last two lines for chance. By that measure, differences of a few hundredths of AP
+# prove nothing. (How much is chance in groups, these runs do not tell.) What does not
+# show here need not be useless: the steps are few, and our scenes are not VOC. So look
+# for the reasons, at the anchors (or, for v1, the cells) that own a thing of the test
 # scenes. How close are they before any training? Where are their centres in the end?
 # How many examples did each have?
 
@@ -1970,15 +1970,16 @@ print(f"a yes or no for each class: for a thing, the yeses sum to {p.mean():.2f}
 # %% [markdown]
 # Now the reasons, one change after the other.
 #
-# - **Anchors** begin much closer to the things. But a network learns the usual size of
+# - **Anchors** begin closer to the things. But a network learns the usual size of
 #   a box in a few steps, so a better start is worth little in the end. And it has a
 #   price: in v1 each thing teaches the class values of its cell, in v2 those of its
 #   anchor alone. Each of the six has only its share of the things to learn names from.
-# - **The sigmoid** forbids what hardly occurs here. The last layers of our heads
-#   start with small weights, so that t is near 0 and every centre near the middle of
-#   its cell: training does not start from the random answers of the picture above.
-# - **Two maps** reach the highest AP50 here, and most of all in groups of small things:
-#   their finer map has smaller cells, and features of twice the resolution.
+# - **The sigmoid** forbids what is the exception here: without it, most centres stay in
+#   their cell anyway. The last layers of our heads start with small weights, so that t
+#   is near 0 and every centre near the middle of its cell: training does not start from
+#   the random answers of the picture above.
+# - **Two maps** help the small things, compared with the row above: their finer map has
+#   smaller cells, and features of twice the resolution.
 # - **Logistic classes** allow two names for a thing, and ours have one. So there is
 #   nothing to gain, and something to lose: at first all seven say "perhaps", together
 #   3.5, and six of them have to be talked out of it, where a softmax starts from 1.

@@ -490,7 +490,7 @@ show(
     fig,
     alt="Bars of how many boxes fit a thing, by its size, parted by map. With our "
     "scales small things match on the fine map, large ones on the coarse maps. With "
-    "the slides' all match on the finest map.",
+    "the slides' nearly all but the largest match on the finest map alone.",
     caption="Default boxes with an IoU of 0.5 or more, a thing, by map.",
 )
 
@@ -1192,9 +1192,9 @@ for name, values in history.curves(smooth=20).items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
 
 # %% [markdown]
-# Both fall, slowly. The classifier's loss will never look small: it is taken over the
-# hardest background that there is, and the better the network, the fewer easy boxes
-# are left in it. So measure on new scenes.
+# Both fall, steeply at first and then slowly. The classifier's loss will never look
+# small: it is taken over the hardest background that there is, and the better the
+# network, the fewer easy boxes are left in it. So measure on new scenes.
 
 # %%
 from course_utils.metrics.coco import evaluate_detections
@@ -1220,7 +1220,7 @@ show_images(
     class_names=CLASS_NAMES,
     width=4.2,
     alt="Two test scenes with the detections that score above 0.5: nearly every thing "
-    "has one box that fits, mostly with the right name.",
+    "has a box that fits, mostly with the right name.",
 )
 
 # %% [markdown]
@@ -1361,11 +1361,11 @@ if budget == "laptop":
     assert hard > random, (hard, random)
 
 # %% [markdown]
-# The run with the lowest loss is the worst detector. With random negatives, nearly all
-# are floor and wall: the network hardly ever sees what is *almost* a thing, and reports
-# it. With all of them it does see it, but a thousand easy boxes have their say as well.
-# The hardest three for each positive teach most in a step, and they cost nothing, since
-# the scores have been computed anyway.
+# The run with the lowest loss is not the best detector. With random negatives, nearly
+# all are floor and wall: the network hardly ever sees what is *almost* a thing, and
+# reports it. With all of them it does see it, but a thousand easy boxes have their say
+# as well. The hardest three for each positive teach most in a step, and they cost
+# nothing, since the scores have been computed anyway.
 #
 # Then augmentation. A network that sees the same few scenes again and again learns them
 # by heart. So take only a fifteenth of the scenes, and let each variant see them
@@ -1395,15 +1395,14 @@ if budget == "laptop":
     assert flips[1]["AP"] > 0.9 * plain[1]["AP"]
 
 # %% [markdown]
-# As they are, the scenes are learned by heart: the loss falls to almost nothing, and
-# that helps little with new scenes. Flips double the scenes, and AP rises. With all of
-# SSD's the loss stays highest by far, since no picture comes twice, and AP can rise all
-# the same. A low loss on known pictures says little about new ones.
+# As they are, the scenes are learned by heart: the loss falls far below that of the
+# others, and that helps little with new scenes. Flips double the scenes, and AP rises.
+# With all of SSD's the loss stays highest by far, since no picture comes twice. A low
+# loss on known pictures says little about new ones.
 #
-# In so few steps, the strong augmentation hardly pays off beside plain flips. The
-# paper's 8.8 points come from a training that is hundreds of times longer. The longer
-# one trains on the same images, the more it is worth: set `short_steps` to 1000 and
-# see.
+# In so few steps, the strong augmentation does not pay off. The paper's 8.8 points come
+# from a training that is hundreds of times longer. The longer one trains on the same
+# images, the more it is worth: set `short_steps` to 1000 and see.
 #
 # ## Beside torchvision's
 #
@@ -1516,8 +1515,9 @@ print(f"SSD: {milliseconds:.1f} ms a scene")
 # while SSD has four boxes in each of its own, each with classes of its own.
 #
 # The two lessons differ in more than that: in backbone, scenes and steps. But look back
-# at the maps one by one. The map of 8 x 8 cells alone, nearly YOLO's grid, finds the
-# larger things of our own network and loses most of the small ones.
+# at the maps one by one. The map of 8 x 8 cells alone, nearly YOLO's grid, does nearly
+# as well as all maps on the larger things of our own network, and far worse on the
+# small ones.
 #
 # ## The table of all detectors
 #
@@ -1603,7 +1603,7 @@ if measured:
 # A detector that is beaten by none is a fair choice: whoever wants more accuracy than
 # it gives must pay with time. Now read the table by columns, at `laptop`. From R-CNN to
 # Faster R-CNN, AP hardly changes. What changes is the time, since the search went, and
-# AP50, since a network learned to propose. YOLO and SSD take away the second look at
+# AP50, which rises at each step. YOLO and SSD take away the second look at
 # each proposal as well. YOLO pays for it, most of all in *small*. SSD, with its many
 # boxes on several maps, need not.
 #

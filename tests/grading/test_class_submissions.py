@@ -141,7 +141,7 @@ def test_metadata_that_is_none_is_left_aside(text: str, tmp_path):
 
 
 def test_of_a_copy_of_the_whole_course_only_the_assignments_count(tmp_path):
-    for part in ("assignments", "solutions", "notebooks", "course_grading"):
+    for part in ("assignments", "solutions", "notebooks", "course_utils"):
         lay_out(tmp_path, f"ada/{part}/02_rcnn.ipynb")
     (found,) = find_submissions([tmp_path], assignments=KNOWN)
     assert (found.student, found.path.parent.name) == ("ada", "assignments")
