@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PEERS := .venv-grading
 # TORCH=cpu takes the small CPU builds of PyTorch on Linux; empty takes pip's default.
 TORCH ?=
+# Processes of `make test`: one more than two cores, since some tests mostly wait.
+PROCESSES ?= 3
 
 .PHONY: help setup lab test fix check build rebuild lessons bench bench-grading clean
 
@@ -28,8 +30,8 @@ lab: $(VENV)/.installed
 	$(BIN)/jupyter lab $(AS_ROOT) notebooks/00_start_here.ipynb
 
 test: check
-	OMP_NUM_THREADS=1 COURSE_BUDGET=smoke $(BIN)/pytest --numprocesses 2 --dist loadfile \
-	  $(NBVAL) tests notebooks solutions
+	OMP_NUM_THREADS=1 COURSE_BUDGET=smoke $(BIN)/pytest --numprocesses $(PROCESSES) \
+	  --dist loadfile $(NBVAL) tests notebooks solutions
 
 lessons: $(VENV)/.installed-dev
 	COURSE_BUDGET=laptop $(BIN)/pytest $(NBVAL) notebooks
