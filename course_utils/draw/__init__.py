@@ -31,6 +31,7 @@ from course_utils.draw.masks import (
 )
 from course_utils.draw.parts import draw_parts, show_parts
 from course_utils.draw.style import LINE_STYLES, LOOK, OKABE_ITO, look, mark
+from course_utils.draw.system_map import show_system
 from course_utils.draw.systems import (
     draw_accuracy_and_time,
     show_accuracy_and_time,
@@ -70,5 +71,6 @@ __all__ = [
     "show_masks",
     "show_parts",
     "show_precision_recall",
+    "show_system",
     "show_systems",
 ]

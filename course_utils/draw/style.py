@@ -10,9 +10,9 @@ from typing import Any, Literal
 import matplotlib as mpl
 
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
-BLUE, VERMILLION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
+BLUE, VERMILION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
 # Yellow comes last, because it is too pale for a thin line on white.
-OKABE_ITO = (VERMILLION, SKY, BLUE, GREEN, ORANGE, PURPLE, BLACK, YELLOW)
+OKABE_ITO = (VERMILION, SKY, BLUE, GREEN, ORANGE, PURPLE, BLACK, YELLOW)
 LineStyle = Literal["-", "--", "-.", ":"]
 LINE_STYLES: tuple[LineStyle, ...] = ("-", "--", "-.", ":")
 
