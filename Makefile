@@ -39,6 +39,7 @@ lessons: $(VENV)/.installed-dev
 # In a container one often is root, which JupyterLab wants to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
+WRITTEN := benchmarks course_grading course_utils docs source tests *.md
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout 600
 
 fix: $(VENV)/.installed-dev
@@ -48,6 +49,7 @@ fix: $(VENV)/.installed-dev
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell $(WRITTEN)
 	$(BIN)/mypy
 	$(BIN)/python source/build.py --check
 

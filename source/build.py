@@ -20,6 +20,7 @@ from builder.building import Built, build
 from builder.checking import orphans, problems
 from builder.course import BuildError, Course, read_course, select
 from builder.library import Library
+from builder.teaching import disagreements
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -65,7 +66,7 @@ def check_all(
     """Print every problem; whether there is none."""
     begin = time.monotonic()
     found = list(problems(course, library, paths))
-    found += orphans(course) if whole else ()
+    found += [*orphans(course), *disagreements(course)] if whole else ()
     for problem in found:
         console.print(problem)
     count = f"{len(paths)} source{'s' * (len(paths) != 1)}"

@@ -52,6 +52,7 @@ from course_utils.checks.start_here import (
 # Give the eight numbers as a dict with the keys `"a"` to `"h"`.
 #
 # <details><summary>Hint</summary>
+#
 # One axis of one layer at a time: size + 2 * padding - dilation * (kernel - 1) - 1,
 # divided by the stride, rounded down, plus 1. A pool counts in the same way. A weight
 # has as many parameters as the product of its shape; a bias has one an output.
@@ -94,6 +95,7 @@ check_missing_dimensions(missing_dimensions)
 # `[((8, 5, 6), 368)]`.
 #
 # <details><summary>Hint</summary>
+#
 # Keep the current shape in a variable and let each layer replace it. A pool is a
 # convolution without padding and dilation as far as sizes go, so one inner function
 # serves both.
@@ -143,6 +145,7 @@ check_trace_network(trace_network)
 # pixels.
 #
 # <details><summary>Hint</summary>
+#
 # More padding never makes the output smaller. So either try 0, 1, 2, ... until the
 # output has the wanted size or more, or solve the formula for the padding, round up,
 # and test what you found. In both ways take care of kernels that do not fit into the
@@ -183,6 +186,7 @@ check_smallest_padding(smallest_padding)
 # all: the cell is the pixel, and the box is one pixel wide and high.
 #
 # <details><summary>Hint</summary>
+#
 # Walk from the output back to the image. Keep, for one axis, the first and the last
 # cell that you need. The first tap of output cell i lies at i * stride - padding; the
 # last tap lies dilation * (kernel - 1) further. At the end: x comes from the column,
@@ -216,6 +220,7 @@ check_receptive_box(receptive_box)
 # 0)`; no masks give shape (0, 4).
 #
 # <details><summary>Hint</summary>
+#
 # `mask.any(dim=0)` says for each column whether the object is in it; `.nonzero()` lists
 # those columns. A loop over the masks is fine.
 # </details>
@@ -252,6 +257,7 @@ check_tight_boxes(tight_boxes)
 # `(1, 1, 50, 30)` for VOC.
 #
 # <details><summary>Hint</summary>
+#
 # Go through half-open pixels. Then ask which numbers change: the pixel that half-open
 # boxes call 0 is VOC's 1, and the pixel before a half-open end of 50 is number 49 from
 # 0, which is VOC's 50.
@@ -288,6 +294,7 @@ check_yolo_to_voc(yolo_to_voc)
 # - `"d"`: in P all 32x32 of them, in N none, because the map has another size.
 #
 # <details><summary>Hint</summary>
+#
 # One layer first. Which of its outputs read a zero where the whole image has a pixel?
 # Which outputs of the second layer read one of those?
 # </details>

@@ -7,13 +7,12 @@ allows no keys of others. Reports send a learner there.
 
 import ast
 import hashlib
-import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from builder.course import BuildError, Course, Script, ScriptCell, read_script
+from builder.course import BuildError, Course, Script, ScriptCell, headings, read_script
 from builder.names import VALUE, bindings, parse, without_magics
 
 TOTAL = 10  # points
@@ -21,8 +20,6 @@ BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError")
 TELLING = 24  # characters from which a line gives an answer away
 SECTION = "section:"
-FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
-HEADING = re.compile(r"^#{1,6}\s+(\S.*?)\s*$", re.MULTILINE)
 Metadata = dict[str, Any]
 
 
@@ -299,7 +296,8 @@ def find_heading(
     if lesson not in paths:
         names = ", ".join(paths) or "none yet"
         raise script.error(cell, f"no lesson is called {lesson!r}; there are: {names}")
-    known = headings(read_script(paths[lesson], course.shown(paths[lesson])))
+    script_of_lesson = read_script(paths[lesson], course.shown(paths[lesson]))
+    known = [text for _, text in headings(script_of_lesson)]
     found = [each for each in known if each == begin]
     found = found or [each for each in known if begin and each.startswith(begin)]
     if len(found) != 1:
@@ -309,13 +307,6 @@ def find_heading(
             f"lesson {lesson} has {many} {begin!r}; it has: {'; '.join(known)}",
         )
     return found[0]
-
-
-def headings(lesson: Script) -> tuple[str, ...]:
-    """The headings of a lesson, in order."""
-    prose = [cell.source for cell in lesson.cells if cell.kind == "markdown"]
-    texts = (FENCED.sub("", source) for source in prose)
-    return tuple(found[1] for text in texts for found in HEADING.finditer(text))
 
 
 def without_section_tags(script: Script) -> Script:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from builder.assignment import FENCED, lint_sections
+from builder.assignment import lint_sections
 from builder.building import share_check_outputs
-from builder.course import BuildError, Course, Script, ScriptCell
+from builder.course import FENCED, HEADING, BuildError, Course, Script, ScriptCell
 from builder.execute import refuse_size
 from builder.library import Library
 from builder.notebook import (
@@ -25,19 +25,20 @@ from builder.notebook import (
     was_executed,
 )
 from builder.targets import Product, Target, make_product
+from builder.teaching import lint_teaching
 
 RUN = ("outputs", "execution_count")
 CHECKPOINTS = ".ipynb_checkpoints"
 LINES, WORDS, QUESTIONS = 30, 250, 3
-LEVEL = re.compile(r"^(#{1,6})\s+\S", re.MULTILINE)
+UNRENDERED = re.compile(r"</summary>(?!\n\n)")
 FOLDED = re.compile(r"<details.*?</details>", re.DOTALL)
 PICTURE = re.compile(r"!\[\s*\]\(|<img(?![^>]*\balt=[\"'][^\"'])[^>]*>")
 KNOWN = (
-    "parameters, show, task, points:2, section:Heading, check, raises-exception, "
-    "stderr, hide-input"
+    "parameters, show, predict, task, points:2, section:Heading, check, "
+    "raises-exception, stderr, hide-input"
 )
 TAGS = re.compile(
-    r"parameters|show|task|points:.*|section:.*|check|raises-exception|stderr|nbval-.*|"
+    r"parameters|show|predict|task|points:.*|section:.*|check|raises-exception|stderr|nbval-.*|"
     r"(hide|remove)-(input|output|cell)"
 )
 RESULT_KEYS = {"lesson", "budget", "seconds", "peak_memory_mb"}
@@ -49,6 +50,8 @@ def problems(course: Course, library: Library, paths: Iterable[Path]) -> Iterato
         try:
             product = make_product(course, library, path)
             yield from lint_script(product.script)
+            notebook = product.executed.notebook
+            yield from lint_teaching(product.script, notebook, course, library)
             yield from drift(product)
         except BuildError as error:
             yield str(error)
@@ -168,7 +171,7 @@ def lint_headings(script: Script) -> Iterator[str]:
     level = 0
     for cell in script.cells:
         text = FENCED.sub("", cell.source) if cell.kind == "markdown" else ""
-        for match in LEVEL.finditer(text):
+        for match in HEADING.finditer(text):
             depth = len(match[1])
             if depth == 1 and level:
                 yield remark(script, cell, "a second `# ` title; use `## `")
@@ -187,6 +190,8 @@ def lint_markdown(script: Script, cell: ScriptCell) -> Iterator[str]:
         yield remark(script, cell, "a picture without alt text; say what it shows")
     if text.count("<details") != text.count("</details>"):
         yield remark(script, cell, "<details> and </details> do not come in pairs")
+    if UNRENDERED.search(text):
+        yield remark(script, cell, "no empty line after </summary>: Markdown needs it")
 
 
 def lint_lesson(script: Script) -> Iterator[str]:

@@ -1,16 +1,21 @@
 """The course as the builder sees it: its folders, its address, its scripts."""
 
 import functools
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jupytext
+import yaml
 
 # Magics are left alone: a script is plain Python, and "# cat is ..." is a comment.
 PERCENT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
+
+FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^(#{1,6})\s+(\S.*?)\s*$", re.MULTILINE)
 
 
 class BuildError(Exception):
@@ -106,11 +111,15 @@ class ScriptCell:
 
 @dataclass(frozen=True)
 class Script:
-    """A percent script; `name` is its path from the course's root."""
+    """A percent script; `name` is its path from the course's root.
+
+    `front` is the YAML at its top, or None.
+    """
 
     name: str
     path: Path
     cells: tuple[ScriptCell, ...]
+    front: Any = None
 
     @property
     def stem(self) -> str:
@@ -134,19 +143,45 @@ def parse_script(text: str, path: Path, name: str) -> Script:
     lines = marker_lines(text, len(nodes))
     cells = [
         ScriptCell(
-            node.cell_type, node.source, tuple(node.metadata.get("tags", ())), *place
+            node.cell_type,
+            node.source,
+            tuple(node.metadata.get("tags", ())),
+            number,
+            line,
         )
-        for node, *place in zip(nodes, range(1, len(nodes) + 1), lines, strict=True)
+        for number, (node, line) in enumerate(zip(nodes, lines, strict=True), start=1)
     ]
+    front = None
+    if nodes and nodes[0].cell_type == "raw":
+        front = read_front(nodes[0].source, name)
+        del cells[0]
     for cell in cells:
         if cell.kind not in ("code", "markdown"):
             raise BuildError(f"{name}, {cell.where}: {cell.kind}; make it Markdown")
     while cells and is_for_tools(cells[0]):
         del cells[0]
-    script = Script(name, path, tuple(cells))
+    script = Script(name, path, tuple(cells), front)
     if not cells or not cells[0].source.startswith("# ") or cells[0].kind == "code":
         raise BuildError(f"{name}: the first cell must be Markdown with a `# ` title")
     return script
+
+
+def read_front(text: str, name: str) -> Any:
+    """What the YAML between two lines `---` at the top of a script says."""
+    try:
+        return yaml.safe_load(text.strip().strip("-"))
+    except yaml.YAMLError as error:
+        raise BuildError(
+            f"{name}: the fields at its top are not YAML: {error}"
+        ) from None
+
+
+def headings(script: Script) -> list[tuple[int, str]]:
+    """The level and the text of each heading in a script's Markdown."""
+    prose = [FENCED.sub("", c.source) for c in script.cells if c.kind == "markdown"]
+    return [
+        (len(marks), text) for each in prose for marks, text in HEADING.findall(each)
+    ]
 
 
 def marker_lines(text: str, count: int) -> list[int | None]:

@@ -49,6 +49,15 @@ def without_magics(source: str) -> str:
     return source  # a line may begin with the operator %
 
 
+def magics(source: str) -> list[str]:
+    """What a syntax tree does not hold: all of a `%%` cell, and lines of magics."""
+    if source.startswith("%%"):
+        return [source]
+    bare = without_magics(source)
+    pairs = zip(source.splitlines(), bare.splitlines(), strict=True)
+    return [line for line, plain in pairs if line != plain]
+
+
 def free_names(source: str) -> set[str]:
     """Global names that the code refers to and does not bind itself."""
     top = symtable.symtable(without_magics(source), "cell", "exec")

@@ -1,5 +1,6 @@
 """Notebooks from cells: stable ids, little metadata, the same bytes every time."""
 
+import ast
 import hashlib
 import tempfile
 from collections import Counter
@@ -11,7 +12,9 @@ import nbformat
 from nbformat import NotebookNode, v4
 
 from builder.course import BuildError, ScriptCell
+from builder.names import magics, parse
 
+DOCUMENTED = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 METADATA = {
     "kernelspec": {
         "display_name": "Python 3 (ipykernel)",
@@ -48,6 +51,8 @@ def make_notebook(
     for cell in cells:
         make = v4.new_code_cell if cell.kind == "code" else v4.new_markdown_cell
         metadata: dict[str, Any] = {"tags": list(cell.tags)} if cell.tags else {}
+        if "hide-input" in cell.tags:
+            metadata["jupyter"] = {"source_hidden": True}
         metadata |= marks[cell.number] if marks is not None else {}
         nodes.append(make(cell.source, id=ids[cell.number], metadata=metadata))
     notebook: NotebookNode = v4.new_notebook(cells=nodes, metadata=METADATA)
@@ -94,9 +99,21 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def same_code(a: NotebookNode, b: NotebookNode) -> bool:
-    """Whether two notebooks would run the same code."""
+    """Whether two notebooks would run the same code; comments and docstrings do not."""
     sources = [[cell.source for cell in code_cells(each)] for each in (a, b)]
-    return sources[0] == sources[1]
+    return sources[0] == sources[1] or (
+        [what_runs(source) for source in sources[0]]
+        == [what_runs(source) for source in sources[1]]
+    )
+
+
+def what_runs(source: str) -> tuple[str, list[str]]:
+    """The syntax of a cell without comments and docstrings, and its magics."""
+    tree = parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.dump(tree), magics(source)
 
 
 def same_checks(a: NotebookNode, b: NotebookNode) -> bool:
@@ -105,12 +122,22 @@ def same_checks(a: NotebookNode, b: NotebookNode) -> bool:
 
 
 def carry_outputs(old: NotebookNode, new: NotebookNode) -> None:
-    """Give each code cell of `new` what the same cell of `old` has printed."""
+    """Give each code cell of `new` what the same cell of `old` has printed.
+
+    A cell whose output would answer a question above it keeps none: the reader runs it.
+    """
     for before, after in zip(code_cells(old), code_cells(new), strict=True):
-        after.outputs = before.outputs
-        after.execution_count = before.execution_count
+        if not is_guess(after):
+            after.outputs = before.outputs
+            after.execution_count = before.execution_count
+
+
+def is_guess(cell: NotebookNode) -> bool:
+    """Whether a reader is to predict what this cell prints."""
+    return "predict" in cell.metadata.get("tags", [])
 
 
 def was_executed(notebook: NotebookNode) -> bool:
-    """Whether every code cell has run."""
-    return all(cell.execution_count for cell in code_cells(notebook) if cell.source)
+    """Whether every code cell has run, but for those whose outputs are not kept."""
+    cells = [cell for cell in code_cells(notebook) if cell.source]
+    return all(cell.execution_count or is_guess(cell) for cell in cells)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from builder.course import BuildError, Script, ScriptCell
 from builder.library import Definition, Library
 from builder.names import Binding, bindings, free_names, parse
+from builder.notebook import DOCUMENTED
 
 WIDTH = 88  # of an import in a notebook
 Named = tuple[str, Binding]
@@ -173,10 +174,25 @@ def fill(
     for node, group in zip(imports, found, strict=True):
         parts.append(("\n".join(lines[end : node.lineno - 1]), False))
         parts.append((head, False))
-        parts += [(each.source, not each.is_constant) for each in group]
+        parts += [(brief(each.source), not each.is_constant) for each in group]
         head, end = "", node.end_lineno or node.lineno
     parts.append(("\n".join(lines[end:]), False))
     return join(parts)
+
+
+def brief(source: str) -> str:
+    """A definition with its docstrings cut to their first paragraphs."""
+    lines = source.splitlines()
+    cut: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
+            text = node.body[0]
+            place = range(text.lineno - 1, text.end_lineno or text.lineno)
+            blank = next((i for i in place if not lines[i].strip()), None)
+            if blank is not None:
+                lines[blank - 1] += '"""'
+                cut |= set(range(blank, place.stop))
+    return "\n".join(line for i, line in enumerate(lines) if i not in cut)
 
 
 def join(parts: Iterable[tuple[str, bool]]) -> str:

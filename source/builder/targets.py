@@ -22,6 +22,7 @@ from builder.assignment import (
 from builder.course import Course, Script, ScriptCell, read_script
 from builder.library import Library
 from builder.notebook import cell_ids, make_notebook
+from builder.page import paged
 from builder.show import show_all
 
 GITHUB = "https://github.com/"
@@ -62,7 +63,8 @@ class Product:
 def make_product(course: Course, library: Library, path: Path) -> Product:
     """The notebooks of a lesson or an assignment, without outputs."""
     script = read_script(path, course.shown(path))
-    whole = framed(show_all(without_section_tags(script), library), course)
+    whole = show_all(without_section_tags(script), library)
+    whole = framed(paged(whole, course), course)
     if path.parent.name == "lessons":
         return Product(script, target(course, whole, "notebooks"))
     tasks = read_tasks(script)
@@ -117,8 +119,10 @@ def badge_row(course: Course, path: str) -> str:
     if not course.repository.startswith(GITHUB):
         return ""  # Colab opens notebooks of GitHub only
     place = course.repository.removeprefix(GITHUB)
+    address = f"{COLAB}/github/{place}/blob/main/{path}"
     image = f"![Open in Colab]({COLAB}/assets/colab-badge.svg)"
-    return f"[{image}]({COLAB}/github/{place}/blob/main/{path})"
+    # Offline the picture is missing; the words remain.
+    return f"[{image}]({address}) [Open this notebook in Colab]({address})"
 
 
 def with_badge(source: str, row: str) -> str:

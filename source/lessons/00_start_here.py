@@ -919,6 +919,7 @@ watch.report(accuracy=accuracy, constant_answer=most.item(), last_loss=losses[-1
 # half-open box, and may you use it as an index?
 #
 # <details><summary>Answer</summary>
+#
 # x2 is W, one past the last column, so `image[:, y, x2]` fails. As the end of a slice
 # it is right: `image[:, y1:y2, x1:x2]` is exactly the inside of the box.
 # </details>
@@ -927,6 +928,7 @@ watch.report(accuracy=accuracy, constant_answer=most.item(), last_loss=losses[-1
 # more, which has more to learn?
 #
 # <details><summary>Answer</summary>
+#
 # Both see 5 pixels, because 1 + 2 · 2 = 5. The 5x5 holds 64 · 64 · 25 weights, the two
 # 3x3 together 64 · 64 · 18, and there is a non-linearity between them. VGG was built on
 # this exchange.
@@ -937,6 +939,7 @@ watch.report(accuracy=accuracy, constant_answer=most.item(), last_loss=losses[-1
 #      picture is 901 wide?
 #
 # <details><summary>Answer</summary>
+#
 # By 901 / 500, the sides that really came out, one factor an axis. The nominal factor
 # 600 / 333 is slightly different, because 500 · 600 / 333 = 900.9 is no whole number of
 # pixels.

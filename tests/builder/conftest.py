@@ -108,9 +108,15 @@ print("RESULT", json.dumps(row))
 # %% [markdown]
 # ## Questions
 #
-# <details><summary>Why?</summary>So.</details>
-# <details><summary>How?</summary>So.</details>
-# <details><summary>When?</summary>Now.</details>
+# <details><summary>Why?</summary>
+#
+# So.</details>
+# <details><summary>How?</summary>
+#
+# So.</details>
+# <details><summary>When?</summary>
+#
+# Now.</details>
 """
 
 ASSIGNMENT = '''\
@@ -124,7 +130,9 @@ from course_utils.checks.thrice import report
 
 # %% [markdown]
 # ## Task 1: thrice (6 points)
-# <details><summary>Hint</summary>Think of it.</details>
+# <details><summary>Hint</summary>
+#
+# Think of it.</details>
 
 
 # %% tags=["task", "points:6", "section:01_twice#01. Twice"]
@@ -143,7 +151,9 @@ report("thrice: right")
 
 # %% [markdown]
 # ## Task 2: a question (4 points)
-# <details><summary>Hint</summary>Count.</details>
+# <details><summary>Hint</summary>
+#
+# Count.</details>
 
 # %% tags=["task", "points:4", "section:01_twice#Questions"]
 # BEGIN SOLUTION

@@ -93,7 +93,7 @@ def test_the_release_holds_no_answer_and_the_solution_holds_all(course, library)
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("points:6", "points:6.0", r"cell 4 \(line 14\): .* whole; got points:6.0"),
+        ("points:6", "points:6.0", r"cell 4 \(line 16\): .* whole; got points:6.0"),
         ("points:6", "points:0", "got points:0"),
         (', "points:6"', "", "got none"),
         ("points:6", "points:5", r"points are 5 \+ 4, and must sum to 10"),

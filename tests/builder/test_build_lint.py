@@ -7,6 +7,7 @@ from builder.course import read_script
 
 LESSON = "source/lessons/01_twice.py"
 ASSIGNMENT = "source/assignments/01_thrice.py"
+HINT = "# <details><summary>Hint</summary>\n#\n# Count.</details>"
 
 
 def remarks(course, name):
@@ -33,7 +34,8 @@ def test_a_good_source_has_none(course, name):
         (LESSON, "So.</details>\n# <details>", "So.\n# ", "has 2 folded answers"),
         (LESSON, '"show"', '"shwo"', "unknown tag 'shwo'"),
         (ASSIGNMENT, "(6 points)", "(six)", "does not say 6 points"),
-        (ASSIGNMENT, "# <details><summary>Hint</summary>Count.</details>", "#", "hint"),
+        (ASSIGNMENT, HINT, "#", "hint"),
+        (ASSIGNMENT, HINT, HINT.replace("\n#\n# ", ""), "no empty line after </summ"),
     ],
 )
 def test_what_readers_would_miss_is_remarked(course, name, old, new, message):

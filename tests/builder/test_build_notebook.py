@@ -4,10 +4,18 @@ import json
 
 import nbformat
 import pytest
+from nbformat import v4
 
 from builder.checking import orphans
 from builder.course import BuildError, ScriptCell, read_course, read_script, select
-from builder.notebook import cell_ids, to_text, write_whole
+from builder.notebook import (
+    carry_outputs,
+    cell_ids,
+    same_code,
+    to_text,
+    was_executed,
+    write_whole,
+)
 from builder.targets import badge_row, make_product, with_badge
 
 LESSON = "source/lessons/01_twice.py"
@@ -56,12 +64,16 @@ def test_a_new_address_changes_no_id(course, library):
     assert "github/another/tiny/blob/main/notebooks/01_twice.ipynb" in after[0].source
 
 
-def test_the_badge_stands_under_the_title_and_opens_the_notebook_itself(course):
+def test_the_badge_and_a_text_link_under_the_title_open_the_notebook_itself(course):
     row = badge_row(course, "notebooks/01_twice.ipynb")
+    address = (
+        "https://colab.research.google.com/github/someone/tiny/blob/main/"
+        "notebooks/01_twice.ipynb"
+    )
+    badge = "https://colab.research.google.com/assets/colab-badge.svg"
     assert row == (
-        "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
-        "(https://colab.research.google.com/github/someone/tiny/blob/main/"
-        "notebooks/01_twice.ipynb)"
+        f"[![Open in Colab]({badge})]({address}) "
+        f"[Open this notebook in Colab]({address})"
     )
     assert with_badge("# T\n\nText.", "B") == "# T\n\nB\n\nText."
     assert with_badge("# T", "") == "# T"
@@ -149,3 +161,49 @@ def test_notebooks_without_a_source_are_found(course):
         "solutions/01_twice.ipynb",
         "course_grading/released/03_gone.ipynb",
     ]
+
+
+def node(source, *tags, **fields):
+    return v4.new_code_cell(
+        source, metadata={"tags": [*tags]} if tags else {}, **fields
+    )
+
+
+def notebook(*cells):
+    return v4.new_notebook(cells=[*cells])
+
+
+def test_the_output_of_a_guess_is_not_kept():
+    printed = [v4.new_output("stream", text="4\n")]
+    old = notebook(*(node("2 + 2", outputs=printed, execution_count=n) for n in (1, 2)))
+    new = notebook(node("2 + 2"), node("2 + 2", "predict"))
+    carry_outputs(old, new)
+    plain, guess = new.cells
+    assert (plain.outputs, plain.execution_count) == (printed, 1)
+    assert (guess.outputs, guess.execution_count) == ([], None)
+    assert was_executed(new)
+
+
+def test_a_hidden_input_is_folded_in_jupyterlab(course, library):
+    path = course.root / LESSON
+    path.write_text(path.read_text().replace('"parameters"', '"hide-input"'))
+    cells = make_product(course, library, path).executed.notebook.cells
+    folded = [c for c in cells if c.metadata.get("jupyter") == {"source_hidden": True}]
+    assert [cell.source.partition("\n")[0] for cell in folded] == ["import os"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("x = 1", "x = 1  # one", True),
+        ('def f():\n    """F."""', 'def f():\n    """G.\n\n    Args: x."""', True),
+        ('def f():\n    """F."""', "def f():\n    pass", True),
+        ("x = 1", "x = 2", False),
+        ("%pip install a", "%pip install b", False),
+        ("%%bash\nls", "%%bash\npwd", False),
+        ("'a'", "'b'", False),
+        ("def f():\n    return 'a'", "def f():\n    return 'b'", False),
+    ],
+)
+def test_only_what_runs_makes_a_notebook_stale(one, other, is_same):
+    assert same_code(notebook(node(one)), notebook(node(other))) == is_same

@@ -7,7 +7,7 @@ import pytest
 from builder.course import BuildError, Script, ScriptCell
 from builder.library import Library
 from builder.names import bindings, free_names, parse
-from builder.show import show_all
+from builder.show import brief, show_all
 
 TITLE = ScriptCell("markdown", "# 01. T", number=1)
 
@@ -181,3 +181,39 @@ def test_names_bound_by_a_cell(source, names):
 )
 def test_names_needed_by_a_source(source, names):
     assert free_names(source) == names
+
+
+LONG = '''\
+class Box:
+    """A box.
+
+    Attributes:
+        x: the left side.
+    """
+
+    def area(self) -> float:
+        """Its area
+        in pixels.
+
+        Source: the paper, section 2.
+        """
+        text = """not
+
+        a docstring"""
+        return len(text)
+'''
+BRIEF = '''\
+class Box:
+    """A box."""
+
+    def area(self) -> float:
+        """Its area
+        in pixels."""
+        text = """not
+
+        a docstring"""
+        return len(text)'''
+
+
+def test_of_a_docstring_the_first_paragraph_is_shown():
+    assert brief(LONG) == BRIEF
