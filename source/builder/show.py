@@ -1,6 +1,7 @@
 """Cells tagged `show`: each import is replaced by the source of what it imports."""
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ from builder.names import Binding, bindings, free_names, parse
 from builder.notebook import DOCUMENTED
 
 WIDTH = 88  # of an import in a notebook
+FOR_TOOLS = re.compile(r"  # (type: ignore|noqa)\b.*")
 Named = tuple[str, Binding]
 
 
@@ -181,8 +183,8 @@ def fill(
 
 
 def brief(source: str) -> str:
-    """A definition with its docstrings cut to their first paragraphs."""
-    lines = source.splitlines()
+    """A definition without comments for tools, and the beginning of its docstrings."""
+    lines = [FOR_TOOLS.sub("", line) for line in source.splitlines()]
     cut: set[int] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:

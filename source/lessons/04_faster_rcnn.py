@@ -648,8 +648,8 @@ print("  ", decode_boxes(same, two).tolist())
 
 # %% [markdown]
 # Most errors are far below 1. With the paper's beta they would all lie in the flat part
-# of the parabola; with 1/9 the loss still pulls. (The paper balances this with a factor
-# of 10 in front.)
+# of the parabola; with 1/9 the loss still pulls. The authors' own code has 1/9, too: it
+# calls it `sigma` = 3, the square root of 1/beta.
 #
 # And the same answer moves a large anchor further than a small one. Slides that write
 # "box = anchor + (dx, dy, dw, dh)" forget this: then one number would have to mean
@@ -1581,8 +1581,9 @@ watch.report(
 #
 # The best-anchor rule: some anchor of 128 pixels overlaps each of them most, with an
 # IoU of about 400 / 16384, that is 0.02. So it is an object, for the head to shrink by
-# a factor of six, which it hardly ever has to do otherwise. Also, twenty such anchors
-# about it overlap the thing equally, and all tie. Smaller anchors on a finer map are
-# the cure: feature pyramids, in lesson 09.
+# a factor of six, which it hardly ever has to do otherwise. Also, every such anchor that
+# holds all of the thing overlaps it equally: at a stride of 16 these are more than
+# eighty, and all tie. Smaller anchors on a finer map are the cure: feature pyramids, in
+# lesson 09.
 #
 # </details>

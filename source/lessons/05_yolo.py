@@ -895,6 +895,11 @@ show_losses(
 for name, values in history.curves(smooth=20).items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
 
+# %% [markdown]
+# One loss rises, and that is no fault. An untrained network answers about 0 for every
+# confidence, which is just what the boxes without an object should say. To find objects
+# it has to give that up, and near an object other boxes become confident as well.
+
 
 # %%
 found = predict_all(model, test)

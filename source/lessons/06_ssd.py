@@ -1326,7 +1326,9 @@ if budget != "smoke":
     assert by_map[-1]["AP_medium"] > by_map[-1]["AP_small"]
 
 # %% [markdown]
-# No map can do it alone, and nobody told them who is to do what. The matching did.
+# The finest map alone does as well as all of them on small things, and worse on larger
+# ones; the next is the other way round. Nobody told them who is to do what: the matching
+# did.
 #
 # ## What each part is worth
 #
