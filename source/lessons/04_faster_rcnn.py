@@ -1581,8 +1581,8 @@ watch.report(
 #
 # The best-anchor rule: some anchor of 128 pixels overlaps each of them most, with an
 # IoU of about 400 / 16384, that is 0.02. So it is an object, for the head to shrink by
-# a factor of six, which it hardly ever has to do otherwise. Also, every such anchor that
-# holds all of the thing overlaps it equally: at a stride of 16 these are more than
+# a factor of six, which it hardly ever has to do otherwise. Also, every such anchor
+# that holds all of the thing overlaps it equally: at a stride of 16 these are more than
 # eighty, and all tie. Smaller anchors on a finer map are the cure: feature pyramids, in
 # lesson 09.
 #
