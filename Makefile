@@ -31,7 +31,7 @@ lab: $(VENV)/.installed
 
 test: check
 	OMP_NUM_THREADS=1 COURSE_BUDGET=smoke $(BIN)/pytest --numprocesses $(PROCESSES) \
-	  --dist loadfile $(NBVAL) tests notebooks solutions
+	  --dist loadfile --no-loadscope-reorder $(NBVAL) tests notebooks solutions
 
 lessons: $(VENV)/.installed-dev
 	COURSE_BUDGET=laptop $(BIN)/pytest $(NBVAL) notebooks
