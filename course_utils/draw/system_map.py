@@ -1,8 +1,8 @@
 """The map of a system: its parts as boxes, and arrows with the shapes that flow there.
 
 The shapes are those of a real call: parts of a model are watched by hooks, functions by
-wrappers that stand in their place for the time of the call. So a map cannot disagree
-with the code.
+wrappers that stand in their place for the time of the call. So shapes cannot disagree
+with the code, and a part that no longer runs is an error. The arrows are the author's.
 """
 
 import functools
@@ -77,6 +77,11 @@ def watch(
     def note(name: str, value: Any) -> None:
         if name in names:
             values = [value] if isinstance(value, Tensor) else value
+            if len(values) != len(names[name]):
+                raise ValueError(
+                    f"{name} returned {len(values)} values, but names gives it "
+                    f"{[*names[name]]}: give one name for each"
+                )
             value = dict(zip(names[name], values, strict=True))
         shapes.setdefault(name, shape_text(value))
 

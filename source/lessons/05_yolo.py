@@ -898,7 +898,7 @@ for name, values in history.curves(smooth=20).items():
 # %% [markdown]
 # One loss rises, and that is no fault. An untrained network answers about 0 for every
 # confidence, which is just what the boxes without an object should say. To find objects
-# it has to give that up, and near an object other boxes become confident as well.
+# it has to give that up, and some of the other boxes become confident as well.
 
 
 # %%

@@ -1327,8 +1327,8 @@ if budget != "smoke":
 
 # %% [markdown]
 # The finest map alone does as well as all of them on small things, and worse on larger
-# ones; the next is the other way round. Nobody told them who is to do what: the
-# matching did.
+# ones. The next does better on larger things and far worse on small ones. Nobody told
+# them who is to do what: the matching did.
 #
 # ## What each part is worth
 #

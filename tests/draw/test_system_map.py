@@ -95,3 +95,5 @@ def test_what_cannot_be_drawn_is_refused(small: Small):
         draw({}, [*ARROWS, ("best", "body")])
     with pytest.raises(ValueError, match=r"\['idle'\] never ran"):
         draw({"idle": small.idle}, ARROWS)
+    with pytest.raises(ValueError, match=r"heads returned 2 values, but .*\['one'\]"):
+        watch(lambda: small(IMAGES), parts(small), {"heads": ["one"]})
