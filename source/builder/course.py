@@ -4,7 +4,7 @@ import functools
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -119,7 +119,7 @@ class Script:
     name: str
     path: Path
     cells: tuple[ScriptCell, ...]
-    front: Any = None
+    front: Any = field(default=None, hash=False)
 
     @property
     def stem(self) -> str:

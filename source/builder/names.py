@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
+# A text at the top of a cell is no docstring: it is shown as the cell's value.
+DOCUMENTED = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 KNOWN = frozenset(dir(builtins)) | {"__file__", "__name__"}
 
 

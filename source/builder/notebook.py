@@ -12,9 +12,8 @@ import nbformat
 from nbformat import NotebookNode, v4
 
 from builder.course import BuildError, ScriptCell
-from builder.names import magics, parse
+from builder.names import DOCUMENTED, magics, parse
 
-DOCUMENTED = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 METADATA = {
     "kernelspec": {
         "display_name": "Python 3 (ipykernel)",

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 from builder.course import BuildError, Script, ScriptCell
 from builder.library import Definition, Library
-from builder.names import Binding, bindings, free_names, parse
-from builder.notebook import DOCUMENTED
+from builder.names import DOCUMENTED, Binding, bindings, free_names, parse
 
 WIDTH = 88  # of an import in a notebook
 FOR_TOOLS = re.compile(r"  # (type: ignore|noqa)\b.*")
