@@ -4,6 +4,7 @@ Nothing important happens off the page; cells and lessons have a length that can
 read; guesses can be made; links lead somewhere; tables of different lessons agree.
 """
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +26,8 @@ UNTAUGHT = ("models.peers",)
 # Validators and small converters stand in shown sources as one call, and explain
 # themselves by their names.
 PLUMBING = ("check_", "as_")
-MEASURED = "measured"  # in the caption of a table of results
-UNKNOWN = "–"
+MEASURED = "on the tabletop"  # in the caption of a table of results
+UNKNOWN = "–"  # as in `course_utils.draw.systems`, which would load torch
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -59,6 +60,7 @@ def unshown(script: Script, course: Course, library: Library) -> Iterator[str]:
             return
 
 
+@functools.cache  # every later lesson asks for it again
 def names_of(script: Script, library: Library) -> tuple[set[Binding], set[Binding]]:
     """What a lesson imports from the library, and what it shows of it."""
     used: set[Binding] = set()
@@ -172,7 +174,8 @@ def measured(notebook: NotebookNode) -> Iterator[tuple[tuple[str, str], str]]:
             text = output.get("data", {}).get("text/html", "")
             found = BeautifulSoup(text if "<table" in text else "", "html.parser")
             for table in found.find_all("table"):
-                if table.caption is None or MEASURED not in table.caption.get_text():
+                caption = table.caption.get_text() if table.caption else ""
+                if MEASURED not in caption.lower():
                     continue
                 (_, *heads), *rows = (
                     [each.get_text() for each in line.find_all(["th", "td"])]

@@ -1,12 +1,15 @@
 """What a lesson with fields owes its reader is checked."""
 
+from pathlib import Path
+
 import nbformat
 import pytest
 from test_build_page import FRONT, LESSON, ONCE
 
 from builder.targets import make_product
-from builder.teaching import disagreements, lint_teaching
+from builder.teaching import disagreements, lint_teaching, measured
 
+ROOT = Path(__file__).parents[2]
 USES_TWICE = "from course_utils.ops import twice\n\nprint(twice([1.0]))"
 
 
@@ -143,3 +146,11 @@ def test_tables_of_two_lessons_agree(course, lesson, tables, problem):
     found = list(disagreements(course))
     assert len(found) == bool(problem)
     assert all(problem in each for each in found)
+
+
+def test_the_tables_of_the_course_are_found():
+    for name in ("04_faster_rcnn", "05_yolo", "06_ssd"):
+        notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+        figures = dict(measured(notebook))
+        assert float(figures["R-CNN", "AP"]) > 0
+        assert len({system for system, _ in figures}) >= 3
