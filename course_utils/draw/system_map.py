@@ -46,8 +46,8 @@ def show_system(
         new: parts that the system before did not have, in another colour.
         caption: a sentence under the map.
 
-    Raises ValueError for an arrow between unknown parts, for arrows in a circle, and
-    for a part that was not called.
+    Raises ValueError for an arrow between unknown parts, for arrows in a circle, for a
+    part that was not called, and for another number of names than of values.
     """
     shapes = watch(call, parts, names or {})
     unknown = {name for arrow in arrows for name in arrow} - shapes.keys()
@@ -172,13 +172,11 @@ def draw_map(
     for source, target in arrows:
         (x, y), (to_x, to_y) = corners[source], corners[target]
         if places[target][1] - places[source][1] == 1:
-            begin, end, bend = (
-                (x + WIDTH / 2, y + HEIGHT),
-                (to_x + WIDTH / 2, to_y),
-                0.0,
-            )
+            begin, end = (x + WIDTH / 2, y + HEIGHT), (to_x + WIDTH / 2, to_y)
+            bend = 0.0
         else:  # around the boxes between, on their left
-            begin, end, bend = (x, y + HEIGHT / 2), (to_x, to_y + HEIGHT / 2), 0.5
+            begin, end = (x, y + HEIGHT / 2), (to_x, to_y + HEIGHT / 2)
+            bend = 0.5
         style: dict[str, Any] = {"arrowstyle": "->", "lw": 1.5, "shrinkA": 0}
         style |= {"shrinkB": 0, "connectionstyle": f"arc3,rad={bend}"}
         ax.annotate("", end, begin, arrowprops=style)
@@ -193,5 +191,9 @@ def in_words(
     yield "A map from top to bottom."
     for source, target in arrows:
         yield f"{source} gives {shapes[source]} to {target}."
+    sources = {source for source, _ in arrows}
+    for last in shapes:
+        if last not in sources:
+            yield f"{last} gives {shapes[last]}."
     if new:
         yield f"New: {', '.join(new)}."
