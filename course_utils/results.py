@@ -32,7 +32,7 @@ def write_row(
     budget: str,
     *,
     figures: Mapping[str, float],
-    ms_an_image: float,
+    ms_per_image: float,
     training_seconds: float,
     parameters: int,
     **more: float | str,
@@ -44,7 +44,7 @@ def write_row(
         budget: "smoke", "laptop" or "gpu".
         figures: as `evaluate_detections` returns them; AP, AP50, and AP of small,
             medium and large objects are kept, -1 as null: no objects, no meaning.
-        ms_an_image: milliseconds to predict one image.
+        ms_per_image: milliseconds to predict one image.
         training_seconds: seconds of training.
         parameters: how many weights the system has.
         more: further figures by name, such as how many scenes were the test.
@@ -61,7 +61,7 @@ def write_row(
         "system": system,
         "budget": budget,
         **{name: known_or_none(figures.get(name)) for name in FIGURES},
-        "ms_an_image": ms_an_image,
+        "ms_per_image": ms_per_image,
         "training_seconds": training_seconds,
         "parameters": parameters,
         "machine": describe_machine(),

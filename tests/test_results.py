@@ -21,7 +21,7 @@ from course_utils.results import (
 
 FIGURES: dict[str, Any] = {
     "figures": {"AP": 0.5, "AP50": 0.8, "AP_small": 0.4, "AP_large": -1.0, "AR_1": 0.2},
-    "ms_an_image": 12.5,
+    "ms_per_image": 12.5,
     "training_seconds": 60.0,
     "parameters": 1000,
 }

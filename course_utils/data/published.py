@@ -98,5 +98,5 @@ PUBLISHED_ERRORS: dict[str, dict[str, float]] = {
 
 
 def with_milliseconds(rows: tuple[PublishedRow, ...]) -> list[PublishedRow]:
-    """The rows with `ms_an_image` from their frames a second, to draw them."""
-    return [row | {"ms_an_image": 1000 / row["fps"]} for row in rows]
+    """The rows with `ms_per_image` from their frames a second, to draw them."""
+    return [row | {"ms_per_image": 1000 / row["fps"]} for row in rows]

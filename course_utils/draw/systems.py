@@ -17,7 +17,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "AP_small": ("AP small", ".3f"),
     "AP_medium": ("medium", ".3f"),
     "AP_large": ("large", ".3f"),
-    "ms_an_image": ("ms an image", ",.1f"),
+    "ms_per_image": ("ms per image", ",.1f"),
     "ms_proposals": ("to propose", ",.1f"),
     "ms_network": ("network", ",.1f"),
     "training_seconds": ("training, s", ",.0f"),
@@ -152,11 +152,11 @@ def draw_accuracy_and_time(
     known = [
         row
         for row in rows
-        if row.get(accuracy) is not None and row.get("ms_an_image") is not None
+        if row.get(accuracy) is not None and row.get("ms_per_image") is not None
     ]
-    ax.set(xscale="log", xlabel="ms an image", ylabel=label or accuracy, title=title)
+    ax.set(xscale="log", xlabel="ms per image", ylabel=label or accuracy, title=title)
     ax.margins(x=0.2)
-    points = [(row["ms_an_image"], row[accuracy]) for row in known]
+    points = [(row["ms_per_image"], row[accuracy]) for row in known]
     for index, at in enumerate(points):
         color, marker = OKABE_ITO[index % 8], MARKERS[index % len(MARKERS)]
         ax.plot(*at, marker=marker, color=color, linestyle="")

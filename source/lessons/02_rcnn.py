@@ -1319,7 +1319,7 @@ row = write_row(
     "R-CNN",
     budget,
     figures=figures,
-    ms_an_image=1000 * total,
+    ms_per_image=1000 * total,
     training_seconds=training_seconds,
     parameters=sum(each.numel() for each in numbers),
     ms_proposals=1000 * cost["proposals"],

@@ -992,7 +992,7 @@ for picture, each in some:
 network = {name: median(times) for name, times in per_image.items()}
 ratio = network["R-CNN"] / network["Fast R-CNN"]
 for name, milliseconds in network.items():
-    print(f"{name:>10}: {milliseconds:6.1f} ms an image, proposals given")
+    print(f"{name:>10}: {milliseconds:6.1f} ms per image, proposals given")
 given_image = picture[None].to(device), [each["proposals"].to(device)]
 work = {
     name: count_multiply_adds(partial(model.predict, *given_image))
@@ -1235,7 +1235,7 @@ row = write_row(
     "Fast R-CNN",
     budget,
     figures=figures,
-    ms_an_image=whole_fast,
+    ms_per_image=whole_fast,
     training_seconds=history.seconds,
     parameters=sum(weight.numel() for weight in detector.parameters()),
     ms_proposals=ms_proposals,
@@ -1250,7 +1250,7 @@ watch.report(
     ap=figures["AP"],
     ap50=figures["AP50"],
     ap50_rcnn=rcnn_figures["AP50"],
-    ms_an_image=whole_fast,
+    ms_per_image=whole_fast,
     ms_proposals=ms_proposals,
     ms_network=ms_fast,
     times_faster_than_rcnn=ratio,

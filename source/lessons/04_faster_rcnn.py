@@ -59,7 +59,7 @@ paper = {
 }
 show_parts(
     paper,
-    unit="ms an image (the paper, VGG-16)",
+    unit="ms per image (the paper, VGG-16)",
     alt="Two bars. Fast R-CNN's is long, and proposals fill most of it. Faster R-CNN's "
     "is a tenth as long, and proposals are hardly visible in it.",
 )
@@ -1457,7 +1457,7 @@ row = write_row(
     "Faster R-CNN",
     budget,
     figures=figures,
-    ms_an_image=whole,
+    ms_per_image=whole,
     ms_proposals=times["RPN"],
     ms_network=times["backbone, box head"],
     training_seconds=history.seconds,
@@ -1475,7 +1475,7 @@ known = [each for each in read_rows(budget) if each["system"] in systems]
 show_accuracy_and_time(
     known,
     alt="AP over the time for an image, on a logarithmic axis: "
-    + ", ".join(f"{each['system']} at {each['ms_an_image']:.0f} ms" for each in known)
+    + ", ".join(f"{each['system']} at {each['ms_per_image']:.0f} ms" for each in known)
     + ".",
 )
 
@@ -1488,21 +1488,21 @@ show_accuracy_and_time(
 
 # %%
 published = [
-    {"system": "R-CNN", "AP50": 66.0, "ms_an_image": 50_000},
-    {"system": "Fast R-CNN", "AP50": 66.9, "ms_an_image": 2_000},
+    {"system": "R-CNN", "AP50": 66.0, "ms_per_image": 50_000},
+    {"system": "Fast R-CNN", "AP50": 66.9, "ms_per_image": 2_000},
     {"system": "Faster R-CNN, unshared features", "AP50": 68.5},
-    {"system": "Faster R-CNN", "AP50": 69.9, "ms_an_image": 198},
-    {"system": "Faster R-CNN, with VOC 2012", "AP50": 73.2, "ms_an_image": 198},
+    {"system": "Faster R-CNN", "AP50": 69.9, "ms_per_image": 198},
+    {"system": "Faster R-CNN, with VOC 2012", "AP50": 73.2, "ms_per_image": 198},
     {"system": "Faster R-CNN, with VOC 2012 and COCO", "AP50": 78.8},
-    {"system": "Faster R-CNN, small network (ZF)", "ms_an_image": 59},
+    {"system": "Faster R-CNN, small network (ZF)", "ms_per_image": 59},
 ]
 show_systems(
     published,
-    columns={"AP50": ("mAP, VOC 2007", ".1f"), "ms_an_image": ("ms an image", ",.0f")},
+    columns={"AP50": ("mAP, VOC 2007", ".1f"), "ms_per_image": ("ms per image", ",.0f")},
     caption="From the papers",
 )
 for each in published[1:2] + published[3:4]:
-    times_faster = published[0]["ms_an_image"] / each["ms_an_image"]
+    times_faster = published[0]["ms_per_image"] / each["ms_per_image"]
     print(f"{each['system']}: {times_faster:.0f} times as fast as R-CNN")
 
 # %% [markdown]
@@ -1529,7 +1529,7 @@ print(f"{kept.name}: {kept.stat().st_size / 1e6:.1f} MB in the cache")
 watch.report(
     ap=figures["AP"],
     ap50=figures["AP50"],
-    ms_an_image=whole,
+    ms_per_image=whole,
     ms_proposals=times["RPN"],
     training_seconds=history.seconds,
     recall_of_10_proposals=recalls["RPN, trained"].recall[3],

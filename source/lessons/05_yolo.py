@@ -77,7 +77,7 @@ paper = {  # mAP in %, images a second
 metres_a_second = 50 / 3.6
 for name, (accuracy, rate) in paper.items():
     print(
-        f"{name:>12}: {1000 / rate:6.1f} ms an image, {accuracy} mAP; "
+        f"{name:>12}: {1000 / rate:6.1f} ms per image, {accuracy} mAP; "
         f"the car moves {metres_a_second / rate:5.1f} m"
     )
 print(f"a camera of 30 images a second: {1000 / 30:.1f} ms for each")
@@ -1334,7 +1334,7 @@ with torch.no_grad():
     }
 show_parts(
     spent,
-    unit="ms an image",
+    unit="ms per image",
     alt="Two bars. YOLO's is short and mostly convolutions. Faster R-CNN's is much "
     "longer; its convolutions are only a part of it.",
 )
@@ -2035,7 +2035,7 @@ row = write_row(
     "YOLO",
     budget,
     figures=figures,
-    ms_an_image=milliseconds["YOLO"],
+    ms_per_image=milliseconds["YOLO"],
     training_seconds=history.seconds,
     parameters=sum(weight.numel() for weight in model.parameters()),
     test_scenes=len(test),
@@ -2052,7 +2052,7 @@ show_systems(read_rows(budget), systems=systems, caption="On the tabletop, measu
 watch.report(
     ap=figures["AP"],
     ap50=figures["AP50"],
-    ms_an_image=milliseconds["YOLO"],
+    ms_per_image=milliseconds["YOLO"],
     times_as_fast_as_faster_rcnn=speed_ratios[torch.get_num_threads()],
     times_as_fast_on_one_core=speed_ratios[1],
     training_seconds=history.seconds,

@@ -1490,7 +1490,7 @@ row = write_row(
     "SSD",
     budget,
     figures=figures,
-    ms_an_image=milliseconds,
+    ms_per_image=milliseconds,
     training_seconds=history.seconds,
     parameters=sum(weight.numel() for weight in model.parameters()),
     test_scenes=len(test),
@@ -1544,7 +1544,7 @@ show_systems(
     caption=f"All detectors, on the tabletop ({budget})",
 )
 points = [
-    f"{each['system']} {each['AP']:.2f} at {each['ms_an_image']:.1f} ms"
+    f"{each['system']} {each['AP']:.2f} at {each['ms_per_image']:.1f} ms"
     for each in measured
     if each["AP"] is not None
 ]
@@ -1593,12 +1593,12 @@ for each in measured:
         other["system"]
         for other in measured
         if (other["AP"] or 0) > (each["AP"] or 0)
-        and other["ms_an_image"] < each["ms_an_image"]
+        and other["ms_per_image"] < each["ms_per_image"]
     ]
     verdict = f"beaten in both by {', '.join(better)}" if better else "by none in both"
     print(f"{each['system']:>16}: {verdict}")
 if measured:
-    times = [each["ms_an_image"] for each in measured]
+    times = [each["ms_per_image"] for each in measured]
     print(f"from the slowest to the fastest: {max(times) / min(times):.0f} times")
 
 # %% [markdown]
@@ -1665,7 +1665,7 @@ show_accuracy_and_time(
     label="mAP, VOC 2007",
     alt="Accuracy over the time for an image, on a logarithmic axis: "
     + "; ".join(
-        f"{e['system']} {e['AP50']} at {e['ms_an_image']:,.0f} ms" for e in papers
+        f"{e['system']} {e['AP50']} at {e['ms_per_image']:,.0f} ms" for e in papers
     ),
     caption="From the papers, each with its authors' graphics card.",
 )
@@ -1691,7 +1691,7 @@ watch.report(
     ap50=figures["AP50"],
     ap_small=figures["AP_small"],
     ap_medium=figures["AP_medium"],
-    ms_an_image=milliseconds,
+    ms_per_image=milliseconds,
     training_seconds=history.seconds,
     ap_short_hard=runs["hard negatives"][1]["AP"],
     ap_short_random=runs["random negatives"][1]["AP"],

@@ -33,7 +33,7 @@ def test_names_cover_neither_each_other_nor_the_points(seed: int):
     # Five of eight lie close together, as good detectors do.
     heights[3:] = 0.55 + 0.06 * heights[3:]
     rows = [
-        {"system": name, "AP": height, "ms_an_image": 10 ** (0.2 + 3 * power)}
+        {"system": name, "AP": height, "ms_per_image": 10 ** (0.2 + 3 * power)}
         for name, height, power in zip(
             NAMES, heights.tolist(), powers.tolist(), strict=True
         )
@@ -47,7 +47,7 @@ def test_names_cover_neither_each_other_nor_the_points(seed: int):
     for box in boxes:
         assert inside.x0 <= box.x0 < box.x1 <= inside.x1
         for row in rows:
-            x, y = ax.transData.transform((row["ms_an_image"], row["AP"]))
+            x, y = ax.transData.transform((row["ms_per_image"], row["AP"]))
             assert not box.contains(x, y)
 
 

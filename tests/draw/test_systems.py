@@ -15,11 +15,11 @@ FAST: dict[str, Any] = {
     "budget": "laptop",
     "AP": 0.6543,
     "AP50": 0.9,
-    "ms_an_image": 1234.56,
+    "ms_per_image": 1234.56,
     "training_seconds": 99.6,
     "parameters": 1234567,
 }
-FASTER = FAST | {"system": "Faster R-CNN", "ms_an_image": 20.04, "ms_proposals": 6.0}
+FASTER = FAST | {"system": "Faster R-CNN", "ms_per_image": 20.04, "ms_proposals": 6.0}
 
 
 def test_a_table_has_a_line_a_system_in_the_order_asked_for():
@@ -29,7 +29,7 @@ def test_a_table_has_a_line_a_system_in_the_order_asked_for():
         "system",
         "AP",
         "AP50",
-        "ms an image",
+        "ms per image",
         "to propose",
         "training, s",
         "parameters",
