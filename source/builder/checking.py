@@ -24,6 +24,7 @@ from builder.notebook import (
     to_text,
     was_executed,
 )
+from builder.prose import unfounded
 from builder.targets import Product, Target, make_product
 from builder.teaching import lint_teaching
 
@@ -78,7 +79,8 @@ def drift(product: Product) -> Iterator[str]:
         yield f"{target.name}: has cells that never ran; {remedy(product)}"
     elif is_silent(old):
         yield f"{target.name}: its outputs are missing; {remedy(product)} --force"
-    elif not product.released:
+    elif not (product.released or product.script.is_appendix):
+        yield from unfounded(product.script, old)
         yield from lint_result(old, target.name, product.script.stem)
 
 
@@ -179,7 +181,9 @@ def lint_headings(script: Script) -> Iterator[str]:
                 yield remark(script, cell, f"heading {match[1]} skips a level")
             level = depth
     number = script.stem.partition("_")[0]
-    if not re.match(rf"# \D*{re.escape(number)}\b", script.cells[0].source):
+    if not script.is_appendix and not re.match(
+        rf"# \D*{re.escape(number)}\b", script.cells[0].source
+    ):
         yield remark(script, script.cells[0], f"the title lacks the number {number}")
 
 
@@ -195,7 +199,7 @@ def lint_markdown(script: Script, cell: ScriptCell) -> Iterator[str]:
 
 
 def lint_lesson(script: Script) -> Iterator[str]:
-    """Cells are short, and the lesson ends with three folded answers."""
+    """Cells are short, and all but an appendix end with three folded answers."""
     for cell in script.cells:
         lines = len(cell.source.splitlines())
         if cell.kind == "code" and lines > LINES:
@@ -203,6 +207,8 @@ def lint_lesson(script: Script) -> Iterator[str]:
         words = len(FOLDED.sub("", cell.source).split())
         if cell.kind == "markdown" and words > WORDS:
             yield remark(script, cell, f"{words} words at a stretch; at most {WORDS}")
+    if script.is_appendix:
+        return
     prose = "\n".join(c.source for c in script.cells if c.kind == "markdown")
     last = re.split(r"^#{1,2}\s", FENCED.sub("", prose), flags=re.MULTILINE)[-1]
     count = len(FOLDED.findall(last))

@@ -47,7 +47,7 @@ class Course:
         return self.root / "course_grading" / "released"
 
     def lessons(self) -> list[Path]:
-        """The lesson scripts, in the order of the course."""
+        """The lesson scripts, in the order of the course, and then the appendices."""
         return sorted((self.root / "source" / "lessons").glob("*.py"))
 
     def assignments(self) -> list[Path]:
@@ -126,9 +126,19 @@ class Script:
         """The name that its notebooks carry."""
         return self.path.stem
 
+    @property
+    def is_appendix(self) -> bool:
+        """Whether this is a page beside the lessons: its name has no number."""
+        return is_appendix(self.path)
+
     def error(self, cell: ScriptCell, problem: str) -> BuildError:
         """An error that names this file and the cell."""
         return BuildError(f"{self.name}, {cell.where}: {problem}")
+
+
+def is_appendix(path: Path) -> bool:
+    """Whether a lesson script is an appendix: its name begins with no number."""
+    return not path.stem[:1].isdigit()
 
 
 def read_script(path: Path, name: str) -> Script:

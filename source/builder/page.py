@@ -15,7 +15,15 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import quote
 
-from builder.course import BuildError, Course, Script, ScriptCell, headings, read_script
+from builder.course import (
+    BuildError,
+    Course,
+    Script,
+    ScriptCell,
+    headings,
+    is_appendix,
+    read_script,
+)
 
 FOOTER = "## Papers and code"
 
@@ -87,7 +95,7 @@ def header(script: Script, given: Fields, course: Course) -> str:
 
 def around(script: Script, course: Course) -> Iterator[str]:
     """Links to the lesson before, to the one after, and to the assignment."""
-    stems = [path.stem for path in course.lessons()]
+    stems = [path.stem for path in course.lessons() if not is_appendix(path)]
     place = stems.index(script.stem)
     if place:
         yield f"before: {link(course, stems[place - 1], script)}"

@@ -2,6 +2,8 @@
 
 import pytest
 
+from builder.building import build
+from builder.checking import problems
 from builder.course import BuildError, read_script
 from builder.page import anchor, read_fields
 from builder.targets import make_product
@@ -94,3 +96,11 @@ def test_wrong_fields_are_refused(paged, library, old, new, message):
 )
 def test_headings_get_the_fragments_of_jupyterlab(heading, fragment):
     assert anchor(heading) == fragment
+
+
+def test_an_appendix_needs_no_number_no_questions_and_no_result(paged, library):
+    path = paged.root / "source" / "lessons" / "atlas.py"
+    path.write_text("# %% [markdown]\n# # An atlas\n\n# %%\nprint(1 + 1)\n")
+    build(paged, library, path, force=False, started=lambda *_: lambda: None)
+    assert list(problems(paged, library, [path])) == []
+    assert "atlas" not in cells(paged, library)[0].source
