@@ -12,7 +12,13 @@ from course_utils.data.tabletop import CLASS_NAMES, Tabletop
 from course_utils.models.backbones import Backbone
 from course_utils.models.model import Target
 from course_utils.models.peers.ssd import TorchvisionSSD
-from course_utils.models.ssd import SSD, LastMaps, SSDOutputs, label_default_boxes
+from course_utils.models.ssd import (
+    SSD,
+    LastMaps,
+    SSDOutputs,
+    label_default_boxes,
+    losses_from_outputs,
+)
 from course_utils.ops.default_boxes import (
     SSD300_MAPS,
     SSD300_STRIDES,
@@ -77,7 +83,7 @@ def match_theirs(boxes: Tensor, targets: list[Target]) -> list[Tensor]:
 
 def learn_ours(model: SSD, outputs: SSDOutputs, targets: list[Target]) -> None:
     """Matching, mining, losses and their gradient."""
-    losses = model.losses_of(outputs, targets)
+    losses = losses_from_outputs(outputs, targets, model.settings)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
 
 

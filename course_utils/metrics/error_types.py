@@ -64,8 +64,8 @@ def error_kinds(
 ) -> list[Tensor]:
     """The kind of each detection of each image, (D,) int64 on the CPU.
 
-    It is a place in KINDS, or NOT_LOOKED_AT where as many detections of the class as it
-    has objects, in all images, have higher scores.
+    It is an index of KINDS, or NOT_LOOKED_AT (-1) where as many detections of the class
+    as it has objects, in all images, have higher scores.
 
     Args:
         predictions: for each image, `boxes` (D, 4) xyxy, `scores` (D,), `labels` (D,).
@@ -78,11 +78,7 @@ def error_kinds(
     not between 0 and `iou_threshold`.
     """
     check_pairs(predictions, targets)
-    if not 0 < least_iou <= iou_threshold:
-        raise ValueError(
-            f"least_iou is {least_iou} and iou_threshold {iou_threshold}, but "
-            "0 < least_iou <= iou_threshold was expected"
-        )
+    check_least_iou(least_iou, iou_threshold)
     kinds = [
         image_kinds(as_cpu(found), as_cpu(target), similar, iou_threshold, least_iou)
         for found, target in zip(predictions, targets, strict=True)
@@ -92,6 +88,15 @@ def error_kinds(
         kind.where(here, NOT_LOOKED_AT)
         for kind, here in zip(kinds, looked_at, strict=True)
     ]
+
+
+def check_least_iou(least_iou: float, iou_threshold: float) -> None:
+    """Raises ValueError unless 0 < least_iou <= iou_threshold."""
+    if not 0 < least_iou <= iou_threshold:
+        raise ValueError(
+            f"least_iou is {least_iou} and iou_threshold {iou_threshold}, but "
+            "0 < least_iou <= iou_threshold was expected"
+        )
 
 
 def as_cpu(image: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -110,16 +115,11 @@ def image_kinds(
     iou_threshold: float,
     least_iou: float,
 ) -> Tensor:
-    """The kind of every detection of one image: (D,) int64."""
+    """The kind of every detection of one image: (D,) int64, an index of KINDS."""
     labels, true_labels = found["labels"], target["labels"]
     touches = box_iou(found["boxes"], target["boxes"]) >= least_iou  # (D, T)
     is_same = labels[:, None] == true_labels
-    is_alike = torch.zeros_like(is_same)
-    for group in similar:
-        members = torch.tensor(sorted(group))
-        is_alike |= torch.isin(labels, members)[:, None] & torch.isin(
-            true_labels, members
-        )
+    is_alike = are_similar(labels, true_labels, similar)
     kinds = torch.full((len(labels),), BACKGROUND)
     # From the mildest judgement to the strictest, which has the last word.
     kinds[touches.any(dim=1)] = OTHER
@@ -127,6 +127,16 @@ def image_kinds(
     kinds[(touches & is_same).any(dim=1)] = LOCALISATION
     kinds[find_own(found, target, iou_threshold)] = CORRECT
     return kinds
+
+
+def are_similar(labels: Tensor, true_labels: Tensor, similar: Groups) -> Tensor:
+    """Whether two labels are of one group: (D,) and (T,) -> (D, T) bool."""
+    is_alike = torch.zeros(len(labels), len(true_labels), dtype=torch.bool)
+    for group in similar:
+        members = torch.tensor(sorted(group))
+        pairs = torch.isin(labels, members)[:, None] & torch.isin(true_labels, members)
+        is_alike |= pairs
+    return is_alike
 
 
 def find_own(
@@ -149,12 +159,12 @@ def highest_of_each_class(predictions: Images, targets: Images) -> list[Tensor]:
     Of equal scores, the one of the earlier image comes first.
     """
     none = torch.zeros(0, dtype=torch.int64)
-    labels = torch.cat([none, *(each["labels"].cpu() for each in predictions)])
-    scores = torch.cat([none, *(each["scores"].detach().cpu() for each in predictions)])
-    objects = torch.cat([none, *(each["labels"].cpu() for each in targets)])
+    labels = torch.cat([none, *(found["labels"].cpu() for found in predictions)])
+    scores = torch.cat([none, *(found["scores"].cpu() for found in predictions)])
+    objects = torch.cat([none, *(target["labels"].cpu() for target in targets)])
     order = scores.argsort(descending=True, stable=True)
     kept = torch.zeros(len(labels), dtype=torch.bool)
     for label in sorted(set(labels.tolist())):
         best = order[labels[order] == label][: int((objects == label).sum())]
         kept[best] = True
-    return list(torch.split(kept, [len(each["labels"]) for each in predictions]))
+    return list(torch.split(kept, [len(found["labels"]) for found in predictions]))

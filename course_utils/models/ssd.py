@@ -5,8 +5,9 @@ how it has to be moved, all at once. The backbone of SSD300 stands at the end.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,7 @@ from course_utils.ops.default_boxes import default_boxes
 from course_utils.ops.matching import BELOW, match_anchors
 from course_utils.ops.post_processing import select_detections
 from course_utils.ops.validators import (
+    Size,
     check_at_least,
     check_choice,
     check_lengths,
@@ -37,7 +39,7 @@ Negatives = Literal["hard", "random", "all"]
 
 
 class LastMaps(nn.Module):
-    """The last maps of a backbone, each half as fine as the one before.
+    """The last maps of a backbone, each with half the cells a side of the one before.
 
     Args:
         backbone: with a map after each halving of the image.
@@ -49,22 +51,26 @@ class LastMaps(nn.Module):
 
     def __init__(self, backbone: Backbone, *, first: int = 2) -> None:
         super().__init__()
-        halvings = len(backbone.widths)
-        if not 0 <= first < halvings:
-            raise ValueError(
-                f"first is {first}, but a halving of 0 to {halvings - 1} was expected"
-            )
+        check_first(first, halvings=len(backbone.widths))
         self.backbone, self.first = backbone, first
         self.out_channels = backbone.widths[first:]
-        self.strides = tuple(2 ** (index + 1) for index in range(first, halvings))
+        self.strides = tuple(2 ** (k + 1) for k in range(first, len(backbone.widths)))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, H, W) in [0, 1] -> a (B, C, H / stride, W / stride) each."""
         return self.backbone.maps(images)[self.first :]
 
 
+def check_first(first: int, *, halvings: int) -> None:
+    """Raises ValueError unless the first map is one of the backbone's."""
+    if not 0 <= first < halvings:
+        raise ValueError(
+            f"first is {first}, but a halving of 0 to {halvings - 1} was expected"
+        )
+
+
 class SSDHead(nn.Module):
-    """A 3x3 convolution a map gives K logits and four deltas for each default box.
+    """For each map, one 3x3 convolution: K logits and 4 deltas per default box.
 
     Weights start as torchvision's: Xavier's, without biases.
 
@@ -79,92 +85,130 @@ class SSDHead(nn.Module):
     ) -> None:
         super().__init__()
         self.num_boxes, self.num_classes = tuple(num_boxes), num_classes
-        layers = [
+        self.convolutions = nn.ModuleList(
             nn.Conv2d(width, count * (num_classes + 4), 3, padding=1)
             for width, count in zip(channels, num_boxes, strict=True)
-        ]
-        for layer in layers:
-            nn.init.xavier_uniform_(layer.weight)
+        )
+        for layer in self.convolutions:
+            nn.init.xavier_uniform_(layer.weight)  # type: ignore[arg-type]
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        self.convolutions = nn.ModuleList(layers)
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """(B, C, H, W) maps -> (B, A, K) logits and (B, A, 4) deltas of all boxes."""
-        parts = zip(self.convolutions, self.num_boxes, maps, strict=True)
-        outputs = torch.cat(
-            [flatten_map(layer(x), count) for layer, count, x in parts], dim=1
-        )  # (B, A, K + 4)
+        parts = []
+        for x, layer, count in zip(
+            maps, self.convolutions, self.num_boxes, strict=True
+        ):
+            parts.append(flatten_map(layer(x), count))  # (B, H * W * count, K + 4)
+        outputs = torch.cat(parts, dim=1)  # (B, A, K + 4), the finest map first
         return outputs[..., :-4], outputs[..., -4:]
 
 
+def best_matches(iou: Tensor) -> Tensor:
+    """For each default box, the object that overlaps it most of all boxes, or -1.
+
+    (N, A) IoU -> (A,) int64. Of default boxes that tie for an object's best the first
+    is taken. Where two objects have the same best box, the later object gets it. An
+    object that overlaps no default box, as one without area, gets none.
+    """
+    highest, best = iou.max(dim=1)  # (N,) each
+    touched = (highest > 0).nonzero().squeeze(1)
+    matched_idxs = torch.full_like(iou[0], BELOW, dtype=torch.int64)  # (A,)
+    return matched_idxs.scatter_reduce(0, best[touched], touched, "amax")
+
+
 def match_default_boxes(iou: Tensor, *, positive_iou: float = 0.5) -> Tensor:
-    """The object that each default box is to find, or -1 for none.
+    """The object that each default box should find, or BELOW (-1) for background.
 
-    Liu et al. 2016: each object gets the default box that it overlaps most. Then, each
-    other default box gets the object that it overlaps most, if the IoU is at least
-    `positive_iou`.
-
-    Of default boxes that tie for an object's best the first is taken. Where two objects
-    have the same best default box, the later object gets it. An object that overlaps no
-    default box, as one without area, gets none.
-
-    Args:
-        iou: (N, A) overlap of each object with each default box.
-        positive_iou: least IoU of a match that is no object's best.
-
-    Returns (A,) int64: the index of an object, or BELOW (-1).
+    (N, A) IoU of each object with each default box -> (A,) int64. Liu et al. 2016: each
+    object gets the default box that it overlaps most; each other default box gets the
+    object that it overlaps most, if their IoU is at least `positive_iou`.
     """
     matched_idxs = match_anchors(
         iou, positive_iou=positive_iou, negative_iou=positive_iou
     )
     if iou.numel() == 0:
         return matched_idxs
-    highest, best = iou.max(dim=1)  # (N,) each
-    touched = (highest > 0).nonzero().squeeze(1)
-    forced = torch.full_like(matched_idxs, BELOW)
-    forced = forced.scatter_reduce(0, best[touched], touched, "amax")
+    forced = best_matches(iou)
     return forced.where(forced != BELOW, matched_idxs)
 
 
 def label_default_boxes(
     default_boxes: Tensor, target: Target, *, positive_iou: float = 0.5
 ) -> tuple[Tensor, Tensor]:
-    """The class and the box that each default box of one image is to answer.
+    """The class and the target box of each default box of one image.
 
-    (A, 4) default boxes -> (A,) int64 labels, 0 for background, and (A, 4) boxes to
-    reach, which mean something at objects only. See `match_default_boxes`.
+    (A, 4) default boxes -> (A,) int64 labels, 0 for background, and the (A, 4) matched
+    boxes, which mean something where the label is above 0.
     """
     boxes = as_boxes(target["boxes"], "the target's boxes").to(default_boxes)
     labels = target["labels"].to(default_boxes.device)
     check_one_a_box(boxes, labels=labels)
-    matched_idxs = match_default_boxes(
-        box_iou(boxes, default_boxes), positive_iou=positive_iou
-    )
+    iou = box_iou(boxes, default_boxes)
+    matched_idxs = match_default_boxes(iou, positive_iou=positive_iou)
     if len(boxes) == 0:
         return torch.zeros_like(matched_idxs), default_boxes
     index = matched_idxs.clamp(min=0)
     return labels[index].where(matched_idxs != BELOW, 0), boxes[index]
 
 
-def hard_negatives(losses: Tensor, is_object: Tensor, *, ratio: float = 3) -> Tensor:
-    """Which default boxes of the background a step learns from: the most expensive.
+def label_batch(
+    default_boxes: Tensor, targets: Sequence[Target], *, positive_iou: float = 0.5
+) -> tuple[Tensor, Tensor]:
+    """The training targets of a batch: (B, A) labels and (P, 4) regression targets.
 
-    In each image at most `ratio` for each box that found an object, so that an image
-    without objects has none.
-
-    Args:
-        losses: (B, A) of each default box, if it were background.
-        is_object: (B, A) bool.
-        ratio: negatives for each positive.
-
-    Returns (B, A) bool. Raises ValueError if the shapes or the ratio do not fit.
+    The regression targets are those of the P default boxes with a label above 0, in
+    order: how each has to be moved and scaled to become its object's box.
     """
-    counts = negative_counts(losses, is_object, ratio)
+    pairs = [
+        label_default_boxes(default_boxes, target, positive_iou=positive_iou)
+        for target in targets
+    ]
+    labels, matched_boxes = (torch.stack(part) for part in zip(*pairs, strict=True))
+    is_object = labels > 0
+    starts = default_boxes.expand_as(matched_boxes)[is_object]
+    return labels, encode_boxes(matched_boxes[is_object], starts, weights=BOX_WEIGHTS)
+
+
+def background_loss(logits: Tensor) -> Tensor:
+    """What it costs to call each default box background: its confidence loss.
+
+    (..., K) logits with the background first -> (...) cross-entropy with class 0.
+    """
+    return logits.logsumexp(dim=-1) - logits[..., 0]
+
+
+def hard_negatives(losses: Tensor, is_object: Tensor, *, ratio: float = 3) -> Tensor:
+    """Which default boxes a step learns from as background: those of highest loss.
+
+    (B, A) losses as background and (B, A) bool -> (B, A) bool: in each image at most
+    `ratio` for each matched box, so that an image without objects has none.
+    """
+    counts = negative_counts(losses, is_object, ratio)  # (B,)
     most = int(counts.max()) if counts.numel() else 0
     losses = losses.detach().masked_fill(is_object, -torch.inf)
     hardest = losses.topk(most, dim=1).indices  # (B, most), by falling loss
     chosen = torch.arange(most, device=counts.device) < counts[:, None]
     return torch.zeros_like(is_object).scatter(1, hardest, chosen)
+
+
+def negative_counts(losses: Tensor, is_object: Tensor, ratio: float) -> Tensor:
+    """(B,) how many negatives each image gets: no more than it has background."""
+    check_negatives(losses, is_object, ratio)
+    positives = is_object.sum(dim=1)
+    wanted = (ratio * positives).long()
+    return wanted.minimum(is_object.shape[1] - positives)
+
+
+def check_negatives(losses: Tensor, is_object: Tensor, ratio: float) -> None:
+    """Raises ValueError if the shapes or the ratio do not fit."""
+    if losses.ndim != 2 or losses.shape != is_object.shape:
+        raise ValueError(
+            f"losses has shape {tuple(losses.shape)} and is_object "
+            f"{tuple(is_object.shape)}, but (images, default boxes) was expected of "
+            "both"
+        )
+    check_at_least(0, ratio=ratio)
 
 
 def random_negatives(is_object: Tensor, *, ratio: float = 3) -> Tensor:
@@ -176,26 +220,20 @@ def random_negatives(is_object: Tensor, *, ratio: float = 3) -> Tensor:
     return hard_negatives(draws, is_object, ratio=ratio)
 
 
-def negative_counts(losses: Tensor, is_object: Tensor, ratio: float) -> Tensor:
-    """(B,) how many negatives each image gets: no more than it has background."""
-    if losses.ndim != 2 or losses.shape != is_object.shape:
-        raise ValueError(
-            f"losses has shape {tuple(losses.shape)} and is_object "
-            f"{tuple(is_object.shape)}, but (images, default boxes) was expected of "
-            "both"
-        )
-    check_at_least(0, ratio=ratio)
-    positives = is_object.sum(dim=1)
-    wanted = (ratio * positives).long()
-    return wanted.minimum(is_object.shape[1] - positives)
+@torch.no_grad()
+def choose_negatives(
+    logits: Tensor, is_object: Tensor, *, kind: Negatives = "hard", ratio: float = 3
+) -> Tensor:
+    """The background that a step learns from: (B, A, K) logits -> (B, A) bool.
 
-
-def background_loss(logits: Tensor) -> Tensor:
-    """What it costs to call each default box background: its confidence loss.
-
-    (..., K) logits with the background first -> (...) cross-entropy with class 0.
+    The paper's choice is "hard". To see what that is worth, there are as many at
+    "random", or "all".
     """
-    return logits.logsumexp(dim=-1) - logits[..., 0]
+    if kind == "all":
+        return ~is_object
+    if kind == "random":
+        return random_negatives(is_object, ratio=ratio)
+    return hard_negatives(background_loss(logits), is_object, ratio=ratio)
 
 
 def ssd_losses(
@@ -238,15 +276,69 @@ def ssd_losses(
 
 
 class SSDOutputs(NamedTuple):
-    """What the head says about each default box of each image."""
+    """What the network predicts for each default box of each image."""
 
     logits: Tensor  # (B, A, K), background first
     deltas: Tensor  # (B, A, 4)
     default_boxes: Tensor  # (A, 4) xyxy, the same for all images
 
 
+@dataclass(frozen=True)
+class SSDSettings:
+    """How an SSD is trained, and what it reports. The defaults are the paper's."""
+
+    positive_iou: float = 0.5  # see `match_default_boxes`
+    negatives: Negatives = "hard"  # see `choose_negatives`
+    negative_ratio: float = 3  # negatives per positive, unless all are used
+    score_threshold: float = 0.01  # minimum probability of a detection
+    iou_threshold: float = 0.45  # two detections of a class that overlap more are one
+    candidates: int = 400  # boxes per class that suppression looks at, at most
+    max_detections: int = 200  # detections per image, at most
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if there is no such choice of negatives."""
+        check_choice("negatives", self.negatives, get_args(Negatives))
+
+
+def losses_from_outputs(
+    outputs: SSDOutputs, targets: Sequence[Target], settings: SSDSettings
+) -> dict[str, Tensor]:
+    """Match, choose negatives, and compare: the two losses of a batch."""
+    labels, regression_targets = label_batch(
+        outputs.default_boxes, targets, positive_iou=settings.positive_iou
+    )
+    is_negative = choose_negatives(
+        outputs.logits,
+        labels > 0,
+        kind=settings.negatives,
+        ratio=settings.negative_ratio,
+    )
+    return ssd_losses(
+        outputs.logits, outputs.deltas, labels, regression_targets, is_negative
+    )
+
+
+def predict_from_outputs(
+    outputs: SSDOutputs, size: Size, settings: SSDSettings
+) -> list[Target]:
+    """The detections of each image of this height and width, by falling score."""
+    found = []
+    for logits, deltas in zip(outputs.logits, outputs.deltas, strict=True):
+        boxes = decode_boxes(deltas, outputs.default_boxes, weights=BOX_WEIGHTS)
+        detections = select_detections(
+            clip_boxes(boxes, *size),
+            logits.softmax(dim=1)[:, 1:],  # without the background
+            score_threshold=settings.score_threshold,
+            iou_threshold=settings.iou_threshold,
+            max_detections=settings.max_detections,
+            candidates=settings.candidates,
+        )
+        found.append(detections)
+    return found
+
+
 class SSD(Model):
-    """A backbone of several maps, and a head on each. The defaults are the paper's.
+    """A backbone with several maps, a head on them, and fixed default boxes.
 
     Args:
         backbone: (B, 3, H, W) images -> a list of maps; `out_channels` says how wide.
@@ -255,14 +347,7 @@ class SSD(Model):
         ratios: for each map, width over height.
         strides: for each map, pixels between two default boxes; without it, they fill
             the image.
-        positive_iou: see `match_default_boxes`.
-        negatives: the background to learn from: "hard", or to see what that does, as
-            many at "random", or "all" of it.
-        negative_ratio: negatives for each positive, unless all are used.
-        score_threshold: least probability of a detection.
-        iou_threshold: two detections of a class that overlap more are one.
-        candidates: most boxes of a class that are looked at.
-        max_detections: most detections of an image.
+        settings: those of `SSDSettings`, by name.
 
     Raises ValueError if the settings are of more or of fewer maps.
     """
@@ -275,34 +360,23 @@ class SSD(Model):
         scales: Sequence[float],
         ratios: Sequence[Sequence[float]],
         strides: Sequence[int] | None = None,
-        positive_iou: float = 0.5,
-        negatives: Negatives = "hard",
-        negative_ratio: float = 3,
-        score_threshold: float = 0.01,
-        iou_threshold: float = 0.45,
-        candidates: int = 400,
-        max_detections: int = 200,
+        **settings: Any,
     ) -> None:
         super().__init__()
-        self.backbone = backbone
-        channels: Sequence[int] = backbone.out_channels  # type: ignore[assignment]
+        channels: Any = backbone.out_channels
         check_lengths(maps=channels, ratios=ratios, scales_before_the_last=scales[:-1])
-        check_choice("negatives", negatives, get_args(Negatives))
-        num_boxes = [2 + 2 * len(wide) for wide in ratios]
+        num_boxes = [2 + 2 * len(wide) for wide in ratios]  # of a cell of each map
+        self.backbone = backbone
         self.head = SSDHead(channels, num_boxes, num_classes=num_classes)
-        self.scales, self.ratios = tuple(scales), tuple(map(tuple, ratios))
-        self.strides = strides
-        self.positive_iou, self.negatives = positive_iou, negatives
-        self.negative_ratio, self.score_threshold = negative_ratio, score_threshold
-        self.iou_threshold, self.candidates = iou_threshold, candidates
-        self.max_detections = max_detections
+        self.scales, self.ratios, self.strides = scales, ratios, strides
+        self.settings = SSDSettings(**settings)
 
     def forward(self, images: Tensor) -> SSDOutputs:
-        """(B, 3, H, W) images -> the outputs of all default boxes."""
+        """(B, 3, H, W) images -> what is predicted for each default box."""
         check_batch(images)
         maps = self.backbone(images)
         boxes = default_boxes(
-            list(map(image_size, maps)),
+            [image_size(x) for x in maps],
             image_size(images),
             scales=self.scales,
             ratios=self.ratios,
@@ -314,54 +388,12 @@ class SSD(Model):
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
         """`loss_classifier` and `loss_box_reg`."""
         check_batch(images, targets)
-        return self.losses_of(self(images), targets)
-
-    def losses_of(
-        self, outputs: SSDOutputs, targets: Sequence[Target]
-    ) -> dict[str, Tensor]:
-        """The same from what the heads have said."""
-        logits, deltas, boxes = outputs
-        pairs = [
-            label_default_boxes(boxes, target, positive_iou=self.positive_iou)
-            for target in targets
-        ]
-        labels, matched_boxes = (torch.stack(part) for part in zip(*pairs, strict=True))
-        is_object = labels > 0
-        regression_targets = encode_boxes(
-            matched_boxes[is_object],
-            boxes.expand_as(deltas)[is_object],
-            weights=BOX_WEIGHTS,
-        )
-        negatives = self.choose_negatives(logits, is_object)
-        return ssd_losses(logits, deltas, labels, regression_targets, negatives)
-
-    @torch.no_grad()
-    def choose_negatives(self, logits: Tensor, is_object: Tensor) -> Tensor:
-        """(B, A) bool, the background to learn from."""
-        if self.negatives == "all":
-            return ~is_object
-        if self.negatives == "random":
-            return random_negatives(is_object, ratio=self.negative_ratio)
-        return hard_negatives(
-            background_loss(logits), is_object, ratio=self.negative_ratio
-        )
+        return losses_from_outputs(self(images), targets, self.settings)
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> list[Target]:
         """(B, 3, H, W) images -> `boxes`, `scores`, `labels` by falling score."""
-        logits, deltas, boxes = self(images)
-        size, scores = image_size(images), logits.softmax(dim=2)[..., 1:]
-        return [
-            select_detections(
-                clip_boxes(decode_boxes(delta, boxes, weights=BOX_WEIGHTS), *size),
-                score,
-                score_threshold=self.score_threshold,
-                iou_threshold=self.iou_threshold,
-                max_detections=self.max_detections,
-                candidates=self.candidates,
-            )
-            for delta, score in zip(deltas, scores, strict=True)
-        ]
+        return predict_from_outputs(self(images), image_size(images), self.settings)
 
 
 # Mean colour of ImageNet; VGG-16 was trained on values up to 255 without it.

@@ -6,7 +6,6 @@ object finds some of about its own size. Sides are fractions of the image's side
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -40,8 +39,8 @@ def default_box_scales(
 def box_shapes(scale: float, next_scale: float, ratios: Sequence[float]) -> Tensor:
     """Widths and heights of the default boxes of one cell, in fractions of the image.
 
-    A square of the scale s, one of sqrt(s * next s), then for each ratio a a box of
-    width s sqrt(a) and height s / sqrt(a), and the same box turned.
+    A square of scale s, one of sqrt(s * next s), then for each ratio a box of width
+    s sqrt(ratio) and height s / sqrt(ratio), and the same box turned.
 
     Args:
         scale: of this map.
@@ -79,7 +78,7 @@ def map_default_boxes(
     image_size: Size,
     stride: int | None = None,
 ) -> Tensor:
-    """The default boxes of one map, in pixels of the image; they may leave it.
+    """The default boxes of one map, in pixels of the image; they may reach out of it.
 
     Args:
         shapes: (A, 2) widths and heights in fractions of the image; see `box_shapes`.
@@ -115,19 +114,15 @@ def default_boxes(
     Returns (N, 4) xyxy. Raises ValueError if the settings are not of as many maps.
     """
     check_maps(map_sizes, scales, ratios, strides)
-    steps: list[int | None] = [None] * len(map_sizes) if strides is None else [*strides]
-    boxes = [
-        map_default_boxes(
-            box_shapes(*pair, wide), map_size=size, image_size=image_size, stride=stride
+    boxes = []
+    for k, map_size in enumerate(map_sizes):
+        shapes = box_shapes(scales[k], scales[k + 1], ratios[k])
+        stride = strides[k] if strides else None
+        boxes.append(
+            map_default_boxes(
+                shapes, map_size=map_size, image_size=image_size, stride=stride
+            )
         )
-        for size, pair, wide, stride in zip(
-            map_sizes,
-            pairwise(scales),
-            ratios,
-            steps,
-            strict=True,
-        )
-    ]
     return torch.cat(boxes)
 
 

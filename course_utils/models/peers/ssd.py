@@ -42,9 +42,10 @@ class TorchvisionSSD(Model):
 
     def __init__(self, ours: SSD) -> None:
         super().__init__()
-        if ours.negatives != "hard":
+        settings = ours.settings
+        if settings.negatives != "hard":
             raise ValueError(
-                f"negatives is {ours.negatives!r}, but torchvision's SSD knows "
+                f"negatives is {settings.negatives!r}, but torchvision's SSD knows "
                 '"hard" alone'
             )
         self.detector = TorchvisionDetector(
@@ -59,12 +60,12 @@ class TorchvisionSSD(Model):
             image_mean=[0.0, 0.0, 0.0],  # our backbone normalises by itself
             image_std=[1.0, 1.0, 1.0],
             head=copied_head(ours),
-            score_thresh=ours.score_threshold,
-            nms_thresh=ours.iou_threshold,
-            detections_per_img=ours.max_detections,
-            iou_thresh=ours.positive_iou,
-            topk_candidates=ours.candidates,
-            positive_fraction=1 / (1 + ours.negative_ratio),
+            score_thresh=settings.score_threshold,
+            nms_thresh=settings.iou_threshold,
+            detections_per_img=settings.max_detections,
+            iou_thresh=settings.positive_iou,
+            topk_candidates=settings.candidates,
+            positive_fraction=1 / (1 + settings.negative_ratio),
             _skip_resize=True,  # in training; see predict()
         )
 

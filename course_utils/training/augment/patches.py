@@ -1,7 +1,7 @@
 """Windows on images: what lies in one fills the whole image, with its objects.
 
 A window smaller than the image zooms in, a larger one zooms out. Windows are boxes
-(B, 4) xyxy, one an image, in its pixels, and may reach beyond it.
+(B, 4) xyxy, one per image, in its pixels, and may reach beyond it.
 """
 
 from collections.abc import Sequence
@@ -111,30 +111,40 @@ def sample_patches(
     overlaps: Sequence[float] = OVERLAPS,
     trials: int = 50,
 ) -> Tensor:
-    """SSD's patch of each window: all of it, or one of a least overlap with an object.
+    """SSD's patch of each window: all of it, or one with a minimum overlap.
 
-    For each overlap, the first of `trials` patches is found that has at least this IoU
-    with some object (not with every one) whose centre it holds. One of those found and
-    the whole is drawn. An image without objects stays whole.
+    For each minimum, the first of `trials` patches is taken that has at least this IoU
+    with some object (not with every one) whose centre it holds. One of those and the
+    whole is drawn. An image without objects stays whole.
 
     Args:
         boxes: (N, 4) objects of each of the B images.
         windows: (B, 4) where patches may lie.
         generator: of the chances.
-        overlaps: the least overlaps to choose from.
-        trials: patches that are tried.
+        overlaps: the minimum overlaps to choose from.
+        trials: patches to draw for each window.
     """
-    counts = torch.tensor([len(each) for each in boxes])
+    counts = torch.tensor([len(of_image) for of_image in boxes])
     image = torch.arange(len(boxes)).repeat_interleave(counts)  # (N,)
-    patches = random_patches(windows, trials, generator)
+    patches = random_patches(windows, trials, generator)  # (B, T, 4)
     best = patch_overlaps(torch.cat(list(boxes)), image, patches)  # (B, T)
-    fits = best[:, None] >= torch.tensor(overlaps)[:, None]  # (B, K, T)
-    found, first = fits.max(dim=2)  # (B, K) each
-    choices = patches.gather(1, first[:, :, None].expand(-1, -1, 4))  # (B, K, 4)
+    choices, is_found = first_fitting(patches, best, overlaps)  # (B, K, 4), (B, K)
     choices = torch.cat([choices, windows[:, None]], dim=1)
-    found = F.pad(found, (0, 1), value=True)  # the whole is always there
-    chance = uniform(generator, *found.shape).where(found, -1.0)
+    is_found = F.pad(is_found, (0, 1), value=True)  # the whole is always there
+    chance = uniform(generator, *is_found.shape).where(is_found, -1.0)
     return choices[torch.arange(len(choices)), chance.argmax(dim=1)]
+
+
+def first_fitting(
+    patches: Tensor, best: Tensor, overlaps: Sequence[float]
+) -> tuple[Tensor, Tensor]:
+    """For each minimum overlap, the first patch that reaches it, and whether one does.
+
+    (B, T, 4) patches with (B, T) overlaps, and K minima -> (B, K, 4) and (B, K) bool.
+    """
+    fits = best[:, None] >= torch.tensor(overlaps)[:, None]  # (B, K, T)
+    is_found, first = fits.max(dim=2)  # (B, K) each
+    return patches.gather(1, first[:, :, None].expand(-1, -1, 4)), is_found
 
 
 def look_through(images: Tensor, windows: Tensor, *, fill: float = 0.5) -> Tensor:
@@ -144,14 +154,19 @@ def look_through(images: Tensor, windows: Tensor, *, fill: float = 0.5) -> Tenso
     ValueError unless every window has an area.
     """
     sides = windows[:, 2:] - windows[:, :2]  # (B, 2)
-    if not (sides > 0).all():
-        raise ValueError(f"windows of sides {sides.tolist()}: expected more than 0")
+    check_sides(sides)
     limits = windows.new_tensor([images.shape[-1], images.shape[-2]])
     # The sampler counts from -1 to 1 between the outer edges of the image.
     scale, middle = sides / limits, (windows[:, :2] + windows[:, 2:]) / limits - 1
     theta = torch.cat([torch.diag_embed(scale), middle[:, :, None]], dim=2)
     grid = F.affine_grid(theta.to(images), list(images.shape), align_corners=False)
     return F.grid_sample(images - fill, grid, align_corners=False).add_(fill)
+
+
+def check_sides(sides: Tensor) -> None:
+    """Raises ValueError unless all windows have an area."""
+    if not (sides > 0).all():
+        raise ValueError(f"windows of sides {sides.tolist()}: expected more than 0")
 
 
 def targets_through(
@@ -164,7 +179,7 @@ def targets_through(
     """
     check_entries(targets, KNOWN)
     boxes = [target["boxes"].as_subclass(Tensor) for target in targets]
-    counts = [len(each) for each in boxes]
+    counts = [len(of_image) for of_image in boxes]
     window = windows.repeat_interleave(torch.tensor(counts), dim=0)  # (N, 4)
     scale = torch.tensor([width, height]) / (window[:, 2:] - window[:, :2])
     all_boxes = torch.cat(boxes)

@@ -12,24 +12,24 @@ from torch import Tensor
 from course_utils.training.augment.patches import uniform
 
 
-def each(values: Tensor) -> Tensor:
-    """(B,) values as (B, 1, 1, 1), one for all numbers of an image."""
+def per_image(values: Tensor) -> Tensor:
+    """(B,) values as (B, 1, 1, 1): one for all numbers of an image."""
     return values[:, None, None, None]
 
 
 def change_brightness(images: Tensor, change: Tensor) -> Tensor:
     """The images with a value added to every number."""
-    return (images + each(change)).clamp_(0, 1)
+    return (images + per_image(change)).clamp_(0, 1)
 
 
 def change_contrast(images: Tensor, factor: Tensor) -> Tensor:
     """The images with their distance from mid grey multiplied; 1 changes nothing."""
-    return (images - 0.5).mul_(each(factor)).add_(0.5).clamp_(0, 1)
+    return (images - 0.5).mul_(per_image(factor)).add_(0.5).clamp_(0, 1)
 
 
 def change_exposure(images: Tensor, factor: Tensor) -> Tensor:
     """The images with the value of HSV, the largest of R, G, B, multiplied."""
-    return (images * each(factor)).clamp_(0, 1)
+    return (images * per_image(factor)).clamp_(0, 1)
 
 
 def change_saturation(images: Tensor, factor: Tensor) -> Tensor:
@@ -37,7 +37,9 @@ def change_saturation(images: Tensor, factor: Tensor) -> Tensor:
     value = images.amax(dim=1, keepdim=True)  # (B, 1, H, W)
     spread = value - images.amin(dim=1, keepdim=True)  # the saturation times the value
     most = value / spread.clamp(min=1e-6)  # then it is 1: one of R, G, B is 0
-    return torch.lerp(value, images, torch.minimum(each(factor), most)).clamp_(min=0)
+    return torch.lerp(value, images, torch.minimum(per_image(factor), most)).clamp_(
+        min=0
+    )
 
 
 def turn_hue(images: Tensor, degrees: Tensor) -> Tensor:

@@ -39,10 +39,10 @@ def augment_ssd(
 
     Args:
         images: (B, 3, H, W) float RGB in [0, 1].
-        targets: one an image.
+        targets: one per image.
         generator: of all chances.
         most_zoom: how much larger than the image what is seen may be.
-        overlaps: least IoU of a patch with some object; see `sample_patch`.
+        overlaps: minimum IoU of a patch with some object; see `sample_patches`.
     """
     images, targets = flip_half(images, targets, generator)
     images = distort_colors(images, generator)
@@ -68,7 +68,7 @@ def augment_yolo(
 
     Args:
         images: (B, 3, H, W) float RGB in [0, 1].
-        targets: one an image.
+        targets: one per image.
         generator: of all chances.
         most_shift: how far each side may move, in sides of the image.
         most_factor: exposure and saturation are multiplied or divided by up to this.
