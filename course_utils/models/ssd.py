@@ -36,6 +36,7 @@ from course_utils.ops.validators import (
 )
 
 Negatives = Literal["hard", "random", "all"]
+Layout = dict[str, Any]  # of default boxes: their scales, ratios and strides
 
 
 class LastMaps(nn.Module):
@@ -363,25 +364,20 @@ class SSD(Model):
         **settings: Any,
     ) -> None:
         super().__init__()
-        channels: Any = backbone.out_channels
-        check_lengths(maps=channels, ratios=ratios, scales_before_the_last=scales[:-1])
+        check_layout(backbone, scales, ratios)
         num_boxes = [2 + 2 * len(wide) for wide in ratios]  # of a cell of each map
+        channels: Any = backbone.out_channels
         self.backbone = backbone
         self.head = SSDHead(channels, num_boxes, num_classes=num_classes)
-        self.scales, self.ratios, self.strides = scales, ratios, strides
+        self.layout: Layout = {"scales": scales, "ratios": ratios, "strides": strides}
         self.settings = SSDSettings(**settings)
 
     def forward(self, images: Tensor) -> SSDOutputs:
         """(B, 3, H, W) images -> what is predicted for each default box."""
         check_batch(images)
         maps = self.backbone(images)
-        boxes = default_boxes(
-            [image_size(x) for x in maps],
-            image_size(images),
-            scales=self.scales,
-            ratios=self.ratios,
-            strides=self.strides,
-        )
+        sizes = [image_size(x) for x in maps]
+        boxes = default_boxes(sizes, image_size(images), **self.layout)
         logits, deltas = self.head(maps)
         return SSDOutputs(logits, deltas, boxes.to(images))
 
@@ -396,12 +392,20 @@ class SSD(Model):
         return predict_from_outputs(self(images), image_size(images), self.settings)
 
 
+def check_layout(
+    backbone: nn.Module, scales: Sequence[float], ratios: Sequence[Sequence[float]]
+) -> None:
+    """Raises ValueError unless there are settings for each map of the backbone."""
+    channels: Any = backbone.out_channels
+    check_lengths(maps=channels, ratios=ratios, scales_before_the_last=scales[:-1])
+
+
 # Mean colour of ImageNet; VGG-16 was trained on values up to 255 without it.
 MEAN_COLOR = (123.0, 117.0, 104.0)
 
 
 class L2Normalization(nn.Module):
-    """Each position's vector made as long as a learned scale, channel by channel.
+    """Each position's vector, scaled to length 1 and multiplied by a learned scale.
 
     Liu et al. 2015 (ParseNet): the features of conv4_3 are much larger than those of
     deeper maps, and their heads would learn at different speeds. All channels start
@@ -418,7 +422,7 @@ class L2Normalization(nn.Module):
 
 
 def vgg_block(fine: int, coarse: int, count: int) -> list[nn.Module]:
-    """`count` convolutions of 3x3, each with a ReLU."""
+    """The layers of `count` 3x3 convolutions, each with a ReLU."""
     layers: list[nn.Module] = []
     for inputs in [fine] + [coarse] * (count - 1):
         layers += [nn.Conv2d(inputs, coarse, 3, padding=1), nn.ReLU()]
@@ -435,6 +439,35 @@ def extra_block(fine: int, coarse: int, *, stride: int, padding: int) -> nn.Sequ
     )
 
 
+def vgg_to_conv4() -> nn.Sequential:
+    """VGG-16 up to conv4_3: (B, 3, 300, 300) -> (B, 512, 38, 38)."""
+    return nn.Sequential(
+        *vgg_block(3, 64, 2),
+        nn.MaxPool2d(2),
+        *vgg_block(64, 128, 2),
+        nn.MaxPool2d(2),
+        *vgg_block(128, 256, 3),
+        nn.MaxPool2d(2, ceil_mode=True),  # 75 cells to 38, which would be 37
+        *vgg_block(256, 512, 3),
+    )
+
+
+def vgg_to_fc7() -> nn.Sequential:
+    """The rest of VGG-16, without its last layer: -> (B, 1024, 19, 19).
+
+    Its fully connected layers became convolutions with fewer weights.
+    """
+    return nn.Sequential(
+        nn.MaxPool2d(2),
+        *vgg_block(512, 512, 3),
+        nn.MaxPool2d(3, stride=1, padding=1),
+        nn.Conv2d(512, 1024, 3, padding=6, dilation=6),  # fc6
+        nn.ReLU(),
+        nn.Conv2d(1024, 1024, 1),  # fc7
+        nn.ReLU(),
+    )
+
+
 class SSD300Backbone(nn.Module):
     """Six maps of 38, 19, 10, 5, 3 and 1 cells a side from images of 300 x 300.
 
@@ -446,26 +479,8 @@ class SSD300Backbone(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.out_channels = (512, 1024, 512, 256, 256, 256)
-        self.to_conv4 = nn.Sequential(
-            *vgg_block(3, 64, 2),
-            nn.MaxPool2d(2),
-            *vgg_block(64, 128, 2),
-            nn.MaxPool2d(2),
-            *vgg_block(128, 256, 3),
-            nn.MaxPool2d(2, ceil_mode=True),  # 75 cells to 38, which would be 37
-            *vgg_block(256, 512, 3),
-        )
+        self.to_conv4, self.to_fc7 = vgg_to_conv4(), vgg_to_fc7()
         self.normalize = L2Normalization(512)
-        self.to_fc7 = nn.Sequential(
-            nn.MaxPool2d(2),
-            *vgg_block(512, 512, 3),
-            nn.MaxPool2d(3, stride=1, padding=1),
-            # VGG's fully connected layers, thinned out to convolutions.
-            nn.Conv2d(512, 1024, 3, padding=6, dilation=6),
-            nn.ReLU(),
-            nn.Conv2d(1024, 1024, 1),
-            nn.ReLU(),
-        )
         shrink = [(2, 1), (2, 1), (1, 0), (1, 0)]  # 19, 10, 5, 3, 1
         self.extras = nn.ModuleList(
             extra_block(fine, coarse, stride=stride, padding=padding)
@@ -477,10 +492,9 @@ class SSD300Backbone(nn.Module):
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, 300, 300) in [0, 1] -> the six maps."""
         mean = images.new_tensor(MEAN_COLOR)[:, None, None]
-        x = self.to_conv4(images * 255 - mean)
-        maps = [self.normalize(x)]
-        x = self.to_fc7(x)
-        maps.append(x)
+        conv4 = self.to_conv4(images * 255 - mean)
+        x = self.to_fc7(conv4)
+        maps = [self.normalize(conv4), x]
         for extra in self.extras:
             x = extra(x)
             maps.append(x)

@@ -42,7 +42,7 @@ class TorchvisionSSD(Model):
 
     def __init__(self, ours: SSD) -> None:
         super().__init__()
-        settings = ours.settings
+        settings, layout = ours.settings, ours.layout
         if settings.negatives != "hard":
             raise ValueError(
                 f"negatives is {settings.negatives!r}, but torchvision's SSD knows "
@@ -51,9 +51,9 @@ class TorchvisionSSD(Model):
         self.detector = TorchvisionDetector(
             NamedMaps(copy.deepcopy(ours.backbone)),
             DefaultBoxGenerator(
-                [list(ratios) for ratios in ours.ratios],
-                scales=list(ours.scales),
-                steps=None if ours.strides is None else list(ours.strides),
+                [list(ratios) for ratios in layout["ratios"]],
+                scales=list(layout["scales"]),
+                steps=list(layout["strides"]) if layout["strides"] else None,
             ),
             (1, 1),  # the size of the images, which losses() and predict() set
             ours.head.num_classes,
