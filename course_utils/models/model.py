@@ -18,13 +18,13 @@ class Model(nn.Module):
 
         Args:
             images: (B, 3, H, W) float RGB in [0, 1].
-            targets: one dict an image: `boxes` (N, 4) float xyxy half-open pixels,
+            targets: one dict per image: `boxes` (N, 4) float xyxy half-open pixels,
                 `labels` (N,) int64 with 0 for background, and what else a model needs.
         """
         raise TypeError(f"{type(self).__name__} defines no losses()")
 
     def predict(self, images: Tensor) -> list[Target]:
-        """One dict an image, sorted by falling score: `boxes`, `scores`, `labels`."""
+        """One dict per image, sorted by falling score: `boxes`, `scores`, `labels`."""
         raise TypeError(f"{type(self).__name__} defines no predict()")
 
 
@@ -52,5 +52,5 @@ def check_batch(
     if targets is not None and len(targets) != len(images):
         raise ValueError(
             f"there are {len(images)} images and {len(targets)} targets, but one "
-            "target an image was expected"
+            "target per image was expected"
         )

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
-from course_utils.models.model import Model
+from course_utils.models.model import Model, Target
 from course_utils.training.batches import (
     Examples,
     draw_batch,
@@ -28,7 +29,7 @@ from course_utils.training.settings import (
 
 
 class History(list[dict[str, float]]):
-    """A row a step: every named loss, and their sum as "total"; and the seconds."""
+    """One row per step: every named loss, and their sum as "total"; and the seconds."""
 
     def __init__(
         self, rows: Iterable[Mapping[str, float]] = (), seconds: float = 0.0
@@ -59,10 +60,9 @@ def running_mean(values: Sequence[float], count: int) -> list[float]:
 def train(model: Model, dataset: Examples, settings: TrainingSettings) -> History:
     """Train the model in place, leave it in eval mode, and return its losses.
 
-    A step lowers the sum of the model's losses on one batch. Examples come in a new
-    order each epoch. With a checkpoint, a run that was stopped goes on from there.
-    Raises FloatingPointError, with the weights as the last step left them, if a loss
-    or the gradient is not finite.
+    Examples come in a new order each epoch. With a checkpoint, a run that was stopped
+    goes on from there. Raises FloatingPointError, with the weights as the last step
+    left them, if a loss or the gradient is not finite.
     """
     device = torch.device(settings.device)
     model.to(device).train()
@@ -70,26 +70,51 @@ def train(model: Model, dataset: Examples, settings: TrainingSettings) -> Histor
     checkpoint = Checkpoint(model, optimizer, dataset, settings)
     history = History(**checkpoint.resume())
     for step in progress(history, settings):
+        set_learning_rate(optimizer, learning_rate(step, settings))
         with step_randomness(step, seed=settings.seed, device=device) as generator:
             images, targets = draw_batch(dataset, step, settings, generator)
-            images, targets = move_batch(images, targets, device)
-
-            losses = model.losses(images, targets)
-            total = torch.stack(list(losses.values())).sum()
-            row = {name: loss.item() for name, loss in losses.items()}
-            check_finite(total, "sum of the losses", step, row)
-
-            optimizer.zero_grad()
-            total.backward()  # type: ignore[no-untyped-call]
-            # An untrained detector has thousands of wrong boxes, hence large gradients.
-            length = nn.utils.clip_grad_norm_(model.parameters(), settings.max_norm)
-            check_finite(length, "length of the gradient", step, row)
-            set_learning_rate(optimizer, learning_rate(step, settings))
-            optimizer.step()
-        history.record(row | {"total": total.item()})
+            batch = move_batch(images, targets, device)
+            row = train_step(model, optimizer, *batch, settings.max_norm, step=step)
+        history.record(row)
         checkpoint.save(history, history.seconds)
     model.eval()
     return history
+
+
+def train_step(
+    model: Model,
+    optimizer: Optimizer,
+    images: Tensor,
+    targets: Sequence[Target],
+    max_norm: float = 10.0,
+    *,
+    step: int = 0,
+) -> dict[str, float]:
+    """Move the weights once, downhill on one batch; its losses before that, by name.
+
+    Args:
+        model: in training mode, on the device of the batch.
+        optimizer: of the model's weights.
+        images: (B, 3, H, W) float RGB in [0, 1].
+        targets: one dict per image.
+        max_norm: gradients longer than this are scaled down to it.
+        step: the number that an error names.
+
+    Raises FloatingPointError, with the weights unchanged, if a loss or the gradient is
+    not finite.
+    """
+    losses = model.losses(images, targets)
+    total = torch.stack(list(losses.values())).sum()
+    row = {name: loss.item() for name, loss in losses.items()}
+    check_finite(total, "sum of the losses", step, row)
+
+    optimizer.zero_grad()
+    total.backward()  # type: ignore[no-untyped-call]
+    # An untrained detector has thousands of wrong boxes, hence large gradients.
+    length = nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    check_finite(length, "length of the gradient", step, row)
+    optimizer.step()
+    return row | {"total": total.item()}
 
 
 def progress(history: History, settings: TrainingSettings) -> Iterator[int]:
