@@ -6,9 +6,14 @@ from torchvision.ops import box_iou
 from two_objects import NOTHING, OBJECTS, make_batch, total_of
 
 from course_utils.models.backbones import Backbone
-from course_utils.models.yolo import TERMS, YOLO, class_scores, yolo_losses_by_loop
+from course_utils.models.yolo import (
+    TERMS,
+    YOLO,
+    score_boxes,
+    yolo_losses_by_loop,
+)
 from course_utils.ops.post_processing import zero_scores
-from course_utils.ops.yolo_grid import GridBoxes
+from course_utils.ops.yolo_grid import GridBoxes, class_scores, encode_batch
 
 CLASSES, GRID = 4, 5
 
@@ -21,22 +26,23 @@ def make_model(**settings) -> YOLO:
 
 
 @pytest.mark.parametrize(("grid", "num_boxes"), [(7, 2), (5, 1), (8, 3)])
-def test_a_cell_answers_with_5b_and_c_numbers(grid, num_boxes):
+def test_a_cell_predicts_5b_and_c_numbers(grid, num_boxes):
     model = make_model(grid=grid, num_boxes=num_boxes)
     images, _ = make_batch(3)
     numbers = 5 * num_boxes + CLASSES - 1
     assert model(images).shape == (3, grid, grid, numbers)
-    found = model.candidates(images)
-    assert found.boxes.shape == (3, grid * grid * num_boxes, 4)
-    assert found.classes.shape == (3, grid * grid * num_boxes, CLASSES - 1)
+    boxes, scores = score_boxes(model(images), (56, 72), num_boxes)
+    assert boxes.shape == (3, grid * grid * num_boxes, 4)
+    assert scores.shape == (3, grid * grid * num_boxes, CLASSES - 1)
 
 
 def test_the_default_has_98_boxes():
     with torch.random.fork_rng(devices=[]):
         model = YOLO(Backbone((8, 8, 8, 8)), num_classes=21)
     assert model.side == 7 * 16
-    assert model(torch.rand(1, 3, 128, 128)).numel() == 1470
-    assert model.candidates(torch.rand(1, 3, 128, 128)).boxes.shape == (1, 98, 4)
+    outputs = model(torch.rand(1, 3, 128, 128))
+    assert outputs.numel() == 1470
+    assert score_boxes(outputs, (128, 128), 2)[0].shape == (1, 98, 4)
 
 
 def test_every_parameter_gets_a_gradient():
@@ -54,9 +60,9 @@ def test_losses_are_those_of_the_loop_with_the_models_weights():
     images, targets = make_batch()
     with torch.no_grad():
         losses = model.losses(images, targets)
-        truth = model.encode(targets, (56, 72))
+        cells = encode_batch(targets, (56, 72), GRID, CLASSES)
         expected = yolo_losses_by_loop(
-            model(images), truth, coord_weight=3.0, noobj_weight=0.7
+            model(images), cells, coord_weight=3.0, noobj_weight=0.7
         )
     for name, loss in losses.items():
         torch.testing.assert_close(loss, expected[name])
@@ -97,14 +103,11 @@ def test_predictions_are_sorted_boxes_inside_the_image():
 def test_predictions_are_what_zeroing_leaves():
     images, _ = make_batch(1)
     model = make_model(score_threshold=0.02, iou_threshold=0.4)
-    found = model.candidates(images)
-    left = zero_scores(
-        found.boxes[0],
-        class_scores(found)[0],
-        score_threshold=0.02,
-        iou_threshold=0.4,
-    )
-    expected = left[left > 0].sort(descending=True).values[: model.max_detections]
+    with torch.no_grad():
+        boxes, scores = score_boxes(model(images), (56, 72), 2)
+    left = zero_scores(boxes[0], scores[0], score_threshold=0.02, iou_threshold=0.4)
+    most = model.settings.max_detections
+    expected = left[left > 0].sort(descending=True).values[:most]
     torch.testing.assert_close(model.predict(images)[0]["scores"], expected)
 
 
@@ -166,7 +169,7 @@ def test_hard_objects_have_finite_losses_and_gradients(case):
         assert weight.grad.isfinite().all()
 
 
-def test_two_negative_answers_make_no_high_score():
+def test_two_negative_outputs_make_no_high_score():
     found = GridBoxes(
         torch.tensor([[[0.0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 9, 9], [4, 0, 4, 9]]]),
         torch.tensor([[-2.0, 0.5, 3.0, 1.0]]),

@@ -8,8 +8,8 @@ from course_utils.ops.yolo_grid import (
     GridTargets,
     cell_boxes_to_xyxy,
     decode_grid,
+    encode_batch,
     encode_grid,
-    encode_grids,
     owner_cells,
     split_outputs,
     square_sides,
@@ -277,8 +277,8 @@ def test_a_batch_at_once_equals_one_after_the_other(case, grid):
     flat = torch.tensor([[40.0, 20, 40, 30]])  # without area, in the cell of the next
     pairs += [(torch.cat([flat, box_at(41, 25)]).double(), torch.tensor([1, 2]))]
     settings = {"grid": grid, "num_classes": NAMES}
-    boxes, labels = zip(*pairs, strict=True)
-    batch = encode_grids(boxes, labels, SIZE, **settings)
+    targets = [{"boxes": boxes, "labels": labels} for boxes, labels in pairs]
+    batch = encode_batch(targets, SIZE, **settings)
     single = [encode_grid(*pair, SIZE, **settings) for pair in pairs]
     for ours, expected in zip(batch, stack_targets(single), strict=True):
         assert ours.dtype == expected.dtype
@@ -287,12 +287,15 @@ def test_a_batch_at_once_equals_one_after_the_other(case, grid):
 
 def test_a_batch_of_bad_objects_is_refused():
     settings = {"grid": 2, "num_classes": 3}
-    one, label = box_at(9, 9), torch.tensor([1])
-    with pytest.raises(ValueError, match="at least 1 image"):
-        encode_grids([], [], SIZE, **settings)
-    with pytest.raises(ValueError, match="a label for each box"):
-        encode_grids([one, one], [label, torch.tensor([1, 1])], SIZE, **settings)
-    with pytest.raises(ValueError, match="centre outside"):
-        encode_grids([one, box_at(999, 9)], [label, label], SIZE, **settings)
-    with pytest.raises(ValueError, match="but 1 to 2"):
-        encode_grids([one, one], [label, label * 3], SIZE, **settings)
+    label = torch.tensor([1])
+    good = {"boxes": box_at(9, 9), "labels": label}
+    wrong = {
+        "one label for each box": {"boxes": box_at(9, 9), "labels": label.repeat(2)},
+        "centre outside": {"boxes": box_at(999, 9), "labels": label},
+        "but 1 to 2": {"boxes": box_at(9, 9), "labels": label * 3},
+    }
+    with pytest.raises(ValueError, match="targets is empty"):
+        encode_batch([], SIZE, **settings)
+    for message, target in wrong.items():
+        with pytest.raises(ValueError, match=message):
+            encode_batch([good, target], SIZE, **settings)
