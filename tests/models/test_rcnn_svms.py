@@ -158,8 +158,11 @@ def test_hard_negatives_decide_as_all_negatives_do():
 
 def test_features_are_scaled_to_the_mean_length_of_the_release():
     features, signs = make_examples(100)
+    scale = scale_to_norm(features.chunk(4))
+    assert (scale * features.norm(dim=1)).mean().item() == pytest.approx(20)
     svms, _ = train_svms(*images_of(features, signs, 4))
-    assert (svms.scale * features.norm(dim=1)).mean().item() == pytest.approx(20)
+    tenfold, _ = train_svms(*images_of(10 * features, signs, 4))
+    torch.testing.assert_close(tenfold(10 * features), svms(features))
     assert scale_to_norm([torch.zeros(3, 4), torch.zeros(0, 4)]) == 1
     assert scale_to_norm([]) == 1
 

@@ -54,20 +54,19 @@ class BoxRegressors(nn.Module):
 
     Args:
         weight: (K, F + 1, 4), for features with a 1 at the end.
-        scale: by which features are multiplied first.
     """
 
     weight: Tensor
 
-    def __init__(self, weight: Tensor, *, scale: float = 1.0) -> None:
+    def __init__(self, weight: Tensor) -> None:
         super().__init__()
         self.register_buffer("weight", weight)
-        self.scale = scale
 
     def deltas(self, features: Tensor, labels: Tensor) -> Tensor:
         """The change for each region, by its own class: (N, F) and (N,) -> (N, 4)."""
-        x = with_ones(self.scale * features)
-        by_class = torch.einsum("nf,kfd->nkd", x, self.weight)  # (N, K, 4)
+        by_class = torch.einsum(
+            "nf,kfd->nkd", with_ones(features), self.weight
+        )  # (N, K, 4)
         return by_class[torch.arange(len(labels), device=labels.device), labels - 1]
 
     def forward(self, features: Tensor, boxes: Tensor, labels: Tensor) -> Tensor:
@@ -130,6 +129,7 @@ def train_box_regressors(
     for label in range(1, num_classes):
         white, back, mean = whiten(changes[labels == label])
         weight = fit_ridge(x[labels == label], white, penalty=penalty) @ back
+        weight[:-1] *= scale  # for features as they come
         weight[-1] += mean  # the last feature is 1
         weights.append(weight)
-    return BoxRegressors(torch.stack(weights).to(features[0]), scale=scale)
+    return BoxRegressors(torch.stack(weights).to(features[0]))

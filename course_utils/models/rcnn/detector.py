@@ -5,201 +5,230 @@ What comes out are features; linear SVMs name them, and linear regressors correc
 box. Three parts that learn one after the other, each with a loss of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_utils.models.fast_rcnn import (
-    SMALLEST,
-    Propose,
-    clip_proposals,
-    given_proposals,
-    label_rois,
-    propose_for,
-)
-from course_utils.models.model import Model, Target, image_size
+from course_utils.models.model import Model, Target, check_batch, image_size
 from course_utils.models.rcnn.box_regression import BoxRegressors
 from course_utils.models.rcnn.network import (
     RegionFeatures,
     RegionNetwork,
-    join_features,
+    features_in_parts,
     warp,
 )
 from course_utils.models.rcnn.svms import LinearSVMs
-from course_utils.ops.boxes import clip_boxes, remove_small_boxes
+from course_utils.ops.boxes import as_boxes, box_iou, clip_boxes, remove_small_boxes
 from course_utils.ops.matching import sample_balanced
 from course_utils.ops.nms import batched_nms
+from course_utils.ops.validators import check_lengths
 
-CHUNK = 256  # crops that pass through the network at once: more need more memory
+Propose = Callable[[Tensor], Tensor]  # (3, H, W) image -> (N, 4) boxes
+Proposals = Sequence[Tensor] | None  # (N, 4) boxes for each image
+SMALLEST = 0.01  # a detection with a side below this is no box
+
+
+def region_labels(
+    boxes: Tensor, target: Target, *, positive_iou: float = 0.5
+) -> Tensor:
+    """The class that fine-tuning asks for at each box, 0 for background: (N,) int64.
+
+    A box whose IoU with an object is at least `positive_iou` shows that object.
+    """
+    if len(target["boxes"]) == 0:
+        return torch.zeros(len(boxes), dtype=torch.int64, device=boxes.device)
+    iou, nearest = box_iou(boxes, target["boxes"]).max(dim=1)
+    return torch.where(iou >= positive_iou, target["labels"][nearest], 0)
+
+
+def sample_regions(
+    boxes: Sequence[Tensor],
+    targets: Sequence[Target],
+    *,
+    count: int = 128,
+    positive_fraction: float = 0.25,
+) -> tuple[list[Tensor], Tensor]:
+    """Regions of a batch to learn from: a list of (R, 4) boxes, and all labels.
+
+    Of all regions of the batch together, a quarter shows objects, if there are as many;
+    background fills the rest.
+
+    Args:
+        boxes: (N, 4) candidates of each image.
+        targets: `boxes` and `labels` of each image.
+        count: regions to draw, from all images together.
+        positive_fraction: most of them that may show objects.
+    """
+    labels = torch.cat(list(map(region_labels, boxes, targets)))
+    objects, background = sample_balanced(
+        labels, count=count, positive_fraction=positive_fraction
+    )
+    chosen = torch.zeros_like(labels, dtype=torch.bool)
+    chosen[objects] = chosen[background] = True
+    parts = chosen.split([len(of_image) for of_image in boxes])
+    rois = [of_image[part] for of_image, part in zip(boxes, parts, strict=True)]
+    return rois, labels[chosen]
+
+
+def softmax_scores(network: RegionNetwork, features: RegionFeatures) -> Tensor:
+    """The network's own probability of each class but background: (N, K)."""
+    return network.classify(features.fc).softmax(dim=1)[:, 1:]
+
+
+def select_detections(
+    scores: Tensor,
+    boxes: Tensor,
+    *,
+    score_threshold: float = -1.0,
+    iou_threshold: float = 0.3,
+    max_detections: int = 100,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The regions that are detections: their rows, scores and labels, (D,) each.
+
+    Every score above the threshold is a candidate, a region perhaps for several
+    classes. Within a class, the better of two that overlap suppresses the other.
+
+    Args:
+        scores: (N, K) of the classes but background.
+        boxes: (N, 4) xyxy of the regions.
+        score_threshold: minimum score; -1 is an SVM's margin.
+        iou_threshold: two candidates of a class that overlap more are one.
+        max_detections: most detections of an image.
+    """
+    rows, columns = (scores > score_threshold).nonzero(as_tuple=True)
+    values = scores[rows, columns]
+    kept = batched_nms(boxes[rows], values, columns, iou_threshold)[:max_detections]
+    return rows[kept], values[kept], columns[kept] + 1
+
+
+def with_area_inside(boxes: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Boxes clipped to an image of (height, width), and which of them have area left.
+
+    (N, 4) xyxy -> (N, 4) xyxy and indices (M,).
+    """
+    inside = clip_boxes(boxes, *size)
+    return inside, remove_small_boxes(inside, SMALLEST)
+
+
+def usable_proposals(
+    images: Tensor, proposals: Proposals, propose: Propose | None
+) -> list[Tensor]:
+    """The part of each proposal that lies inside its image, if any does.
+
+    Where no proposals are given, `propose` finds them. Raises ValueError if there is
+    neither, and unless there are proposals for each image.
+    """
+    check_batch(images)
+    if proposals is None and propose is None:
+        raise ValueError(
+            "proposals is None, and so is propose: give (N, 4) boxes for each image, "
+            "or a function that finds them"
+        )
+    if proposals is None:
+        proposals = [propose(image) for image in images]  # type: ignore[misc]
+    check_lengths(images=images, proposals=proposals)
+    usable = []
+    for boxes in proposals:
+        inside, solid = with_area_inside(as_boxes(boxes.to(images)), images.shape[-2:])
+        usable.append(inside[solid])
+    return usable
+
+
+def candidates_of(images: Tensor, targets: Sequence[Target]) -> list[Tensor]:
+    """The boxes of each image to learn from: its objects' own, then its proposals.
+
+    Raises ValueError for a target without `proposals`.
+    """
+    for target in targets:
+        if "proposals" not in target:
+            raise ValueError(
+                f"the target has {sorted(target)}, but `proposals` (N, 4) was expected "
+                "too: add those of selective search, or torch.zeros(0, 4)"
+            )
+    boxes = [torch.cat([target["boxes"], target["proposals"]]) for target in targets]
+    return usable_proposals(images, boxes, None)
+
+
+def zero_heads(network: RegionNetwork) -> tuple[LinearSVMs, BoxRegressors]:
+    """SVMs whose scores are 0 and regressors that change nothing, before training."""
+    classes = network.classify.out_features - 1
+    svms = LinearSVMs(
+        torch.zeros(classes, network.fc.out_features), torch.zeros(classes)
+    )
+    return svms, BoxRegressors(torch.zeros(classes, network.fc.in_features + 1, 4))
+
+
+def detect_regions(
+    features: RegionFeatures,
+    boxes: Tensor,
+    svms: LinearSVMs,
+    box_regressors: BoxRegressors,
+    size: tuple[int, int],
+) -> Target:
+    """What SVMs and regressors make of N regions: `boxes`, `scores`, `labels`.
+
+    The best score comes first.
+
+    Args:
+        features: of each region.
+        boxes: (N, 4) xyxy of the regions.
+        svms: a score for each class.
+        box_regressors: a correction for each class.
+        size: height and width of the image.
+    """
+    rows, scores, labels = select_detections(svms(features.fc), boxes)
+    boxes = box_regressors(features.pool5[rows], boxes[rows], labels)
+    boxes, solid = with_area_inside(boxes, size)
+    return {"boxes": boxes[solid], "scores": scores[solid], "labels": labels[solid]}
 
 
 class RCNN(Model):
-    """A region network, then linear SVMs, then box regressors.
+    """A network for crops, then a linear SVM and a box regressor for each class.
 
-    Until there are SVMs, the network's own probabilities are the scores. The defaults
-    are those of the paper: 32 regions of objects, 96 of none.
+    Before they are trained, SVMs and regressors are zero. All three parts are in the
+    state dict.
 
     Args:
         network: features and K + 1 logits of a crop.
-        propose: (3, H, W) image -> (N, 4) boxes, for images that come without.
         context: pixels of a crop that show what lies around the box, at each side.
         fill: (3,) colour of what is outside the image; grey if none is given.
-        count: regions a batch to learn from.
-        positive_fraction: most of them that may show objects.
-        positive_iou: from this IoU with an object on, a region shows it.
-        score_threshold: least score of a detection; 1 is an SVM's margin.
-        iou_threshold: two detections of a class that overlap more are one.
-        max_detections: most detections of an image.
     """
 
     fill: Tensor
+    propose: Propose | None = None  # finds boxes for images that come without
 
     def __init__(
-        self,
-        network: RegionNetwork,
-        *,
-        propose: Propose | None = None,
-        context: int = 4,
-        fill: Tensor | None = None,
-        count: int = 128,
-        positive_fraction: float = 0.25,
-        positive_iou: float = 0.5,
-        score_threshold: float = -1.0,
-        iou_threshold: float = 0.3,
-        max_detections: int = 100,
+        self, network: RegionNetwork, *, context: int = 4, fill: Tensor | None = None
     ) -> None:
         super().__init__()
-        self.network, self.propose, self.context = network, propose, context
+        self.network, self.context = network, context
         self.register_buffer("fill", torch.full((3,), 0.5) if fill is None else fill)
-        self.count, self.positive_fraction = count, positive_fraction
-        self.positive_iou, self.score_threshold = positive_iou, score_threshold
-        self.iou_threshold, self.max_detections = iou_threshold, max_detections
-        self.svms: LinearSVMs | None = None
-        self.box_regressors: BoxRegressors | None = None
+        self.svms, self.box_regressors = zero_heads(network)
+
+    def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
+        """The network's cross-entropy on 128 regions of the batch."""
+        rois, labels = sample_regions(candidates_of(images, targets), targets)
+        crops = torch.cat([*map(self.crops, images, rois)])
+        loss = F.cross_entropy(self.network(crops), labels, reduction="sum")
+        return {"loss_classifier": loss / max(len(labels), 1)}
 
     def crops(self, image: Tensor, boxes: Tensor) -> Tensor:
         """What the network sees of each box: (N, 3, crop_size, crop_size)."""
         size = self.network.crop_size
         return warp(image, boxes, crop_size=size, context=self.context, fill=self.fill)
 
-    def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
-        """`loss_classifier`: cross-entropy over the classes and background.
-
-        Args:
-            images: (B, 3, H, W) float RGB in [0, 1].
-            targets: one dict an image with `boxes`, `labels` and `proposals` (N, 4).
-        """
-        rois, labels = self.sample_regions(images, targets)
-        crops = [self.crops(*pair) for pair in zip(images, rois, strict=True)]
-        logits = self.network(torch.cat(crops))
-        loss = F.cross_entropy(logits, labels, reduction="sum")
-        return {"loss_classifier": loss / max(len(labels), 1)}
-
-    def sample_regions(
-        self, images: Tensor, targets: Sequence[Target]
-    ) -> tuple[list[Tensor], Tensor]:
-        """The regions of a batch to learn from: a list of boxes, and all labels (R,).
-
-        Objects' own boxes are proposals, too. Of all regions of the batch together, a
-        quarter shows objects, if there are as many; background fills the rest.
-        """
-        proposals = [
-            torch.cat([target["boxes"].to(images), given_proposals(target).to(images)])
-            for target in targets
-        ]
-        proposals = clip_proposals(images, proposals)
-        pairs = zip(proposals, targets, strict=True)
-        labels = torch.cat([self.region_labels(*pair) for pair in pairs])
-        chosen = torch.zeros_like(labels, dtype=torch.bool)
-        for indices in sample_balanced(
-            labels, count=self.count, positive_fraction=self.positive_fraction
-        ):
-            chosen[indices] = True
-        parts = torch.split(chosen, [len(boxes) for boxes in proposals])
-        rois = [boxes[part] for boxes, part in zip(proposals, parts, strict=True)]
-        return rois, labels[chosen]
-
-    def region_labels(self, boxes: Tensor, target: Target) -> Tensor:
-        """The class that each box is to be called, 0 for background: (N,) int64.
-
-        A box with an IoU of `positive_iou` shows the object; any other is background.
-        """
-        labels, _ = label_rois(
-            boxes,
-            target,
-            positive_iou=self.positive_iou,
-            negative_iou=(0.0, self.positive_iou),
-        )
-        return labels
-
     @torch.no_grad()
     def features(self, image: Tensor, boxes: Tensor) -> RegionFeatures:
-        """The network's features of each box of a (3, H, W) image, one pass a box."""
-        parts = [
-            self.network.features(self.crops(image, some))
-            for some in torch.split(boxes, CHUNK)
-        ]
-        return join_features(parts)
-
-    def scores(self, features: RegionFeatures) -> Tensor:
-        """A score for each region and class but the background: (N, K)."""
-        if self.svms is not None:
-            scores: Tensor = self.svms(features.fc)
-            return scores
-        logits: Tensor = self.network.classify(features.fc)
-        return logits.softmax(dim=1)[:, 1:]
+        """The network's features of each box of a (3, H, W) image, one pass per box."""
+        return features_in_parts(self.network, self.crops(image, boxes))
 
     @torch.no_grad()
-    def detect(
-        self,
-        features: RegionFeatures,
-        boxes: Tensor,
-        size: tuple[int, int],
-        *,
-        correct_boxes: bool = True,
-    ) -> Target:
-        """`boxes`, `scores`, `labels` in one image, by falling score.
-
-        Args:
-            features: of each region.
-            boxes: (N, 4) xyxy of the regions.
-            size: height and width of the image.
-            correct_boxes: whether the box regressors, if there are any, are used.
-        """
-        scores = self.scores(features)
-        rows, labels = (scores > self.score_threshold).nonzero(as_tuple=True)
-        scores, labels = scores[rows, labels], labels + 1
-        kept = batched_nms(boxes[rows], scores, labels, self.iou_threshold)
-        kept = kept[: self.max_detections]
-        rows, scores, labels = rows[kept], scores[kept], labels[kept]
-        boxes = boxes[rows]
-        if self.box_regressors is not None and correct_boxes:
-            boxes = self.box_regressors(features.pool5[rows], boxes, labels)
-        boxes = clip_boxes(boxes, *size)
-        solid = remove_small_boxes(boxes, SMALLEST)
-        return {
-            "boxes": boxes[solid],
-            "scores": scores[solid],
-            "labels": labels[solid],
-        }
-
-    @torch.no_grad()
-    def predict(
-        self, images: Tensor, proposals: Sequence[Tensor] | None = None
-    ) -> list[Target]:
-        """(B, 3, H, W) images -> `boxes`, `scores`, `labels` by falling score.
-
-        Args:
-            images: float RGB in [0, 1].
-            proposals: (N, 4) boxes for each image; those that `propose` finds if none
-                are given. Raises ValueError if there is neither.
-        """
-        if proposals is None:
-            proposals = propose_for(images, self.propose)
-        proposals, size = clip_proposals(images, proposals), image_size(images)
-        return [
-            self.detect(self.features(image, boxes), boxes, size)
-            for image, boxes in zip(images, proposals, strict=True)
-        ]
+    def predict(self, images: Tensor, proposals: Proposals = None) -> list[Target]:
+        """(B, 3, H, W) images -> `boxes`, `scores`, `labels` of each, best first."""
+        heads, size = (self.svms, self.box_regressors), image_size(images)
+        proposals = usable_proposals(images, proposals, self.propose)
+        features = map(self.features, images, proposals)
+        pairs = zip(features, proposals, strict=True)
+        return [detect_regions(*pair, *heads, size) for pair in pairs]

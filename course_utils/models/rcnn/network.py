@@ -12,6 +12,26 @@ from course_utils.models.backbones import Backbone
 from course_utils.ops.boxes import as_boxes, cxcywh_to_xyxy, xyxy_to_cxcywh
 from course_utils.ops.validators import check_area
 
+CHUNK = 256  # crops that pass through the network at once: more need more memory
+
+
+def check_context(crop_size: int, context: int) -> None:
+    """Raises ValueError unless the crop shows something of the box itself."""
+    if not 0 <= 2 * context < crop_size:
+        raise ValueError(
+            f"context is {context} and crop_size {crop_size}, but 0 <= 2 * context < "
+            "crop_size was expected: something of the box itself has to be seen"
+        )
+
+
+def check_crop_size(crop_size: int, stride: int) -> None:
+    """Raises ValueError unless the crop's side is a multiple of the stride."""
+    if crop_size < stride or crop_size % stride:
+        raise ValueError(
+            f"crop_size is {crop_size}, but a multiple of {stride} was "
+            "expected: the backbone makes the crop so many times smaller"
+        )
+
 
 def add_context(boxes: Tensor, *, crop_size: int, context: int) -> Tensor:
     """Boxes grown so that `context` pixels of a crop show what lies around them.
@@ -19,15 +39,10 @@ def add_context(boxes: Tensor, *, crop_size: int, context: int) -> Tensor:
     Girshick et al. 2014, appendix A: sides grow by crop_size / (crop_size - 2 context),
     each about the box's own centre. (N, 4) xyxy -> (N, 4), perhaps beyond the image.
     """
-    if not 0 <= 2 * context < crop_size:
-        raise ValueError(
-            f"context is {context} and crop_size {crop_size}, but 0 <= 2 * context < "
-            "crop_size was expected: something of the box itself has to be seen"
-        )
+    check_context(crop_size, context)
     growth = crop_size / (crop_size - 2 * context)
-    return cxcywh_to_xyxy(
-        xyxy_to_cxcywh(boxes) * boxes.new_tensor([1, 1, growth, growth])
-    )
+    grown = xyxy_to_cxcywh(boxes) * boxes.new_tensor([1, 1, growth, growth])
+    return cxcywh_to_xyxy(grown)
 
 
 def sampling_weights(
@@ -116,14 +131,9 @@ class RegionNetwork(nn.Module):
         num_classes: int,
     ) -> None:
         super().__init__()
-        side, rest = divmod(crop_size, backbone.stride)
-        if side < 1 or rest:
-            raise ValueError(
-                f"crop_size is {crop_size}, but a multiple of {backbone.stride} was "
-                "expected: the backbone makes the crop so many times smaller"
-            )
+        check_crop_size(crop_size, backbone.stride)
         self.backbone, self.crop_size = backbone, crop_size
-        self.pooled_size = min(pooled_size, side)
+        self.pooled_size = min(pooled_size, crop_size // backbone.stride)
         self.fc = nn.Linear(backbone.out_channels * self.pooled_size**2, hidden)
         self.classify = nn.Linear(hidden, num_classes)
 
@@ -166,9 +176,8 @@ def count_crops(network: RegionNetwork) -> Iterator[list[int]]:
         handle.remove()
 
 
-def join_features(parts: list[RegionFeatures]) -> RegionFeatures:
-    """All features of several parts as one. There has to be at least one part."""
-    return RegionFeatures(
-        torch.cat([part.pool5 for part in parts]),
-        torch.cat([part.fc for part in parts]),
-    )
+def features_in_parts(network: RegionNetwork, crops: Tensor) -> RegionFeatures:
+    """The network's features of any number of crops, CHUNK of them at a time."""
+    parts = [network.features(part) for part in crops.split(CHUNK)]
+    pool5 = torch.cat([part.pool5 for part in parts])
+    return RegionFeatures(pool5, torch.cat([part.fc for part in parts]))

@@ -27,22 +27,19 @@ class LinearSVMs(nn.Module):
     Args:
         weight: (K, F).
         bias: (K,).
-        scale: by which features are multiplied first.
     """
 
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, weight: Tensor, bias: Tensor, *, scale: float = 1.0) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
-        self.scale = scale
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, F) features -> (N, K) scores, above 0 for what looks like the class."""
-        scores: Tensor = self.scale * features @ self.weight.T + self.bias
-        return scores
+        return features @ self.weight.T + self.bias
 
 
 def scale_to_norm(features: Sequence[Tensor], norm: float = FEATURE_NORM) -> float:
@@ -274,5 +271,4 @@ def train_svms(
             svms, used, dropped = pool.fit(easy=easy)
             rounds.append(MiningRound(image, used, dropped))
             new = torch.zeros_like(new)
-    svms.scale = scale
-    return svms, rounds
+    return LinearSVMs(scale * svms.weight, svms.bias), rounds

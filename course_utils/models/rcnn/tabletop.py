@@ -1,0 +1,27 @@
+"""The one R-CNN of the course: built in lesson 02, raced against in lesson 03."""
+
+from torch import Tensor
+
+from course_utils.models.backbones import Backbone
+from course_utils.models.rcnn.detector import RCNN
+from course_utils.models.rcnn.network import RegionNetwork
+
+
+def tabletop_network(num_classes: int = 8) -> RegionNetwork:
+    """A network for crops of 48 x 48: two halvings, four residual blocks, 128 features.
+
+    Its backbone is that of Fast R-CNN in lesson 03, so that the two can be compared.
+    """
+    backbone = Backbone((32, 64), depth=2)
+    return RegionNetwork(
+        backbone, crop_size=48, pooled_size=6, hidden=128, num_classes=num_classes
+    )
+
+
+def rcnn_for_tabletop(*, fill: Tensor | None = None) -> RCNN:
+    """R-CNN for the tabletop, untrained; `load_model` gives it what lesson 02 kept.
+
+    Args:
+        fill: (3,) mean colour of the training set; grey if none is given.
+    """
+    return RCNN(tabletop_network(), context=8, fill=fill)
