@@ -12,7 +12,8 @@ B images have P anchors each; T objects of all images have an anchor of their ow
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
@@ -41,9 +42,45 @@ from course_utils.ops.validators import (
 from course_utils.ops.yolo_grid import is_first
 
 Classes = Literal["softmax", "logistic"]
+Objectness = Literal["iou", "logistic"]
 GROWTH, CONFIDENCE, CLASSES = slice(2, 4), 4, slice(5, None)  # of an anchor's numbers
 LOW = -3.0  # logit of the confidence at the start: about 0.05
-LARGEST_GROWTH = math.log(1000 / 16)  # of a side, so that no answer overflows
+LARGEST_GROWTH = math.log(1000 / 16)  # of a side, so that no output overflows
+
+
+@dataclass(frozen=True)
+class AnchorSettings:
+    """What can be chosen of a YOLO with anchors; the defaults are those of v2.
+
+    Args:
+        is_free: whether centres may leave their cells; see `decode_centres`.
+        classes: "softmax", or "logistic" as in v3; see `class_loss`.
+        objectness: "iou", or "logistic" as in v3; see `objectness_losses`.
+        ignore_iou: see `is_background`; 0.6 in v2's release, 0.5 in v3's paper.
+        coord_weight: of centres and sides in the loss.
+        object_weight: of the confidence where an object is.
+        noobj_weight: of the confidence where none is.
+        score_threshold: a detection's score is above this.
+        iou_threshold: two detections of a class that overlap more are one.
+        max_detections: the most detections per image.
+    """
+
+    is_free: bool = False
+    classes: Classes = "softmax"
+    objectness: Objectness = "iou"
+    ignore_iou: float = 0.6
+    coord_weight: float = 1.0
+    object_weight: float = 5.0
+    noobj_weight: float = 1.0
+    score_threshold: float = 0.01
+    iou_threshold: float = 0.5
+    max_detections: int = 100
+
+
+V2 = AnchorSettings()
+V3 = AnchorSettings(
+    classes="logistic", objectness="logistic", ignore_iou=0.5, object_weight=1.0
+)
 
 
 class AnchorCells(NamedTuple):
@@ -62,15 +99,14 @@ def anchor_cells(shapes: Tensor, *, map_size: Size, image_size: Size) -> AnchorC
     """
     shapes = as_shapes(shapes)
     check_map_size(map_size, image_size)
-    y, x = (
-        torch.linspace(0, pixels, cells + 1).to(shapes)
-        for cells, pixels in zip(map_size, image_size, strict=True)
-    )
+    y = torch.linspace(0, image_size[0], map_size[0] + 1).to(shapes)
+    x = torch.linspace(0, image_size[1], map_size[1] + 1).to(shapes)
     low = torch.cartesian_prod(y[:-1], x[:-1]).flip(1)  # (H * W, 2) of x, y
     high = torch.cartesian_prod(y[1:], x[1:]).flip(1)
+    count = len(shapes)
     return AnchorCells(
-        low.repeat_interleave(len(shapes), dim=0),
-        high.repeat_interleave(len(shapes), dim=0),
+        low.repeat_interleave(count, dim=0),
+        high.repeat_interleave(count, dim=0),
         shapes.repeat(len(low), 1),
     )
 
@@ -78,6 +114,11 @@ def anchor_cells(shapes: Tensor, *, map_size: Size, image_size: Size) -> AnchorC
 def join_cells(maps: Sequence[AnchorCells]) -> AnchorCells:
     """The anchors of several maps, one map after the other."""
     return AnchorCells(*map(torch.cat, zip(*maps, strict=True)))
+
+
+def select_cells(cells: AnchorCells, rows: Tensor) -> AnchorCells:
+    """Some of the anchors: (T,) int64 rows of P -> the cells of T anchors."""
+    return AnchorCells(cells.low[rows], cells.high[rows], cells.shapes[rows])
 
 
 def decode_centres(outputs: Tensor, cells: AnchorCells, *, is_free: bool) -> Tensor:
@@ -92,54 +133,60 @@ def decode_centres(outputs: Tensor, cells: AnchorCells, *, is_free: bool) -> Ten
     return cells.low + size * outputs[..., :2].sigmoid()
 
 
-def decode_anchors(
-    outputs: Tensor, cells: AnchorCells, *, is_free: bool = False
-) -> Tensor:
-    """The boxes that the outputs of all anchors mean.
-
-    Args:
-        outputs: (..., P, 4) of t_x, t_y, t_w, t_h.
-        cells: of the P anchors.
-        is_free: whether centres may leave their cells; see `decode_centres`.
-
-    Returns (..., P, 4) xyxy pixels, not clipped. Raises ValueError if the shapes do not
-    fit together.
-    """
+def check_outputs(outputs: Tensor, cells: AnchorCells) -> None:
+    """There are four numbers for each anchor: outputs are (..., P, 4)."""
     if outputs.shape[-2:] != (len(cells.shapes), 4):
         raise ValueError(
             f"outputs has shape {tuple(outputs.shape)}, but (..., {len(cells.shapes)}, "
             "4) was expected: four numbers for each anchor of the cells"
         )
+
+
+def decode_anchors(
+    outputs: Tensor, cells: AnchorCells, *, is_free: bool = False
+) -> Tensor:
+    """The boxes (..., P, 4), xyxy in pixels, that the numbers (..., P, 4) mean.
+
+    The numbers are t_x, t_y, t_w, t_h. Boxes are not clipped. Raises ValueError if the
+    shapes do not fit together.
+    """
+    check_outputs(outputs, cells)
     centre = decode_centres(outputs, cells, is_free=is_free)
-    half = cells.shapes * outputs[..., 2:].clamp(max=LARGEST_GROWTH).exp() / 2
+    half = cells.shapes * outputs[..., GROWTH].clamp(max=LARGEST_GROWTH).exp() / 2
     return torch.cat([centre - half, centre + half], dim=-1)
 
 
-def own_anchors(boxes: Tensor, cells: AnchorCells, image_size: Size) -> Tensor:
-    """The anchor that is to find each object: (N, 4) boxes -> (N,) int64 of P.
+def is_in_cell(centre: Tensor, cells: AnchorCells, image_size: Size) -> Tensor:
+    """Whether each centre lies in each anchor's cell: (N, 2) -> (N, P) bool.
 
-    Of all anchors in whose cell the object has its centre, on whatever map, it is the
-    one whose shape has the highest IoU with the object's; the first of equal ones. A
-    centre on the right or lower border belongs to the last cell.
+    A centre on the right or lower border of the image belongs to the last cell.
+    """
+    limit = centre.new_tensor(image_size).flip(0)  # x, y
+    # The last cell ends at the border, and is half-open like all others.
+    centre = centre.minimum(limit.nextafter(torch.zeros_like(limit)))[:, None]
+    return ((cells.low <= centre) & (centre < cells.high)).all(dim=-1)
+
+
+def own_anchors(boxes: Tensor, cells: AnchorCells, image_size: Size) -> Tensor:
+    """The anchor that has to find each object: (N, 4) boxes -> (N,) int64 of P.
+
+    Of all anchors whose cell holds the centre of the object, on whatever map, it is the
+    one whose shape has the highest IoU with the object's; the first of equal ones.
 
     Raises ValueError if a box has no area, or its centre lies outside the image.
     """
     boxes = as_boxes(boxes)
     check_centres(boxes, image_size)
     centre, sides = xyxy_to_cxcywh(boxes).view(-1, 2, 2).unbind(1)
-    limit = centre.new_tensor(image_size).flip(0)  # x, y
-    # The last cell ends at the border, and is half-open like all others.
-    centre = centre.minimum(limit.nextafter(torch.zeros_like(limit)))[:, None]
-    is_inside = ((cells.low <= centre) & (centre < cells.high)).all(dim=-1)  # (N, P)
-    fit = shape_iou(sides, cells.shapes)
-    return fit.where(is_inside, -1).argmax(dim=1)
+    fit = shape_iou(sides, cells.shapes)  # (N, P)
+    return fit.where(is_in_cell(centre, cells, image_size), -1).argmax(dim=1)
 
 
 def inside_and_growth(boxes: Tensor, cells: AnchorCells) -> tuple[Tensor, Tensor]:
-    """What anchors are to say of their boxes: (N, 4) boxes, N cells -> two (N, 2).
+    """What the anchors of N boxes should predict: (N, 4) boxes, N cells -> two (N, 2).
 
     Where in its cell a box has its centre, from 0 to 1 if it lies inside, and the
-    logarithm of how much the anchor's sides have to grow.
+    logarithm of the factor by which the anchor's sides have to grow.
     """
     centre, sides = xyxy_to_cxcywh(boxes).view(-1, 2, 2).unbind(1)
     inside = (centre - cells.low) / (cells.high - cells.low)
@@ -147,9 +194,9 @@ def inside_and_growth(boxes: Tensor, cells: AnchorCells) -> tuple[Tensor, Tensor
 
 
 class AnchorTargets(NamedTuple):
-    """What the anchors of a batch are to answer."""
+    """What the anchors of a batch should predict, for its T objects."""
 
-    owners: Tensor  # (T,) int64 rows of the B * P anchors, each of another object
+    owners: Tensor  # (T,) int64 rows of the B * P anchors, all different
     boxes: Tensor  # (T, 4) xyxy
     labels: Tensor  # (T,) int64
     lost: Tensor  # () int64: objects that found their anchor taken
@@ -195,10 +242,10 @@ def anchor_targets(
 def is_background(
     boxes: Tensor, owners: Tensor, targets: Sequence[Target], ignore_iou: float
 ) -> Tensor:
-    """Which anchors are to say that nothing is there: (B, P, 4) boxes -> (B, P) bool.
+    """Which anchors should predict "no object": (B, P, 4) boxes -> (B, P) bool.
 
     Not the (T,) `owners` of objects, and not those whose *predicted* box overlaps some
-    object by more than `ignore_iou`: it is not wrong enough to be told.
+    object by more than `ignore_iou`: they are ignored, neither right nor wrong.
     """
     is_close = [
         (box_iou(target["boxes"].to(predicted), predicted) > ignore_iou).any(dim=0)
@@ -210,10 +257,10 @@ def is_background(
 
 
 def class_loss(logits: Tensor, labels: Tensor, classes: Classes) -> Tensor:
-    """Sum over objects: (T, C) logits and (T,) labels from 1 to C.
+    """The sum over T objects: (T, C) logits and (T,) labels from 1 to C.
 
-    With "softmax" the classes compete (v2); with "logistic" each is a yes or no by
-    itself (v3), so that an object could be of two classes.
+    With "softmax" the classes compete (v2); with "logistic" each is a yes-or-no
+    question of its own (v3), so that an object could belong to two classes.
     """
     if classes == "softmax":
         return F.cross_entropy(logits, labels - 1, reduction="sum")
@@ -221,65 +268,132 @@ def class_loss(logits: Tensor, labels: Tensor, classes: Classes) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, one_hot, reduction="sum")
 
 
+def objectness_losses(
+    logits: Tensor, iou: Tensor, background: Tensor, objectness: Objectness
+) -> tuple[Tensor, Tensor]:
+    """Two sums: over the anchors that own an object, and over the background.
+
+    (T,) logits and IoUs of the first, and (N,) logits of the second. With "iou" the
+    confidence of an owner should be its IoU (v2); with "logistic" it should be 1 (v3).
+    """
+    if objectness == "iou":
+        confidence, empty = logits.sigmoid(), background.sigmoid()
+        return (confidence - iou).square().sum(), empty.square().sum()
+    # -log(p) and -log(1 - p), from the logits.
+    return F.softplus(-logits).sum(), F.softplus(background).sum()
+
+
+def box_losses(
+    outputs: Tensor, boxes: Tensor, objects: Tensor, cells: AnchorCells
+) -> tuple[Tensor, Tensor]:
+    """Squared errors of centres, in cells, and of sides, in logarithms: two sums.
+
+    (T, 5 + C) outputs of the anchors that own an object, their (T, 4) boxes and cells,
+    and the (T, 4) boxes of the objects.
+    """
+    inside, _ = inside_and_growth(boxes, cells)
+    target_inside, target_growth = inside_and_growth(objects, cells)
+    growth_error = outputs[:, GROWTH] - target_growth
+    return (inside - target_inside).square().sum(), growth_error.square().sum()
+
+
 def anchor_losses(
     outputs: Tensor,
     cells: AnchorCells,
     targets: Sequence[Target],
     size: Size,
-    *,
-    is_free: bool = False,
-    classes: Classes = "softmax",
-    ignore_iou: float = 0.6,
-    coord_weight: float = 1.0,
-    object_weight: float = 5.0,
-    noobj_weight: float = 1.0,
+    settings: AnchorSettings = V2,
 ) -> dict[str, Tensor]:
-    """Five named losses, summed over anchors and divided by the number of images.
+    """Five named losses of (B, P, 5 + C) outputs, each a sum divided by B images.
 
-    As in v1, the confidence of an object's anchor is to be its IoU, without a gradient
-    through it. New: centres count in cells and sides by their logarithms, each anchor
-    has classes of its own, and `ignore_iou`; see `is_background`.
-
-    Args:
-        outputs: (B, P, 5 + C): t_x, t_y, t_w, t_h, a logit of confidence, of classes.
-        cells: of the P anchors.
-        targets: one dict an image with `boxes` and `labels`.
-        size: height and width of the images.
-        is_free: see `decode_anchors`.
-        classes: see `class_loss`.
-        ignore_iou: 0.6 in v2's release, 0.5 in v3's paper.
-        coord_weight: of centres and sides.
-        object_weight: of the confidence where an object is.
-        noobj_weight: of the confidence where none is. The defaults are v2's release.
+    The numbers of an anchor are t_x, t_y, t_w, t_h, a logit of its confidence, and a
+    logit for each class. `size` is the images' height and width. No gradient flows
+    through the IoU that a confidence should reach.
     """
     num_classes = outputs.shape[-1] - CLASSES.start + 1
-    owners, objects, labels, _ = anchor_targets(
-        targets, cells, size, num_classes=num_classes
+    owned = anchor_targets(targets, cells, size, num_classes=num_classes)
+    own_cells = select_cells(cells, owned.owners % len(cells.low))
+    boxes = decode_anchors(outputs[..., :4], cells, is_free=settings.is_free)
+    own, own_boxes = (part.flatten(0, 1)[owned.owners] for part in (outputs, boxes))
+    empty = is_background(boxes.detach(), owned.owners, targets, settings.ignore_iou)
+    iou = paired_box_iou(own_boxes, owned.boxes).detach()
+    confidence = outputs[..., CONFIDENCE]
+    xy, wh = box_losses(own, own_boxes, owned.boxes, own_cells)
+    objects, no_objects = objectness_losses(
+        own[:, CONFIDENCE], iou, confidence[empty], settings.objectness
     )
-    boxes = decode_anchors(outputs[..., :4], cells, is_free=is_free)  # (B, P, 4)
-    matched, predicted = outputs.flatten(0, 1)[owners], boxes.flatten(0, 1)[owners]
-    matched_cells = AnchorCells(*(part[owners % len(cells.low)] for part in cells))
-    inside, _ = inside_and_growth(predicted, matched_cells)
-    target_inside, target_growth = inside_and_growth(objects, matched_cells)
-    iou = paired_box_iou(predicted, objects).detach()
-    background = is_background(boxes.detach(), owners, targets, ignore_iou)
-    confidence = outputs[..., CONFIDENCE].sigmoid()
-    confidence_error = confidence.flatten()[owners] - iou
     sums = {
-        "loss_xy": coord_weight * (inside - target_inside).square().sum(),
-        "loss_wh": coord_weight * (matched[:, GROWTH] - target_growth).square().sum(),
-        "loss_confidence": object_weight * confidence_error.square().sum(),
-        "loss_no_object": noobj_weight * confidence[background].square().sum(),
-        "loss_classes": class_loss(matched[:, CLASSES], labels, classes),
+        "loss_xy": settings.coord_weight * xy,
+        "loss_wh": settings.coord_weight * wh,
+        "loss_confidence": settings.object_weight * objects,
+        "loss_no_object": settings.noobj_weight * no_objects,
+        "loss_classes": class_loss(own[:, CLASSES], owned.labels, settings.classes),
     }
     return {name: loss / len(targets) for name, loss in sums.items()}
+
+
+def anchor_scores(outputs: Tensor, classes: Classes) -> Tensor:
+    """Confidence times class probability: (B, P, 5 + C) outputs -> (B, P, C)."""
+    logits = outputs[..., CLASSES]
+    is_softmax = classes == "softmax"
+    probabilities = logits.softmax(dim=-1) if is_softmax else logits.sigmoid()
+    return outputs[..., CONFIDENCE, None].sigmoid() * probabilities
+
+
+def anchor_detections(
+    outputs: Tensor, cells: AnchorCells, size: Size, settings: AnchorSettings = V2
+) -> list[Target]:
+    """The detections of each image, `boxes`, `scores`, `labels`, by falling score.
+
+    (B, P, 5 + C) outputs; `size` is the images' height and width. Boxes are clipped.
+    """
+    boxes = decode_anchors(outputs[..., :4], cells, is_free=settings.is_free)
+    scores = anchor_scores(outputs, settings.classes)
+    return [
+        select_detections(
+            clip_boxes(boxes_of_image, *size),
+            scores_of_image,
+            score_threshold=settings.score_threshold,
+            iou_threshold=settings.iou_threshold,
+            max_detections=settings.max_detections,
+        )
+        for boxes_of_image, scores_of_image in zip(boxes, scores, strict=True)
+    ]
+
+
+def reorganize(features: Tensor) -> Tensor:
+    """Each 2 x 2 block of positions becomes one: (B, C, 2H, 2W) -> (B, 4C, H, W).
+
+    No number is lost. The four positions of channel c become channels 4c to 4c + 3:
+    upper left, upper right, lower left, lower right.
+    """
+    batch, channels, height, width = features.shape
+    blocks = features.reshape(batch, channels, height // 2, 2, width // 2, 2)
+    stacked = blocks.permute(0, 1, 3, 5, 2, 4)  # (B, C, 2, 2, H, W)
+    return stacked.reshape(batch, 4 * channels, height // 2, width // 2)
+
+
+def add_coarser(features: Tensor, coarser: Tensor) -> Tensor:
+    """A coarser map, enlarged and put behind the channels of a finer one.
+
+    (B, C, H, W) and (B, D, h, w) -> (B, C + D, H, W).
+    """
+    enlarged = F.interpolate(coarser, (features.shape[2], features.shape[3]))
+    return torch.cat([features, enlarged], dim=1)
+
+
+def start_at_anchors(layer: nn.Conv2d, num_anchors: int) -> None:
+    """Make a last layer predict, at first, boxes like the anchors, and no object."""
+    nn.init.normal_(layer.weight, std=0.01)
+    start = torch.zeros(num_anchors, layer.out_channels // num_anchors)
+    start[:, CONFIDENCE] = LOW
+    layer.bias = nn.Parameter(start.flatten())
 
 
 class AnchorHead(nn.Module):
     """Three convolutions on one map: 5 + C numbers for each anchor of each cell.
 
-    As many as the head of `YOLO` has, so that both can be compared. At first boxes look
-    like their anchors, and none is called an object.
+    As many as the head of `YOLO` has, so that both can be compared.
 
     Args:
         channels: of the map, and of what the coarser head adds.
@@ -298,32 +412,63 @@ class AnchorHead(nn.Module):
         self.read = nn.Sequential(convolution(channels, hidden), nn.LeakyReLU(LEAK))
         self.around = nn.Sequential(convolution(hidden, hidden), nn.LeakyReLU(LEAK))
         self.numbers = nn.Conv2d(hidden, len(shapes) * numbers, 1)
-        nn.init.normal_(self.numbers.weight, std=0.01)
-        start = torch.zeros(len(shapes), numbers)
-        start[:, CONFIDENCE] = LOW
-        self.numbers.bias = nn.Parameter(start.flatten())
+        start_at_anchors(self.numbers, len(shapes))
+        self.to(memory_format=torch.channels_last)
 
-    def forward(
-        self, features: Tensor, coarser: Tensor | None, size: Size
-    ) -> tuple[Tensor, AnchorCells, Tensor]:
-        """The outputs of the map's anchors, their cells, and what a finer head gets.
-
-        v3: what a coarser head has read is enlarged and put behind the channels.
-
-        Args:
-            features: (B, C, H, W); with the `hidden` of `coarser`, C is `channels`.
-            coarser: (B, hidden, h, w) from the coarser head, or None.
-            size: height and width of the images.
-
-        Returns (B, P, numbers) with P = H * W * K, P cells, and (B, hidden, H, W).
-        """
-        map_size = (features.shape[2], features.shape[3])
-        if coarser is not None:
-            features = torch.cat([features, F.interpolate(coarser, map_size)], dim=1)
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W) -> (B, K * numbers, H, W); (B, hidden, H, W) for finer maps."""
         read = self.read(features)
-        outputs = flatten_map(self.numbers(self.around(read)), len(self.shapes))
-        cells = anchor_cells(self.shapes, map_size=map_size, image_size=size)
-        return outputs, cells, read
+        return self.numbers(self.around(read)), read
+
+
+def make_heads(
+    widths: Sequence[int], anchors: Sequence[Tensor], *, hidden: int, numbers: int
+) -> nn.ModuleList:
+    """A head for each group of anchors, the finest first, over maps of these widths.
+
+    Each head but the coarsest also gets the `hidden` channels of the next coarser one.
+    """
+    coarsest = len(anchors) - 1
+    return nn.ModuleList(
+        AnchorHead(
+            width + hidden * (level < coarsest), shapes, hidden=hidden, numbers=numbers
+        )
+        for level, (width, shapes) in enumerate(zip(widths, anchors, strict=True))
+    )
+
+
+def run_heads(
+    maps: Sequence[Tensor], heads: Iterable[nn.Module], size: Size
+) -> tuple[Tensor, AnchorCells]:
+    """The outputs (B, P, 5 + C) of heads on maps, both the finest first, and P cells.
+
+    The coarsest head comes first, since the finer ones get what it has read.
+    """
+    outputs, cells, read = [], [], None
+    for features, head in reversed(list(zip(maps, heads, strict=True))):
+        whole = features if read is None else add_coarser(features, read)
+        numbers, read = head(whole)
+        map_size = (whole.shape[2], whole.shape[3])
+        outputs.append(flatten_map(numbers, len(head.shapes)))
+        cells.append(anchor_cells(head.shapes, map_size=map_size, image_size=size))
+    return torch.cat(outputs, dim=1), join_cells(cells)
+
+
+def check_maps(
+    backbone: Backbone, anchors: Sequence[Tensor], passthrough: bool
+) -> None:
+    """There are anchors for 1 map or more, and the backbone has these maps."""
+    most = len(backbone.widths)
+    if not 1 <= len(anchors) <= most:
+        raise ValueError(
+            f"there are anchors for {len(anchors)} maps, but 1 to {most} were "
+            "expected, as the backbone has no more"
+        )
+    if passthrough and not 1 == len(anchors) < most:
+        raise ValueError(
+            f"there are {most} maps, and anchors for {len(anchors)}, but a passthrough "
+            "leads from the second last map to the last, the only one with anchors"
+        )
 
 
 class AnchorYOLO(Model):
@@ -334,15 +479,8 @@ class AnchorYOLO(Model):
         anchors: for each map, the finest first, (K, 2) widths and heights in pixels.
         num_classes: with the background, which has no number in the outputs.
         hidden: channels of each head.
-        is_free: whether centres may leave their cells; see `decode_anchors`.
-        classes: "softmax" or "logistic"; see `class_loss`.
-        ignore_iou: as the three weights, see `anchor_losses`.
-        coord_weight: of centres and sides.
-        object_weight: of the confidence where an object is.
-        noobj_weight: of the confidence where none is.
-        score_threshold: least confidence times class probability of a detection.
-        iou_threshold: two detections of a class that overlap more are one.
-        max_detections: most detections of an image.
+        has_passthrough: whether the one head also reads the second last map.
+        settings: of the loss and of detections.
 
     Raises ValueError if the backbone has fewer maps than there are anchors.
     """
@@ -354,89 +492,66 @@ class AnchorYOLO(Model):
         *,
         num_classes: int,
         hidden: int = 64,
-        is_free: bool = False,
-        classes: Classes = "softmax",
-        ignore_iou: float = 0.6,
-        coord_weight: float = 1.0,
-        object_weight: float = 5.0,
-        noobj_weight: float = 1.0,
-        score_threshold: float = 0.01,
-        iou_threshold: float = 0.5,
-        max_detections: int = 100,
+        has_passthrough: bool = False,
+        settings: AnchorSettings = V2,
     ) -> None:
         super().__init__()
-        if not 1 <= len(anchors) <= len(backbone.widths):
-            raise ValueError(
-                f"there are anchors for {len(anchors)} maps, but 1 to "
-                f"{len(backbone.widths)} were expected, as the backbone has no more"
-            )
-        self.backbone = backbone
+        check_maps(backbone, anchors, has_passthrough)
+        self.backbone, self.settings = backbone, settings
+        self.has_passthrough = has_passthrough
         widths = list(backbone.widths[-len(anchors) :])
-        widths[:-1] = [width + hidden for width in widths[:-1]]  # beside the coarser
+        if has_passthrough:
+            widths[-1] += 4 * backbone.widths[-2]
         numbers = CLASSES.start + num_classes - 1
-        self.heads = nn.ModuleList(
-            AnchorHead(width, shapes, hidden=hidden, numbers=numbers)
-            for width, shapes in zip(widths, anchors, strict=True)
-        )
-        self.heads.to(memory_format=torch.channels_last)
-        self.is_free, self.classes, self.ignore_iou = is_free, classes, ignore_iou
-        self.coord_weight, self.object_weight = coord_weight, object_weight
-        self.noobj_weight = noobj_weight
-        self.score_threshold, self.iou_threshold = score_threshold, iou_threshold
-        self.max_detections = max_detections
+        self.heads = make_heads(widths, anchors, hidden=hidden, numbers=numbers)
 
     def forward(self, images: Tensor) -> tuple[Tensor, AnchorCells]:
-        """(B, 3, H, W) -> (B, P, 5 + C) outputs, and the cells of the P anchors.
-
-        The coarsest map comes first, since the finer ones read what it has read.
-        """
-        maps = self.backbone.maps(images)[-len(self.heads) :]
-        size = image_size(images)
-        outputs, cells, read = [], [], None
-        for features, head in zip(reversed(maps), reversed(self.heads), strict=True):
-            of_map, cells_of_map, read = head(features, read, size)
-            outputs.append(of_map)
-            cells.append(cells_of_map)
-        return torch.cat(outputs, dim=1), join_cells(cells)
+        """(B, 3, H, W) -> (B, P, 5 + C) outputs, and the cells of the P anchors."""
+        maps = self.backbone.maps(images)
+        if self.has_passthrough:
+            maps[-1] = torch.cat([maps[-1], reorganize(maps[-2])], dim=1)
+        return run_heads(maps[-len(self.heads) :], self.heads, image_size(images))
 
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
         """Five losses, see `anchor_losses`."""
         check_batch(images, targets)
         outputs, cells = self(images)
-        return anchor_losses(
-            outputs,
-            cells,
-            targets,
-            image_size(images),
-            is_free=self.is_free,
-            classes=self.classes,
-            ignore_iou=self.ignore_iou,
-            coord_weight=self.coord_weight,
-            object_weight=self.object_weight,
-            noobj_weight=self.noobj_weight,
-        )
+        size = image_size(images)
+        return anchor_losses(outputs, cells, targets, size, self.settings)
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> list[Target]:
         """(B, 3, H, W) images -> `boxes`, `scores`, `labels` by falling score."""
         check_batch(images)
-        size = image_size(images)
         outputs, cells = self(images)
-        boxes = decode_anchors(outputs[..., :4], cells, is_free=self.is_free)
-        return [
-            select_detections(
-                clip_boxes(of_image, *size),
-                scores,
-                score_threshold=self.score_threshold,
-                iou_threshold=self.iou_threshold,
-                max_detections=self.max_detections,
-            )
-            for of_image, scores in zip(boxes, self.scores(outputs), strict=True)
-        ]
+        return anchor_detections(outputs, cells, image_size(images), self.settings)
 
-    def scores(self, outputs: Tensor) -> Tensor:
-        """Confidence times probability: (B, P, 5 + C) outputs -> (B, P, C)."""
-        logits = outputs[..., CLASSES]
-        is_softmax = self.classes == "softmax"
-        probabilities = logits.softmax(dim=-1) if is_softmax else logits.sigmoid()
-        return outputs[..., CONFIDENCE, None].sigmoid() * probabilities
+
+def resize_batch(
+    images: Tensor, targets: Sequence[Target], side: int
+) -> tuple[Tensor, list[Target]]:
+    """The images as squares of `side` pixels, and the targets with their boxes.
+
+    (B, 3, H, W) -> (B, 3, side, side).
+    """
+    height, width = image_size(images)
+    scale = torch.tensor([side / width, side / height] * 2)
+    resized = F.interpolate(
+        images, (side, side), mode="bilinear", align_corners=False, antialias=True
+    )
+    boxes = [target["boxes"] * scale.to(target["boxes"]) for target in targets]
+    return resized, [
+        {**target, "boxes": moved} for target, moved in zip(targets, boxes, strict=True)
+    ]
+
+
+def resize_at_random(
+    images: Tensor,
+    targets: Sequence[Target],
+    generator: torch.Generator,
+    *,
+    sides: Sequence[int],
+) -> tuple[Tensor, list[Target]]:
+    """The batch resized to one of the `sides`, drawn anew each time: an `augment`."""
+    drawn = int(torch.randint(len(sides), (1,), generator=generator))
+    return resize_batch(images, targets, sides[drawn])

@@ -4,18 +4,24 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.models.backbones import Backbone
 from course_utils.models.rpn import flatten_map
 from course_utils.models.yolo_v3 import (
     AnchorCells,
+    AnchorSettings,
     AnchorYOLO,
     anchor_cells,
+    anchor_scores,
     decode_anchors,
     inside_and_growth,
     join_cells,
     own_anchors,
+    reorganize,
+    resize_at_random,
+    resize_batch,
 )
 from course_utils.ops.boxes import box_iou, decode_boxes, xyxy_to_cxcywh
 from course_utils.ops.shape_clusters import shape_iou
@@ -229,16 +235,22 @@ SHAPES = torch.tensor([[12.0, 14], [20, 18], [25, 36], [44, 30]])
 KINDS = {
     "v2, free": {"is_free": True},
     "v2": {},
+    "passthrough": {"has_passthrough": True},
     "two maps": {"maps": 2},
-    "v3": {"maps": 2, "classes": "logistic"},
+    "logistic classes": {"maps": 2, "classes": "logistic"},
+    "v3": {"maps": 2, "classes": "logistic", "objectness": "logistic"},
 }
 
 
-def build(*, maps: int = 1, **settings) -> AnchorYOLO:
+def build(*, maps: int = 1, has_passthrough: bool = False, **settings) -> AnchorYOLO:
     torch.manual_seed(0)
-    anchors = list(SHAPES.chunk(maps))
     return AnchorYOLO(
-        Backbone((8, 16, 24)), anchors, num_classes=4, hidden=16, **settings
+        Backbone((8, 16, 24)),
+        list(SHAPES.chunk(maps)),
+        num_classes=4,
+        hidden=16,
+        has_passthrough=has_passthrough,
+        settings=AnchorSettings(**settings),
     )
 
 
@@ -371,13 +383,56 @@ def test_anchors_are_kept_with_the_weights():
 
 
 def test_logistic_scores_need_not_sum_to_one():
-    answers = torch.zeros(1, 5, 8)
-    answers[..., 4:] = 20
-    assert build(classes="logistic").scores(answers).sum() == pytest.approx(15)
-    assert build(classes="softmax").scores(answers).sum() == pytest.approx(5)
+    outputs = torch.zeros(1, 5, 8)
+    outputs[..., 4:] = 20
+    assert anchor_scores(outputs, "logistic").sum() == pytest.approx(15)
+    assert anchor_scores(outputs, "softmax").sum() == pytest.approx(5)
 
 
 @pytest.mark.parametrize("count", [0, 4])
 def test_the_backbone_needs_a_map_for_each_group_of_anchors(count):
     with pytest.raises(ValueError, match=f"anchors for {count} maps, but 1 to 3"):
         AnchorYOLO(Backbone((8, 16, 24)), [SHAPES] * count, num_classes=2)
+
+
+def test_a_passthrough_needs_a_finer_map_and_one_group_of_anchors():
+    for widths, maps in [((8, 16, 24), 2), ((8,), 1)]:
+        with pytest.raises(ValueError, match="a passthrough leads from"):
+            AnchorYOLO(
+                Backbone(widths),
+                [SHAPES] * maps,
+                num_classes=2,
+                has_passthrough=True,
+            )
+
+
+def test_reorganising_is_pixel_unshuffle():
+    features = torch.rand(2, 3, 6, 10, dtype=torch.float64, requires_grad=True)
+    ours, reference = reorganize(features), F.pixel_unshuffle(features, 2)
+    assert torch.equal(ours, reference)
+    weights = torch.rand(ours.shape, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad((ours * weights).sum(), features)
+    (expected,) = torch.autograd.grad((reference * weights).sum(), features)
+    assert torch.equal(gradient, expected)
+
+
+def test_resizing_moves_the_boxes_along():
+    images, targets = scenes()
+    resized, moved = resize_batch(images, targets, 128)
+    assert resized.shape == (3, 3, 128, 128)
+    expected = torch.tensor([6 * 128 / 96, 16, 22 * 128 / 96, 48])
+    torch.testing.assert_close(moved[0]["boxes"][0], expected)
+    assert torch.equal(moved[0]["labels"], targets[0]["labels"])
+    x1, y1, x2, y2 = moved[0]["boxes"][0].long().tolist()
+    inside = resized[0, :, y1 + 3 : y2 - 3, x1 + 3 : x2 - 3]
+    assert (inside.flatten(1).mean(dim=1) - torch.tensor([1.0, 0, 0])).abs().max() < 0.1
+
+
+def test_sides_are_drawn_for_the_whole_batch():
+    images, targets = scenes()
+    sides, generator = (32, 64, 96), torch.Generator().manual_seed(0)
+    drawn = {
+        resize_at_random(images, targets, generator, sides=sides)[0].shape[-1]
+        for _ in range(30)
+    }
+    assert drawn == set(sides)

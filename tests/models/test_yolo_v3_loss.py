@@ -8,6 +8,7 @@ from torch import Tensor
 
 from course_utils.models.yolo_v3 import (
     AnchorCells,
+    AnchorSettings,
     anchor_cells,
     anchor_losses,
     anchor_targets,
@@ -15,6 +16,7 @@ from course_utils.models.yolo_v3 import (
     decode_anchors,
     is_background,
     join_cells,
+    objectness_losses,
 )
 
 SIZE = (48, 64)
@@ -94,7 +96,15 @@ def owner_by_hand(box: list[float], cells: AnchorCells) -> int:
     return owner
 
 
-def losses_by_loop(answers, cells, targets, *, is_free, classes, ignore_iou):
+def confidence_by_hand(p: Tensor, wanted: float, objectness: str) -> Tensor:
+    if objectness == "iou":
+        return (p - wanted) ** 2
+    return -torch.log(p if wanted == 1 else 1 - p)
+
+
+def losses_by_loop(
+    answers, cells, targets, *, is_free, classes, ignore_iou, objectness
+):
     """The five sums, as tensors that carry gradients, one anchor after the other."""
     xy = wh = objects = nothing = names = answers.sum() * 0
     for answer, target in zip(answers, targets, strict=True):
@@ -109,8 +119,9 @@ def losses_by_loop(answers, cells, targets, *, is_free, classes, ignore_iou):
             found = box_by_hand(t, low, high, shape, is_free=is_free)
             confidence = torch.sigmoid(row[4])
             if place not in truth:
-                if max([iou_of(found, box) for box in boxes], default=0) <= ignore_iou:
-                    nothing = nothing + confidence**2
+                if max([iou_of(found, box) for box in boxes], default=0) > ignore_iou:
+                    continue
+                nothing = nothing + confidence_by_hand(confidence, 0.0, objectness)
                 continue
             box, label = truth[place]
             for i in range(2):
@@ -121,7 +132,8 @@ def losses_by_loop(answers, cells, targets, *, is_free, classes, ignore_iou):
                     inside = 0.5 + row[i] * shape[i] / size
                 xy = xy + (inside - wanted) ** 2
                 wh = wh + (row[2 + i] - math.log((box[i + 2] - box[i]) / shape[i])) ** 2
-            objects = objects + (confidence - iou_of(found, box)) ** 2
+            wanted = iou_of(found, box) if objectness == "iou" else 1.0
+            objects = objects + confidence_by_hand(confidence, wanted, objectness)
             if classes == "softmax":
                 names = names - row[5:].log_softmax(dim=0)[label - 1]
             else:
@@ -140,10 +152,12 @@ def losses_by_loop(answers, cells, targets, *, is_free, classes, ignore_iou):
 @pytest.mark.parametrize("is_free", [False, True], ids=["sigmoid", "free"])
 @pytest.mark.parametrize("classes", ["softmax", "logistic"])
 @pytest.mark.parametrize("ignore_iou", [0.2, 0.6])
-def test_values_and_gradients_equal_a_loop(is_free, classes, ignore_iou):
+@pytest.mark.parametrize("objectness", ["iou", "logistic"])
+def test_values_and_gradients_equal_a_loop(is_free, classes, ignore_iou, objectness):
     answers = random_answers(len(TARGETS)).requires_grad_()
     settings = {"is_free": is_free, "classes": classes, "ignore_iou": ignore_iou}
-    ours = anchor_losses(answers, cells_of(), TARGETS, SIZE, **settings)
+    settings |= {"objectness": objectness}
+    ours = anchor_losses(answers, cells_of(), TARGETS, SIZE, AnchorSettings(**settings))
     slow = losses_by_loop(answers, cells_of(), TARGETS, **settings)
     assert list(ours) == list(slow)
     for name, loss in ours.items():
@@ -158,7 +172,9 @@ def test_weights_multiply_their_terms():
     answers = random_answers(len(TARGETS))
     usual = anchor_losses(answers, cells_of(), TARGETS, SIZE)
     others = {"coord_weight": 3.0, "object_weight": 10.0, "noobj_weight": 0.5}
-    weighed = anchor_losses(answers, cells_of(), TARGETS, SIZE, **others)
+    weighed = anchor_losses(
+        answers, cells_of(), TARGETS, SIZE, AnchorSettings(**others)
+    )
     factors = [weighed[name].item() / usual[name].item() for name in usual]
     assert factors == pytest.approx([3, 3, 2, 0.5, 1])
 
@@ -231,6 +247,17 @@ def test_softmax_classes_compete_and_logistic_ones_do_not():
     ):
         loss = class_loss(logits, torch.tensor([1]), classes)
         assert loss.item() == pytest.approx(expected, abs=0.01)
+
+
+def test_logistic_objectness_is_binary_cross_entropy():
+    logits, background = random_answers(1)[0, :3, 4], random_answers(1, seed=1)[0, :, 4]
+    ours = objectness_losses(logits, torch.full((3,), 0.4), background, "logistic")
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
+    expected = (
+        bce(logits, torch.ones_like(logits), reduction="sum"),
+        bce(background, torch.zeros_like(background), reduction="sum"),
+    )
+    torch.testing.assert_close(ours, expected)
 
 
 @pytest.mark.parametrize(
