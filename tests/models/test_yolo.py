@@ -191,5 +191,5 @@ def test_what_is_no_batch_is_refused():
     model = make_model()
     with pytest.raises(ValueError, match=r"image\[None\]"):
         model.predict(torch.rand(3, 56, 72))
-    with pytest.raises(ValueError, match="target an image was expected"):
+    with pytest.raises(ValueError, match="target per image was expected"):
         model.losses(torch.rand(2, 3, 56, 72), [NOTHING])
