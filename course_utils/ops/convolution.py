@@ -39,7 +39,8 @@ def conv_output_size(
     """How many positions a kernel has along one axis: the size of the output.
 
     `padding` counts on both ends. The division rounds down, so pixels at the end that
-    fill no whole stride are never read. Raises ValueError if the kernel is longer than the padded axis.
+    fill no whole stride are never read. Raises ValueError if the kernel is longer than
+    the padded axis.
     """
     layer = ConvLayer(kernel, stride, padding, dilation)
     check_fits(size, layer)

@@ -194,7 +194,7 @@ check_smallest_padding(smallest_padding)
 # </details>
 
 
-# %% tags=["task", "points:2", "section:How much of the picture does a number see?"]
+# %% tags=["task", "points:2", "section:How much of the image does one number see?"]
 def receptive_box(
     layers: list[tuple[int, int, int, int]], row: int, column: int
 ) -> Tensor:
