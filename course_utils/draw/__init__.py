@@ -5,6 +5,7 @@ are given, so that figures can be put together with `new_figure` and `show`.
 """
 
 from course_utils.draw.boxes import draw_boxes, show_boxes
+from course_utils.draw.cells import draw_bins, draw_cells
 from course_utils.draw.curves import (
     draw_curves,
     draw_precision_recall,
@@ -44,7 +45,9 @@ __all__ = [
     "LOOK",
     "OKABE_ITO",
     "draw_accuracy_and_time",
+    "draw_bins",
     "draw_boxes",
+    "draw_cells",
     "draw_class_map",
     "draw_curves",
     "draw_heat_map",

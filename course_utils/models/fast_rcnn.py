@@ -3,15 +3,18 @@
 Girshick 2015. The backbone sees the whole image once. Proposals come from elsewhere, in
 pixels of the image. Each, a region of interest (RoI), is pooled from the feature map
 that all of them share. In the box head, two fully connected layers read its pooled
-features, and two sibling layers say what it shows and where that really ends.
+features, and two sibling layers predict what it shows and where that really ends.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_utils.models.backbones import Backbone
 from course_utils.models.model import Model, Target, check_batch, image_size
 from course_utils.ops.boxes import (
     BOX_WEIGHTS,
@@ -20,10 +23,9 @@ from course_utils.ops.boxes import (
     clip_boxes,
     decode_boxes,
     encode_boxes,
-    remove_small_boxes,
 )
 from course_utils.ops.matching import sample_balanced
-from course_utils.ops.nms import batched_nms
+from course_utils.ops.post_processing import select_detections
 from course_utils.ops.roi import as_rois, roi_pool
 from course_utils.ops.validators import check_rising
 
@@ -32,39 +34,53 @@ UNUSED = -1
 SMALLEST = 0.01  # a detection with a side below this is no box
 
 
-class BoxHead(nn.Module):
-    """Two fully connected layers, then a score a class beside four deltas a class.
+def linear(inputs: int, outputs: int, *, spread: float | None = None) -> nn.Linear:
+    """A fully connected layer without bias at first, and with normal weights.
 
-    The last two layers start small, so that nothing is certain at first.
+    Their standard deviation is `spread`; without one it is that of He et al. 2015,
+    which keeps the signal's size through a ReLU, where PyTorch's own start halves it.
+    """
+    layer = nn.Linear(inputs, outputs)
+    nn.init.zeros_(layer.bias)
+    if spread is None:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    else:
+        nn.init.normal_(layer.weight, std=spread)
+    return layer
+
+
+class BoxHead(nn.Module):
+    """Two fully connected layers, then K scores beside four deltas for each class.
+
+    The last two start small, so that no class is preferred at first and no box moves.
 
     Args:
         channels: of the features.
-        pooled_size: cells a side into which a RoI was pooled.
+        pooled_size: cells per side into which a RoI was pooled.
         hidden: width of the two layers.
-        num_classes: with the background, which is class 0.
+        num_classes: K, with the background, which is class 0.
     """
 
     def __init__(
         self, channels: int, *, pooled_size: int = 7, hidden: int, num_classes: int
     ) -> None:
         super().__init__()
-        self.fc6 = nn.Linear(channels * pooled_size**2, hidden)
-        self.fc7 = nn.Linear(hidden, hidden)
-        self.cls_score = nn.Linear(hidden, num_classes)
-        self.bbox_pred = nn.Linear(hidden, 4 * num_classes)
-        for layer in (self.fc6, self.fc7):
-            # PyTorch's own start is smaller, and lets most of the signal fade.
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
-        for layer, spread in ((self.cls_score, 0.01), (self.bbox_pred, 0.001)):
-            nn.init.normal_(layer.weight, std=spread)
-            nn.init.zeros_(layer.bias)
+        self.fc6 = linear(channels * pooled_size**2, hidden)
+        self.fc7 = linear(hidden, hidden)
+        self.cls_score = linear(hidden, num_classes, spread=0.01)
+        self.bbox_pred = linear(hidden, 4 * num_classes, spread=0.001)
 
     def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """(R, C, P, P) -> (R, K) logits and (R, 4K) deltas, class k in 4k to 4k + 3."""
         x = F.relu(self.fc6(pooled.flatten(1)))
         x = F.relu(self.fc7(x))
         return self.cls_score(x), self.bbox_pred(x)
+
+
+def deltas_of_class(deltas: Tensor, labels: Tensor) -> Tensor:
+    """The four deltas of each RoI's own class: (R, 4K) and (R,) labels -> (R, 4)."""
+    by_class = deltas.reshape(len(deltas), deltas.shape[1] // 4, 4)
+    return by_class[torch.arange(len(labels), device=labels.device), labels]
 
 
 def box_head_losses(
@@ -88,11 +104,12 @@ def box_head_losses(
         beta: where smooth L1 turns from a parabola into a line; 1 in the paper.
     """
     count = max(len(labels), 1)
-    objects = labels.nonzero().squeeze(1)
-    by_class = deltas.reshape(len(deltas), logits.shape[1], 4)
-    of_true_class = by_class[objects, labels[objects]]  # (objects, 4)
+    objects = labels.nonzero().squeeze(1)  # rows that are not background
     box_loss = F.smooth_l1_loss(
-        of_true_class, regression_targets[objects], beta=beta, reduction="sum"
+        deltas_of_class(deltas[objects], labels[objects]),
+        regression_targets[objects],
+        beta=beta,
+        reduction="sum",
     )
     return {
         "loss_classifier": F.cross_entropy(logits, labels, reduction="sum") / count,
@@ -107,25 +124,32 @@ def label_rois(
     positive_iou: float = 0.5,
     negative_iou: tuple[float, float] = (0.1, 0.5),
 ) -> tuple[Tensor, Tensor]:
-    """What each proposal shows: the label and the index of the object it overlaps most.
+    """What each proposal shows: a class, 0 for background, or -1 for "not used".
 
-    An IoU of at least `positive_iou` gives the object's class. An IoU in [low, high) of
-    `negative_iou` gives 0, background. The rest is `UNUSED`. In an image without
-    objects everything is background.
+    Its label is that of the object which it overlaps most, if their IoU is at least
+    `positive_iou`. An IoU in [low, high) of `negative_iou` makes it background. The
+    remaining ones are `UNUSED`. In an image without objects everything is background.
 
-    (N, 4) proposals -> (N,) int64 labels and (N,) int64 indices of objects. Raises
-    ValueError if the thresholds are out of order.
+    (N, 4) proposals -> (N,) int64 labels and (N,) int64 indices of the objects that
+    they overlap most. Raises ValueError if the thresholds are out of order.
     """
     low, high = negative_iou
     check_rising(low=low, high=high, positive_iou=positive_iou)
-    background = torch.zeros(len(proposals), dtype=torch.int64, device=proposals.device)
     if len(target["boxes"]) == 0:
+        background = torch.zeros_like(proposals[:, 0], dtype=torch.int64)
         return background, background
     iou, matched_idxs = box_iou(target["boxes"], proposals).max(dim=0)  # (N,), (N,)
     labels = torch.full_like(matched_idxs, UNUSED)
     labels[(iou >= low) & (iou < high)] = 0
-    matched_labels = target["labels"][matched_idxs]
-    return torch.where(iou >= positive_iou, matched_labels, labels), matched_idxs
+    is_object = iou >= positive_iou
+    labels[is_object] = target["labels"][matched_idxs[is_object]]
+    return labels, matched_idxs
+
+
+def with_area(boxes: Tensor) -> Tensor:
+    """Those of the (N, 4) boxes whose sides are both above zero."""
+    boxes = as_boxes(boxes)
+    return boxes[(boxes[:, 2:] > boxes[:, :2]).all(dim=1)]
 
 
 def sample_rois(
@@ -139,10 +163,12 @@ def sample_rois(
     add_objects: bool = True,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The RoIs of one image to learn from, drawn at random: objects, then background.
+    """The RoIs of one image to learn from: (R, 4) boxes, (R,) labels, (R, 4) matches.
 
-    At most `count * positive_fraction` of them show objects. Background fills up what
-    is missing; where there is not enough of it, there are fewer than `count`.
+    They are drawn at random: at most `count * positive_fraction` that show objects,
+    then background up to `count`, if there is as much. The last tensor holds the box
+    of the object with which each is matched; a RoI of an image without objects is its
+    own match.
 
     Args:
         proposals: (N, 4) xyxy; those without area are passed over.
@@ -153,35 +179,32 @@ def sample_rois(
         negative_iou: see `label_rois`.
         add_objects: whether the objects' own boxes are proposals, too.
         generator: of the random choice; torch's own if there is none.
-
-    Returns (R, 4) RoIs, (R,) labels and (R, 4) boxes of the objects they are matched
-    with; a RoI of an image without objects is its own match.
     """
     objects = as_boxes(target["boxes"], "the target's boxes").to(proposals)
-    if add_objects:
-        proposals = torch.cat([proposals, objects])
-    proposals = with_area(proposals)
-    target = target | {"boxes": objects}
+    boxes = torch.cat([proposals, objects]) if add_objects else proposals
+    boxes, target = with_area(boxes), target | {"boxes": objects}
     labels, matched_idxs = label_rois(
-        proposals, target, positive_iou=positive_iou, negative_iou=negative_iou
+        boxes, target, positive_iou=positive_iou, negative_iou=negative_iou
     )
-    chosen = torch.cat(
-        sample_balanced(
-            labels,
-            count=count,
-            positive_fraction=positive_fraction,
-            generator=generator,
-        )
+    positive, negative = sample_balanced(
+        labels, count=count, positive_fraction=positive_fraction, generator=generator
     )
-    rois = proposals[chosen]
-    matched_boxes = objects[matched_idxs[chosen]] if len(objects) else rois
-    return rois, labels[chosen], matched_boxes
+    chosen = torch.cat([positive, negative])
+    matches = objects[matched_idxs[chosen]] if len(objects) else boxes[chosen]
+    return boxes[chosen], labels[chosen], matches
 
 
-def with_area(boxes: Tensor) -> Tensor:
-    """Those of the (N, 4) boxes whose sides are both above zero."""
-    boxes = as_boxes(boxes)
-    return boxes[(boxes[:, 2:] > boxes[:, :2]).all(dim=1)]
+def class_boxes(
+    deltas: Tensor, proposals: Tensor, image_size: tuple[int, int]
+) -> Tensor:
+    """Where each class puts each proposal: (N, 4K) deltas, (N, 4) -> (N, K, 4) boxes.
+
+    They are clipped to `image_size`, height and width.
+    """
+    num_classes = deltas.shape[1] // 4
+    start = proposals.repeat_interleave(num_classes, dim=0)  # (N * K, 4)
+    boxes = decode_boxes(deltas.reshape(-1, 4), start, weights=BOX_WEIGHTS)
+    return clip_boxes(boxes, *image_size).reshape(-1, num_classes, 4)
 
 
 def postprocess_detections(
@@ -207,132 +230,133 @@ def postprocess_detections(
         iou_threshold: two detections of a class that overlap more are one.
         max_detections: most detections to keep.
     """
-    probabilities = logits.softmax(dim=1)
-    rows, labels = (probabilities[:, 1:] > score_threshold).nonzero(as_tuple=True)
-    labels = labels + 1
-    code = deltas.reshape(len(deltas), logits.shape[1], 4)[rows, labels]
-    boxes = decode_boxes(code, proposals[rows], weights=BOX_WEIGHTS)
-    boxes, scores = clip_boxes(boxes, *image_size), probabilities[rows, labels]
-    # A growth of minus many makes a box of no width, which is not worth reporting.
-    solid = remove_small_boxes(boxes, SMALLEST)
-    boxes, scores, labels = boxes[solid], scores[solid], labels[solid]
-    kept = batched_nms(boxes, scores, labels, iou_threshold)[:max_detections]
-    return {"boxes": boxes[kept], "scores": scores[kept], "labels": labels[kept]}
+    boxes = class_boxes(deltas, proposals, image_size)[:, 1:]  # without background
+    scores = logits.softmax(dim=1)[:, 1:]
+    # A box may shrink to no width, or be clipped to it: that is no detection.
+    is_box = (boxes[..., 2:] - boxes[..., :2] >= SMALLEST).all(dim=-1)
+    return select_detections(
+        boxes,
+        scores.where(is_box, 0),
+        score_threshold=score_threshold,
+        iou_threshold=iou_threshold,
+        max_detections=max_detections,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoISettings:
+    """How RoIs are chosen, learned from and reported, by default as in the paper.
+
+    torchvision's Faster R-CNN has `count=512, negative_iou=(0.0, 0.5), beta=1 / 9,
+    iou_threshold=0.5`.
+    """
+
+    count: int = 64  # RoIs per image to learn from
+    positive_fraction: float = 0.25  # most of them that may show objects
+    positive_iou: float = 0.5  # from this IoU on, a RoI shows the object
+    negative_iou: tuple[float, float] = (0.1, 0.5)  # background: from low to below high
+    beta: float = 1.0  # where smooth L1 turns from a parabola into a line
+    score_threshold: float = 0.05  # a detection scores more than this
+    iou_threshold: float = 0.3  # two detections of a class that overlap more are one
+    max_detections: int = 100  # per image
+
+
+def training_rois(
+    proposals: Sequence[Tensor], targets: Sequence[Target], settings: RoISettings
+) -> tuple[list[Tensor], Tensor, Tensor]:
+    """A sample of each image's proposals, with what the head is to predict for it.
+
+    A list of (R_i, 4) boxes for each image; then for all R of them (R,) labels, and
+    (R, 4) deltas that lead from the RoI to its object.
+    """
+    samples = [
+        sample_rois(
+            boxes,
+            target,
+            count=settings.count,
+            positive_fraction=settings.positive_fraction,
+            positive_iou=settings.positive_iou,
+            negative_iou=settings.negative_iou,
+        )
+        for boxes, target in zip(proposals, targets, strict=True)
+    ]
+    rois, labels, matches = map(list, zip(*samples, strict=True))
+    deltas = encode_boxes(torch.cat(matches), torch.cat(rois), weights=BOX_WEIGHTS)
+    return rois, torch.cat(labels), deltas
+
+
+def split_detections(
+    logits: Tensor,
+    deltas: Tensor,
+    proposals: Sequence[Tensor],
+    size: tuple[int, int],
+    settings: RoISettings,
+) -> list[Target]:
+    """The detections of each image, from the head's predictions for all RoIs."""
+    counts = [len(boxes) for boxes in proposals]
+    parts = zip(logits.split(counts), deltas.split(counts), proposals, strict=True)
+    return [
+        postprocess_detections(
+            *of_image,
+            size,
+            score_threshold=settings.score_threshold,
+            iou_threshold=settings.iou_threshold,
+            max_detections=settings.max_detections,
+        )
+        for of_image in parts
+    ]
 
 
 class RoIHeads(nn.Module):
-    """Pools proposals from the shared features, and says what they show and where.
+    """Pools RoIs from the shared features, and predicts what they show and where.
 
-    Only the box head has weights; all else can be changed later. The defaults are those
-    of Fast R-CNN's paper and its release. torchvision's Faster R-CNN has
-    `count=512, negative_iou=(0.0, 0.5), beta=1 / 9, iou_threshold=0.5`.
+    Only the box head has weights.
 
     Args:
         box_head: (R, C, P, P) pooled features -> (R, K) logits and (R, 4K) deltas.
-        stride: pixels of the image a cell of the features.
+        stride: pixels of the image per cell of the features.
         pooled_size: P.
-        count: RoIs an image to learn from.
-        positive_fraction: most of them that may show objects.
-        positive_iou: from this IoU with an object on, a RoI shows it.
-        negative_iou: a RoI of an IoU in [low, high) shows background.
-        beta: where smooth L1 turns from a parabola into a line.
-        score_threshold: least probability of a detection.
-        iou_threshold: two detections of a class that overlap more are one.
-        max_detections: most detections of an image.
+        settings: those of `RoISettings`, by name.
     """
 
     def __init__(
-        self,
-        box_head: nn.Module,
-        *,
-        stride: int,
-        pooled_size: int = 7,
-        count: int = 64,
-        positive_fraction: float = 0.25,
-        positive_iou: float = 0.5,
-        negative_iou: tuple[float, float] = (0.1, 0.5),
-        beta: float = 1.0,
-        score_threshold: float = 0.05,
-        iou_threshold: float = 0.3,
-        max_detections: int = 100,
+        self, box_head: nn.Module, *, stride: int, pooled_size: int = 7, **settings: Any
     ) -> None:
         super().__init__()
         self.box_head, self.stride, self.pooled_size = box_head, stride, pooled_size
-        self.count, self.positive_fraction = count, positive_fraction
-        self.positive_iou, self.negative_iou = positive_iou, negative_iou
-        self.beta, self.score_threshold = beta, score_threshold
-        self.iou_threshold, self.max_detections = iou_threshold, max_detections
+        self.settings = RoISettings(**settings)
 
     def forward(
         self, features: Tensor, boxes: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """The head's (R, K) logits and (R, 4K) deltas for the boxes of each image."""
-        pooled = roi_pool(
-            features,
-            as_rois(boxes),
-            output_size=self.pooled_size,
-            spatial_scale=1 / self.stride,
-        )
+        size, scale = self.pooled_size, 1 / self.stride
+        rois = as_rois(boxes)
+        pooled = roi_pool(features, rois, output_size=size, spatial_scale=scale)
         logits, deltas = self.box_head(pooled)
         return logits, deltas
 
     def losses(
-        self,
-        features: Tensor,
-        proposals: Sequence[Tensor],
-        targets: Sequence[Target],
+        self, features: Tensor, proposals: Sequence[Tensor], targets: Sequence[Target]
     ) -> dict[str, Tensor]:
         """`loss_classifier` and `loss_box_reg` on a sample of each image's proposals.
 
         Args:
             features: (B, C, h, w) of all images.
             proposals: (N, 4) boxes of each image.
-            targets: one dict an image with `boxes` and `labels`.
+            targets: one dict per image with `boxes` and `labels`.
         """
-        samples = [
-            sample_rois(
-                boxes,
-                target,
-                count=self.count,
-                positive_fraction=self.positive_fraction,
-                positive_iou=self.positive_iou,
-                negative_iou=self.negative_iou,
-            )
-            for boxes, target in zip(proposals, targets, strict=True)
-        ]
-        rois, labels, matched_boxes = zip(*samples, strict=True)
+        rois, labels, goals = training_rois(proposals, targets, self.settings)
         logits, deltas = self(features, rois)
-        regression_targets = encode_boxes(
-            torch.cat(matched_boxes), torch.cat(rois), weights=BOX_WEIGHTS
-        )
-        return box_head_losses(
-            logits, deltas, torch.cat(labels), regression_targets, beta=self.beta
-        )
+        return box_head_losses(logits, deltas, labels, goals, beta=self.settings.beta)
 
     @torch.no_grad()
     def detect(
         self, features: Tensor, proposals: Sequence[Tensor], size: tuple[int, int]
     ) -> list[Target]:
         """What the head finds in each image's proposals, by falling score."""
-        if not len(proposals):
-            return []
-        counts = [len(boxes) for boxes in proposals]
         logits, deltas = self(features, proposals)
-        return [
-            postprocess_detections(
-                *of_image,
-                size,
-                score_threshold=self.score_threshold,
-                iou_threshold=self.iou_threshold,
-                max_detections=self.max_detections,
-            )
-            for of_image in zip(
-                torch.split(logits, counts),
-                torch.split(deltas, counts),
-                proposals,
-                strict=True,
-            )
-        ]
+        return split_detections(logits, deltas, proposals, size, self.settings)
 
 
 def check_stride(backbone: nn.Module, roi_heads: RoIHeads) -> None:
@@ -371,7 +395,7 @@ class FastRCNN(Model):
 
         Args:
             images: (B, 3, H, W) float RGB in [0, 1].
-            targets: one dict an image with `boxes`, `labels` and `proposals` (N, 4).
+            targets: one dict per image with `boxes`, `labels` and `proposals` (N, 4).
         """
         proposals = clip_proposals(images, list(map(given_proposals, targets)))
         return self.roi_heads.losses(self.backbone(images), proposals, targets)
@@ -396,32 +420,27 @@ class FastRCNN(Model):
         return self.roi_heads.detect(features, proposals, image_size(images))
 
 
-def given_proposals(target: Target) -> Tensor:
-    """The target's proposals. Raises ValueError if it has none."""
+def check_given(target: Target) -> None:
+    """Raises ValueError unless the target has proposals."""
     if "proposals" not in target:
         raise ValueError(
             f"the target has {sorted(target)}, but `proposals` (N, 4) was expected "
             "too: add those of selective search, or torch.zeros(0, 4)"
         )
-    return target["proposals"]
 
 
-def propose_for(images: Tensor, propose: Propose | None) -> list[Tensor]:
-    """The boxes that `propose` finds in each image; ValueError if there is no such."""
+def check_propose(propose: Propose | None) -> Propose:
+    """The function itself. Raises ValueError if there is none."""
     if propose is None:
         raise ValueError(
             "proposals is None, and so is propose: give (N, 4) boxes for each image, "
             "or a function that finds them"
         )
-    return [propose(image) for image in images]
+    return propose
 
 
-def clip_proposals(images: Tensor, proposals: Sequence[Tensor]) -> list[Tensor]:
-    """The part of each proposal inside its image, on the images' device.
-
-    Proposals of which nothing is left are dropped. Raises ValueError unless images are
-    (B, 3, H, W) and there are proposals for each.
-    """
+def check_proposals(images: Tensor, proposals: Sequence[Tensor]) -> None:
+    """Raises ValueError unless images are (B, 3, H, W) with proposals for each."""
     check_batch(images)
     if len(proposals) != len(images):
         raise ValueError(
@@ -429,6 +448,41 @@ def clip_proposals(images: Tensor, proposals: Sequence[Tensor]) -> list[Tensor]:
             f"{len(images)} images: give (N, 4) boxes for each, torch.zeros(0, 4) if "
             "there are none"
         )
+
+
+def given_proposals(target: Target) -> Tensor:
+    """The (N, 4) proposals that come with an image's target."""
+    check_given(target)
+    return target["proposals"]
+
+
+def propose_for(images: Tensor, propose: Propose | None) -> list[Tensor]:
+    """The (N, 4) boxes that `propose` finds in each image."""
+    propose = check_propose(propose)
+    return [propose(image) for image in images]
+
+
+def clip_proposals(images: Tensor, proposals: Sequence[Tensor]) -> list[Tensor]:
+    """The part of each (N, 4) proposal inside its image, on the images' device.
+
+    Proposals of which nothing is left are dropped. Raises ValueError unless images are
+    (B, 3, H, W) and there are proposals for each.
+    """
+    check_proposals(images, proposals)
     size = image_size(images)
-    inside = [clip_boxes(boxes.to(images), *size) for boxes in proposals]
-    return [with_area(boxes) for boxes in inside]
+    return [with_area(clip_boxes(boxes.to(images), *size)) for boxes in proposals]
+
+
+def small_fast_rcnn(
+    widths: Sequence[int] = (32, 64), *, num_classes: int = 8, **settings: Any
+) -> FastRCNN:
+    """The detector of lesson 03, with random weights, small enough for a laptop.
+
+    Args:
+        widths: of the backbone.
+        num_classes: with the background.
+        settings: of the RoI heads, by name.
+    """
+    backbone = Backbone(widths, depth=2)
+    head = BoxHead(backbone.out_channels, hidden=128, num_classes=num_classes)
+    return FastRCNN(backbone, RoIHeads(head, stride=backbone.stride, **settings))

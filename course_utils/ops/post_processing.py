@@ -21,14 +21,13 @@ def select_detections(
     max_detections: int,
     candidates: int | None = None,
 ) -> dict[str, Tensor]:
-    """What detectors without proposals report: `boxes`, `scores`, `labels`.
+    """The detections of an image: `boxes`, `scores`, `labels` by falling score.
 
-    All classes share a box, and each is suppressed by itself. So one box can be
-    reported as two classes.
+    Each class is suppressed by itself, so a box may be reported as two classes.
 
     Args:
-        boxes: (N, 4) xyxy.
-        scores: (N, C) a score a class, without the background.
+        boxes: (N, 4) xyxy, which all classes share, or (N, C, 4), one per class.
+        scores: (N, C) a score per class, without the background.
         score_threshold: a detection scores more than this.
         iou_threshold: two detections of a class that overlap more are one.
         max_detections: most detections to report.
@@ -38,15 +37,11 @@ def select_detections(
     Returns (K, 4) boxes, (K,) scores and (K,) int64 labels from 1 to C, by falling
     score. Raises ValueError if the shapes or the thresholds do not fit.
     """
-    boxes = as_boxes(boxes)
     check_class_scores(boxes, scores)
     rows, columns, values = best_of_each_class(scores, score_threshold, candidates)
-    kept = batched_nms(boxes[rows], values, columns, iou_threshold)[:max_detections]
-    return {
-        "boxes": boxes[rows[kept]],
-        "scores": values[kept],
-        "labels": columns[kept] + 1,
-    }
+    chosen = as_boxes(boxes[rows] if boxes.ndim == 2 else boxes[rows, columns])
+    kept = batched_nms(chosen, values, columns, iou_threshold)[:max_detections]
+    return {"boxes": chosen[kept], "scores": values[kept], "labels": columns[kept] + 1}
 
 
 def best_of_each_class(

@@ -64,6 +64,43 @@ def highest_values(cells: Tensor, rectangles: Tensor, *, row: int) -> Tensor:
     return best
 
 
+def rectangle_codes(rectangles: Tensor, *, rows: int, row: int, cells: int) -> Tensor:
+    """One number per rectangle, the same for the same one, and 0 for an empty one.
+
+    Larger rectangles have higher numbers. (M, 5) int64 of image, top, left, bottom,
+    right, on maps of `rows` x `row` cells, `cells` in all -> (M,) int64.
+    """
+    image, top, left, bottom, right = rectangles.unbind(dim=1)
+    height, width = bottom - top, right - left
+    first = (image * rows + top) * row + left  # its first cell
+    code = (height * (row + 1) + width) * cells + first
+    return code.where(height * width > 0, 0)
+
+
+def decode_rectangles(codes: Tensor, *, row: int, cells: int) -> Tensor:
+    """The rectangles of these codes: (U, 3) of first cell, height and width.
+
+    The sides are at least 1, also those of an empty one.
+    """
+    size, first = codes // cells, codes % cells
+    height, width = size // (row + 1), size % (row + 1)
+    return torch.stack([first, height.clamp(min=1), width.clamp(min=1)], dim=1)
+
+
+def search_maxima(cells: Tensor, rectangles: Tensor, *, row: int) -> Tensor:
+    """The highest value of each rectangle in each channel, (U, C), with its gradient.
+
+    (N, C) cells and (U, 3) rectangles; see `walk`. Where a gradient is asked for, the
+    search finds the place of the maximum, and the value is looked up there.
+    """
+    blocks = rectangles.split(BLOCK)
+    if not cells.requires_grad:
+        return torch.cat([highest_values(cells, block, row=row) for block in blocks])
+    with torch.no_grad():
+        where = torch.cat([first_maxima(cells, block, row=row) for block in blocks])
+    return cells.gather(0, where)
+
+
 def max_of_rectangles(features: Tensor, rectangles: Tensor) -> Tensor:
     """The maximum of the features over each rectangle of cells, with its gradient.
 
@@ -81,25 +118,12 @@ def max_of_rectangles(features: Tensor, rectangles: Tensor) -> Tensor:
     cells = features.permute(0, 2, 3, 1).reshape(-1, channels)  # (B * H * W, C)
     if len(rectangles) == 0:
         return cells[:0]
-    image, top, left, bottom, right = rectangles.unbind(dim=1)
-    height, width = bottom - top, right - left
-    first = (image * rows + top) * row + left
-    # One number a rectangle. Sorting puts the large ones together, in few blocks.
-    code = (height * (row + 1) + width) * len(cells) + first
-    code, inverse = torch.unique(code.where(height * width > 0, 0), return_inverse=True)
-    size, first = code // len(cells), code % len(cells)
-    different = torch.stack(
-        [first, (size // (row + 1)).clamp(min=1), (size % (row + 1)).clamp(min=1)],
-        dim=1,
-    )
-    blocks = torch.split(different, BLOCK)
-    if cells.requires_grad:
-        with torch.no_grad():
-            where = torch.cat([first_maxima(cells, some, row=row) for some in blocks])
-        maxima = cells.gather(0, where)  # (U, C)
-    else:
-        maxima = torch.cat([highest_values(cells, some, row=row) for some in blocks])
-    if code[0] == 0:  # the empty ones: in their stead, some cell was looked up
+    codes = rectangle_codes(rectangles, rows=rows, row=row, cells=len(cells))
+    # Sorted, so that rectangles of about the same size are searched together.
+    different, inverse = torch.unique(codes, return_inverse=True)
+    shapes = decode_rectangles(different, row=row, cells=len(cells))
+    maxima = search_maxima(cells, shapes, row=row)
+    if different[0] == 0:  # the empty ones: in their stead, some cell was looked up
         maxima[0] = 0
     return maxima.index_select(0, inverse)
 
@@ -183,7 +207,7 @@ def roi_pool(
         features: (B, C, H, W).
         rois: (R, 5) of batch index, then xyxy in pixels of the image.
         output_size: P.
-        spatial_scale: cells of the map a pixel, 1 / 8 after a stride of 8.
+        spatial_scale: cells of the map per pixel, 1 / 8 after a stride of 8.
 
     Returns (R, C, P, P). Raises ValueError if the shapes do not fit, or a RoI is of an
     image that is not there, or not finite.
@@ -238,7 +262,7 @@ def as_rois(boxes: Sequence[Tensor]) -> Tensor:
 
 
 def pyramid_bins(length: int, bins: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """First cell of each bin, and the first after it, when `length` cells are cut.
+    """First cell of each bin, and the first cell after it, when `length` cells are cut.
 
     Two (bins,) int64. Bins share cells where the length is no multiple of `bins`.
     """

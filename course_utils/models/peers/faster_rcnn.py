@@ -60,10 +60,10 @@ class TorchvisionFasterRCNN(Model):
         super().__init__()
         anchors = AnchorGenerator((tuple(sizes),), (tuple(ratios),))
         (cell,) = anchors.cell_anchors
-        if not torch.equal(cell, ours.rpn.cell.cpu()):
+        if not torch.equal(cell, ours.rpn.anchors.cell.cpu()):
             raise ValueError(
                 f"sizes {tuple(sizes)} and ratios {tuple(ratios)} are not those of the "
-                f"model's {len(ours.rpn.cell)} anchors: give the ones it was made with"
+                f"model's {len(ours.rpn.anchors.cell)} anchors: give the ones it was made with"
             )
         twin = copy.deepcopy(ours)
         parts = copied_parts(twin)
@@ -100,7 +100,7 @@ def copied_parts(model: FasterRCNN) -> dict[str, nn.Module]:
         raise ValueError(f"the box head is a {type(head).__name__}, not a BoxHead")
     hidden, inputs = head.fc6.weight.shape
     theirs = {
-        "rpn_head": RPNHead(channels, len(model.rpn.cell)),
+        "rpn_head": RPNHead(channels, len(model.rpn.anchors.cell)),
         "box_head": TwoMLPHead(inputs, hidden),
         "box_predictor": FastRCNNPredictor(hidden, len(head.cls_score.bias)),
     }
@@ -117,7 +117,7 @@ def settings_of(model: FasterRCNN) -> dict[str, Any]:
 
     Its smooth L1 always has beta = 1/9.
     """
-    rpn, heads = model.rpn, model.roi_heads
+    rpn, heads = model.rpn.settings, model.roi_heads.settings
     settings = {
         "image_mean": (0.0, 0.0, 0.0),  # our backbone normalises by itself
         "image_std": (1.0, 1.0, 1.0),
@@ -137,8 +137,8 @@ def settings_of(model: FasterRCNN) -> dict[str, Any]:
         "box_detections_per_img": heads.max_detections,
     }
     for mode, counts in {
-        "train": model.train_proposals,
-        "test": model.test_proposals,
+        "train": rpn.train_proposals,
+        "test": rpn.test_proposals,
     }.items():
         settings[f"rpn_pre_nms_top_n_{mode}"] = counts[0]
         settings[f"rpn_post_nms_top_n_{mode}"] = counts[1]
