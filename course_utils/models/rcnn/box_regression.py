@@ -94,6 +94,20 @@ def regression_pairs(
     return near, target["labels"][index], encode_boxes(objects[index], boxes[near])
 
 
+def fit_regressor(x: Tensor, changes: Tensor, *, penalty: float) -> Tensor:
+    """The weights of one class: ridge regression on whitened changes: (F + 1, 4).
+
+    Args:
+        x: (P, F + 1) features with a 1 at the end.
+        changes: (P, 4) what to predict for each; without any, weights are 0.
+        penalty: see `fit_ridge`.
+    """
+    white, back, mean = whiten(changes)
+    weight = fit_ridge(x, white, penalty=penalty) @ back
+    weight[-1] += mean  # the last feature is 1
+    return weight
+
+
 def train_box_regressors(
     features: Sequence[Tensor],
     proposals: Sequence[Tensor],
@@ -117,19 +131,18 @@ def train_box_regressors(
         penalty: see `fit_ridge`.
     """
     scale = scale_to_norm(features)
-    pairs = [
-        regression_pairs(boxes, target, min_iou=min_iou)
-        for boxes, target in zip(proposals, targets, strict=True)
-    ]
-    near = [f[rows] for f, (rows, _, _) in zip(features, pairs, strict=True)]
+    near, labels, changes = [], [], []
+    for values, boxes, target in zip(features, proposals, targets, strict=True):
+        rows, classes, goals = regression_pairs(boxes, target, min_iou=min_iou)
+        near.append(values[rows])
+        labels.append(classes)
+        changes.append(goals)
     x = with_ones(scale * torch.cat(near)).double()
-    labels = torch.cat([pair[1] for pair in pairs])
-    changes = torch.cat([pair[2] for pair in pairs]).double()
-    weights = []
-    for label in range(1, num_classes):
-        white, back, mean = whiten(changes[labels == label])
-        weight = fit_ridge(x[labels == label], white, penalty=penalty) @ back
-        weight[:-1] *= scale  # for features as they come
-        weight[-1] += mean  # the last feature is 1
-        weights.append(weight)
-    return BoxRegressors(torch.stack(weights).to(features[0]))
+    label, change = torch.cat(labels), torch.cat(changes).double()
+    weights = [
+        fit_regressor(x[label == k], change[label == k], penalty=penalty)
+        for k in range(1, num_classes)
+    ]
+    weight = torch.stack(weights)
+    weight[:, :-1] *= scale  # for features as they come
+    return BoxRegressors(weight.to(features[0]))

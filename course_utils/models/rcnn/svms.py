@@ -16,6 +16,7 @@ from course_utils.models.model import Target
 from course_utils.ops.boxes import as_boxes, box_iou
 from course_utils.ops.validators import check_not_empty
 
+MOST_STEPS = 50  # of Newton's method; about five are usual
 FEATURE_NORM = 20.0  # mean length of features once scaled, as in R-CNN's release
 
 
@@ -128,6 +129,15 @@ def line_search(
     return weights + step, value
 
 
+def check_svm_examples(features: Tensor, signs: Tensor, c: float) -> None:
+    """Raises ValueError unless each feature has signs, and `c` is positive."""
+    if signs.ndim != 2 or len(signs) != len(features) or not c > 0:
+        raise ValueError(
+            f"signs has shape {tuple(signs.shape)} and c is {c}, but ({len(features)}, "
+            "classes) and a positive number were expected: one row for each feature"
+        )
+
+
 def fit_svms(
     features: Tensor,
     signs: Tensor,
@@ -136,7 +146,6 @@ def fit_svms(
     positive_weight: float = 2.0,
     bias_scale: float = 10.0,
     start: LinearSVMs | None = None,
-    most_steps: int = 50,
 ) -> LinearSVMs:
     """The best linear SVM of each class.
 
@@ -148,15 +157,10 @@ def fit_svms(
         bias_scale: the number that stands at the end of each example's features. Its
             weight counts as small weights do, so that a larger one frees the bias.
         start: from where to search; it only saves time.
-        most_steps: of Newton's method; about five are usual.
 
     Raises ValueError if there are not as many signs as features, or c is not positive.
     """
-    if signs.ndim != 2 or len(signs) != len(features) or not c > 0:
-        raise ValueError(
-            f"signs has shape {tuple(signs.shape)} and c is {c}, but ({len(features)}, "
-            "classes) and a positive number were expected: one row for each feature"
-        )
+    check_svm_examples(features, signs, c)
     last = features.new_full((len(features), 1), bias_scale)
     x = torch.cat([features, last], dim=1).double()
     costs = c * torch.where(signs > 0, positive_weight, 1.0).double() * (signs != 0)
@@ -165,7 +169,7 @@ def fit_svms(
         bias = start.bias[:, None] / bias_scale
         weights = torch.cat([start.weight, bias], dim=1).double()
     before, _ = svm_objective(weights, x, signs, costs)
-    for _ in range(most_steps):
+    for _ in range(MOST_STEPS):
         step = newton_step(weights, x, signs, costs)
         weights, value = line_search(weights, step, x, signs, costs)
         if (before - value <= 1e-9 * before).all():
@@ -183,53 +187,24 @@ class MiningRound(NamedTuple):
     dropped: int  # that had become easy
 
 
-class HardNegatives:
-    """The examples in use: all positives, and the negatives that are hard so far.
+def hard_negatives(
+    svms: LinearSVMs | None, x: Tensor, signs: Tensor, *, above: float = -1.0
+) -> Tensor:
+    """The negatives that score too high: (N, F) features and (N, K) signs -> (N, K).
 
-    At first there are no negatives and no SVMs.
-
-    Args:
-        x: (N, F) features, scaled.
-        signs: (N, K) of +1, -1 or 0.
-        c: see `fit_svms`.
-        positive_weight: see `fit_svms`.
+    A negative outside the margin, with a score below -1, has nothing to say. Without
+    SVMs, every negative is hard.
     """
+    negative = signs < 0
+    return negative if svms is None else negative & (svms(x) > above)
 
-    def __init__(
-        self, x: Tensor, signs: Tensor, *, c: float, positive_weight: float
-    ) -> None:
-        self.x, self.signs, self.is_used = x, signs, signs > 0
-        self.c, self.positive_weight = c, positive_weight
-        self.svms: LinearSVMs | None = None
 
-    def take(self, rows: slice, *, above: float) -> Tensor:
-        """Use the negatives among these rows with a score above a bound.
-
-        Without SVMs, every negative is used. Returns how many are new: (K,).
-        """
-        is_new = (self.signs[rows] < 0) & ~self.is_used[rows]
-        if self.svms is not None:
-            is_new &= self.svms(self.x[rows]) > above
-        self.is_used[rows] |= is_new
-        return is_new.sum(dim=0)
-
-    def fit(self, *, easy: float) -> tuple[LinearSVMs, int, int]:
-        """Fit the SVMs, then drop the negatives with scores below `easy`.
-
-        Returns the SVMs, how many negatives they learned from, and how many went.
-        """
-        rows = self.is_used.any(dim=1)
-        signs = (self.signs * self.is_used)[rows]
-        self.svms = fit_svms(
-            self.x[rows],
-            signs,
-            c=self.c,
-            positive_weight=self.positive_weight,
-            start=self.svms,
-        )
-        is_easy = self.is_used & (self.signs < 0) & (self.svms(self.x) < easy)
-        self.is_used &= ~is_easy
-        return self.svms, int((signs < 0).sum()), int(is_easy.sum())
+def fit_on_used(
+    x: Tensor, signs: Tensor, used: Tensor, *, start: LinearSVMs | None, c: float
+) -> LinearSVMs:
+    """The best SVMs for the examples in use: (N, F), (N, K) signs and (N, K) bool."""
+    rows = used.any(dim=1)
+    return fit_svms(x[rows], (signs * used)[rows], c=c, start=start)
 
 
 def train_svms(
@@ -237,12 +212,10 @@ def train_svms(
     signs: Sequence[Tensor],
     *,
     c: float = 1e-3,
-    positive_weight: float = 2.0,
     limit: int = 2000,
-    hard: float = -1.0,
     easy: float = -1.2,
 ) -> tuple[LinearSVMs, list[MiningRound]]:
-    """SVMs of all classes, from one pass over the images for hard negatives.
+    """SVMs of all classes, from one walk over the images in search of hard negatives.
 
     There are far too many negatives to use all of them, and most say nothing new. The
     SVMs start with the negatives of the first images; of the others they take only
@@ -252,23 +225,27 @@ def train_svms(
         features: (N, F) for each image.
         signs: (N, K) for each image, of +1, -1 or 0; see `svm_signs`.
         c: see `fit_svms`.
-        positive_weight: see `fit_svms`.
         limit: new negatives of one class before the next fit.
-        hard: a negative with a score above this is taken.
         easy: a negative in use is dropped once its score is below this.
 
     Returns the SVMs and what was in use at each fit. Raises ValueError without images.
     """
     check_not_empty(features=features)
     scale = scale_to_norm(features)
-    x, y = torch.cat(list(features)) * scale, torch.cat(list(signs))
-    pool = HardNegatives(x, y, c=c, positive_weight=positive_weight)
-    rounds, end, new = list[MiningRound](), 0, torch.zeros_like(y[:1].sum(dim=0))
+    x, y = scale * torch.cat(list(features)), torch.cat(list(signs))
+    used, svms, rounds = y > 0, None, list[MiningRound]()
+    end, new = 0, torch.zeros_like(y[:1].sum(dim=0))
     for image, count in enumerate(map(len, features), start=1):
-        new = new + pool.take(slice(end, end + count), above=hard)
-        end += count
+        rows, end = slice(end, end + count), end + count
+        taken = hard_negatives(svms, x[rows], y[rows]) & ~used[rows]
+        used[rows] |= taken
+        new = new + taken.sum(dim=0)
         if new.max() > limit or image == len(features):
-            svms, used, dropped = pool.fit(easy=easy)
-            rounds.append(MiningRound(image, used, dropped))
+            svms = fit_on_used(x, y, used, start=svms, c=c)
+            in_use, is_easy = used & (y < 0), svms(x) < easy
+            used &= ~(in_use & is_easy)
+            dropped = int((in_use & is_easy).sum())
+            rounds.append(MiningRound(image, int(in_use.sum()), dropped))
             new = torch.zeros_like(new)
+    assert svms is not None  # the last image fits them
     return LinearSVMs(scale * svms.weight, svms.bias), rounds
