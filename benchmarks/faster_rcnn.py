@@ -21,7 +21,7 @@ def make_pair() -> tuple[FasterRCNN, TorchvisionFasterRCNN]:
     """The detector of lesson 04 and torchvision's with the same weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        ours = small_faster_rcnn(sizes=SIZES, ratios=RATIOS)
+        ours = small_faster_rcnn(sizes=SIZES, ratios=RATIOS, beta=1 / 9)
         return ours, TorchvisionFasterRCNN(ours, sizes=SIZES, ratios=RATIOS)
 
 

@@ -12,83 +12,68 @@ from torch import Tensor, nn
 from course_utils.models.backbones import Backbone
 from course_utils.models.fast_rcnn import BoxHead, RoIHeads, check_stride
 from course_utils.models.model import Model, Target, check_batch, image_size
-from course_utils.models.rpn import RPN
+from course_utils.models.rpn import RPN, Counts
+
+
+def boxes_of(proposals: Sequence[Target]) -> list[Tensor]:
+    """The (N, 4) boxes of each image's proposals."""
+    return [of_image["boxes"] for of_image in proposals]
 
 
 class FasterRCNN(Model):
     """Backbone, RPN and RoI heads, trained together with four losses.
 
-    The defaults are torchvision's.
-
     Args:
         backbone: (B, 3, H, W) images -> (B, C, h, w) features, with its `stride`.
         rpn: proposes boxes on the features.
         roi_heads: what is done with the proposals, at the backbone's stride.
-        train_proposals: anchors decoded, and proposals left, of an image in training.
-        test_proposals: the same when predicting.
 
     Raises ValueError if backbone and heads have different strides.
     """
 
-    def __init__(
-        self,
-        backbone: nn.Module,
-        rpn: RPN,
-        roi_heads: RoIHeads,
-        *,
-        train_proposals: tuple[int, int] = (2000, 2000),
-        test_proposals: tuple[int, int] = (1000, 1000),
-    ) -> None:
+    def __init__(self, backbone: nn.Module, rpn: RPN, roi_heads: RoIHeads) -> None:
         super().__init__()
         check_stride(backbone, roi_heads)
         self.backbone, self.rpn, self.roi_heads = backbone, rpn, roi_heads
-        self.train_proposals, self.test_proposals = train_proposals, test_proposals
 
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
         """Two losses of the RPN, then two of the box head on the RPN's proposals."""
         check_batch(images, targets)
-        size = image_size(images)
+        size, counts = image_size(images), self.rpn.settings.train_proposals
         features = self.backbone(images)
         outputs = self.rpn(features, size)
-        before, after = self.train_proposals
         losses = self.rpn.losses(outputs, targets)
-        proposals = self.rpn.propose(outputs, size, before=before, after=after)
-        boxes = [of_image["boxes"] for of_image in proposals]
+        boxes = boxes_of(self.rpn.propose(outputs, size, counts))
         return losses | self.roi_heads.losses(features, boxes, targets)
-
-    @torch.no_grad()
-    def propose(
-        self,
-        images: Tensor,
-        *,
-        features: Tensor | None = None,
-        before: int | None = None,
-        after: int | None = None,
-    ) -> list[Target]:
-        """The proposals of each image: `boxes` and `scores`, by falling score.
-
-        Args:
-            images: (B, 3, H, W) float RGB in [0, 1].
-            features: those of the images, where the backbone has seen them already.
-            before: anchors to decode, the best of all; as for predicting if None.
-            after: most proposals that are left; as for predicting if None.
-        """
-        check_batch(images)
-        features = self.backbone(images) if features is None else features
-        before = self.test_proposals[0] if before is None else before
-        after = self.test_proposals[1] if after is None else after
-        size = image_size(images)
-        outputs = self.rpn(features, size)
-        return self.rpn.propose(outputs, size, before=before, after=after)
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> list[Target]:
         """(B, 3, H, W) images -> `boxes`, `scores`, `labels` by falling score."""
         check_batch(images)
         features = self.backbone(images)
-        proposals = self.propose(images, features=features)
-        boxes = [of_image["boxes"] for of_image in proposals]
+        boxes = boxes_of(self.propose(images, features=features))
         return self.roi_heads.detect(features, boxes, image_size(images))
+
+    @torch.no_grad()
+    def propose(
+        self,
+        images: Tensor,
+        counts: Counts | None = None,
+        *,
+        features: Tensor | None = None,
+    ) -> list[Target]:
+        """The proposals of each image: `boxes` and `scores`, by falling score.
+
+        Args:
+            images: (B, 3, H, W) float RGB in [0, 1].
+            counts: anchors to decode, and the most proposals to keep; as for
+                predicting if None.
+            features: those of the images, where the backbone has seen them already.
+        """
+        features = self.backbone(images) if features is None else features
+        outputs = self.rpn(features, image_size(images))
+        counts = counts or self.rpn.settings.test_proposals
+        return self.rpn.propose(outputs, image_size(images), counts)
 
 
 def small_faster_rcnn(
@@ -97,23 +82,26 @@ def small_faster_rcnn(
     num_classes: int = 8,
     sizes: Sequence[float] = (16, 28, 48),
     ratios: Sequence[float] = (0.5, 1, 2),
+    beta: float = 1.0,
     make_rpn: Callable[..., RPN] = RPN,
 ) -> FasterRCNN:
     """The detector of lesson 04: small enough to learn the tabletop on a laptop.
 
-    It has random weights; `num_classes` counts the background.
+    It has random weights; `num_classes` counts the background. The box head's `beta`
+    is 1 as in the authors' code; torchvision has 1 / 9, as in the RPN.
     """
     backbone = Backbone(widths, depth=2)
-    width = backbone.out_channels
-    rpn = make_rpn(width, sizes=sizes, ratios=ratios, count=128)
-    head = BoxHead(width, hidden=256, num_classes=num_classes)
-    heads = RoIHeads(
-        head,
-        stride=backbone.stride,
-        count=64,
-        negative_iou=(0.0, 0.5),
-        beta=1 / 9,
-        iou_threshold=0.5,
+    width, stride = backbone.out_channels, backbone.stride
+    rpn = make_rpn(
+        width,
+        sizes=sizes,
+        ratios=ratios,
+        count=128,
+        train_proposals=(200, 100),
+        test_proposals=(300, 100),
     )
-    most = {"train_proposals": (200, 100), "test_proposals": (300, 100)}
-    return FasterRCNN(backbone, rpn, heads, **most)
+    head = BoxHead(width, hidden=256, num_classes=num_classes)
+    settings = {"negative_iou": (0.0, 0.5), "beta": beta, "iou_threshold": 0.5}
+    return FasterRCNN(
+        backbone, rpn, RoIHeads(head, stride=stride, count=64, **settings)
+    )

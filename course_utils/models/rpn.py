@@ -1,11 +1,12 @@
 """The region proposal network (RPN) of Faster R-CNN: where in an image is an object?
 
-Ren et al. 2015. About each position of the feature map stand the same few anchors. A
-head says whether each holds an object, and how it has to be moved.
+Ren et al. 2015. The same few anchors stand about each position of the feature map. A
+head predicts whether each holds an object, and how it has to be moved.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,32 @@ from course_utils.ops.boxes import (
 from course_utils.ops.matching import BELOW, match_anchors, sample_balanced
 from course_utils.ops.nms import nms
 from course_utils.ops.validators import Size
+
+Labelled = tuple[Tensor, Tensor]  # (A,) labels and (A, 4) boxes to reach, of one image
+Losses = dict[str, Tensor]
+Numbers = Sequence[float]
+Counts = tuple[int, int]  # anchors to decode, and the most proposals to keep
+
+
+class Anchors(nn.Module):
+    """The anchors of all positions of a map, however large it is.
+
+    Args:
+        sizes: square roots of areas, in pixels of the image.
+        ratios: height over width.
+    """
+
+    cell: Tensor
+
+    def __init__(self, sizes: Numbers, ratios: Numbers) -> None:
+        super().__init__()
+        # A buffer moves to a GPU with the model; these numbers need not be saved.
+        self.register_buffer("cell", cell_anchors(sizes, ratios), persistent=False)
+
+    def forward(self, map_size: Size, image_size: Size) -> Tensor:
+        """Both sizes (height, width) -> (H * W * A, 4) xyxy, in pixels of the image."""
+        stride = map_stride(image_size, map_size)
+        return anchor_grid(self.cell, map_size=map_size, stride=stride)
 
 
 class RPNHead(nn.Module):
@@ -48,7 +75,7 @@ class RPNHead(nn.Module):
 
 
 def flatten_map(maps: Tensor, num_anchors: int) -> Tensor:
-    """The values of a map, one row an anchor, in the order of `anchor_grid`.
+    """The values of a map, one row per anchor, in the order of `anchor_grid`.
 
     (B, A * K, H, W) with the K values of anchor a in channels aK to aK + K - 1 ->
     (B, H * W * A, K). A plain `view` would hand out values to the wrong anchors.
@@ -67,13 +94,14 @@ def label_anchors(
     *,
     positive_iou: float = 0.7,
     negative_iou: float = 0.3,
-) -> tuple[Tensor, Tensor]:
-    """What the head is to answer for each anchor of one image.
+) -> Labelled:
+    """The labels of one image's anchors, and the boxes that they are to reach.
 
     (A, 4) anchors and (N, 4) boxes of the objects -> (A,) int64 labels, 1 for an
     object, 0 for background, -1 for ignored; and (A, 4) boxes to reach, which mean
     something at objects only. See `match_anchors` for the rule and the thresholds.
     """
+    boxes = as_boxes(boxes, "the target's boxes").to(anchors)
     matched_idxs = match_anchors(
         box_iou(boxes, anchors),
         positive_iou=positive_iou,
@@ -85,6 +113,36 @@ def label_anchors(
     return labels, boxes[matched_idxs.clamp(min=0)] if len(boxes) else anchors
 
 
+def sample_anchors(
+    anchors: Tensor,
+    labelled: Sequence[Labelled],
+    *,
+    count: int = 256,
+    positive_fraction: float = 0.5,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The anchors to learn from, drawn at random in each image of a batch.
+
+    Args:
+        anchors: (A, 4), the same for all images.
+        labelled: what `label_anchors` returns, for each image.
+        count: anchors per image to draw.
+        positive_fraction: most of them that may be objects.
+
+    Returns (S,) rows of the flattened (B * A) predictions, their (S,) labels, and their
+    (S, 4) regression targets.
+    """
+    rows, labels, targets = [], [], []
+    for image, (of_image, boxes) in enumerate(labelled):
+        positive, negative = sample_balanced(
+            of_image, count=count, positive_fraction=positive_fraction
+        )
+        chosen = torch.cat([positive, negative])
+        rows.append(chosen + image * len(anchors))
+        labels.append(of_image[chosen])
+        targets.append(encode_boxes(boxes[chosen], anchors[chosen]))
+    return torch.cat(rows), torch.cat(labels), torch.cat(targets)
+
+
 def rpn_losses(
     objectness: Tensor,
     deltas: Tensor,
@@ -92,8 +150,8 @@ def rpn_losses(
     regression_targets: Tensor,
     *,
     beta: float = 1 / 9,
-) -> dict[str, Tensor]:
-    """Cross-entropy of the sampled anchors, and smooth L1 of those on objects.
+) -> Losses:
+    """Cross-entropy of the sampled anchors, and smooth L1 of those that are objects.
 
     Both are divided by the number of sampled anchors; without any, both are 0.
 
@@ -102,7 +160,7 @@ def rpn_losses(
         deltas: (S, 4).
         labels: (S,) 1 for an object, 0 for background.
         regression_targets: (S, 4); rows of background are not looked at.
-        beta: where smooth L1 turns from a parabola into a line; 1 in the paper.
+        beta: where smooth L1 turns from a parabola into a line.
     """
     count = max(len(labels), 1)
     objects = labels == OBJECT
@@ -118,6 +176,14 @@ def rpn_losses(
     }
 
 
+class RPNOutputs(NamedTuple):
+    """What the head predicts for each anchor of each image."""
+
+    objectness: Tensor  # (B, A) logits
+    deltas: Tensor  # (B, A, 4)
+    anchors: Tensor  # (A, 4) xyxy, the same for all images
+
+
 def best_anchors(objectness: Tensor, most: int) -> tuple[Tensor, Tensor]:
     """The `most` anchors of the highest logits, best first.
 
@@ -127,16 +193,23 @@ def best_anchors(objectness: Tensor, most: int) -> tuple[Tensor, Tensor]:
     return logits.sigmoid(), index
 
 
+def decode_anchors(outputs: RPNOutputs, index: Tensor) -> Tensor:
+    """Where the head moves some anchors of each image: (B, K) indices -> (B, K, 4)."""
+    deltas = outputs.deltas.gather(1, index[..., None].expand(-1, -1, 4))
+    anchors = outputs.anchors[index]  # (B, K, 4)
+    return decode_boxes(deltas.flatten(0, 1), anchors.flatten(0, 1)).view_as(anchors)
+
+
 def filter_proposals(
     boxes: Tensor,
     scores: Tensor,
     image_size: Size,
     *,
-    iou_threshold: float = 0.7,
     most: int = 300,
+    iou_threshold: float = 0.7,
     min_side: float = 1e-3,
 ) -> Target:
-    """What is left of one image's decoded boxes: the `proposals`, by falling score.
+    """What is left of one image's decoded boxes: the proposals, by falling score.
 
     Boxes are clipped to the image; those with a side below `min_side` go, then those
     that a better one overlaps by more than `iou_threshold`, whatever their class.
@@ -150,137 +223,103 @@ def filter_proposals(
     return {"boxes": boxes[kept], "scores": scores[kept]}
 
 
-class RPNOutputs(NamedTuple):
-    """What the head says about each anchor of each image."""
+@dataclass(frozen=True, kw_only=True)
+class RPNSettings:
+    """How anchors are labelled and sampled, and proposals filtered.
 
-    objectness: Tensor  # (B, A) logits
-    deltas: Tensor  # (B, A, 4)
-    anchors: Tensor  # (A, 4) xyxy, the same for all images
+    The defaults are torchvision's.
+    """
+
+    positive_iou: float = 0.7  # from this IoU on, an anchor is an object
+    negative_iou: float = 0.3  # below it, an anchor is background
+    count: int = 256  # anchors per image to learn from
+    positive_fraction: float = 0.5  # most of them that may be objects
+    beta: float = 1 / 9  # where smooth L1 turns from a parabola into a line
+    iou_threshold: float = 0.7  # two proposals that overlap more are one
+    min_side: float = 1e-3  # pixels; a proposal with a shorter side is dropped
+    train_proposals: Counts = (2000, 2000)
+    test_proposals: Counts = (1000, 1000)
+
+
+def losses_of_sample(
+    outputs: RPNOutputs, labelled: Sequence[Labelled], settings: RPNSettings
+) -> Losses:
+    """The two losses over anchors of a batch that are drawn at random.
+
+    `labelled` is what `label_anchors` returns, for each image.
+    """
+    rows, labels, regression_targets = sample_anchors(
+        outputs.anchors,
+        labelled,
+        count=settings.count,
+        positive_fraction=settings.positive_fraction,
+    )
+    objectness = outputs.objectness.flatten()[rows]  # (S,)
+    deltas = outputs.deltas.flatten(0, 1)[rows]  # (S, 4)
+    beta = settings.beta
+    return rpn_losses(objectness, deltas, labels, regression_targets, beta=beta)
+
+
+def proposals_of(
+    outputs: RPNOutputs, image_size: Size, counts: Counts, settings: RPNSettings
+) -> list[Target]:
+    """The proposals of each image: `boxes` and `scores`, by falling score.
+
+    `counts` are the anchors to decode, the best of all, and the most proposals to keep.
+    """
+    before, after = counts
+    scores, index = best_anchors(outputs.objectness, before)
+    boxes = decode_anchors(outputs, index)
+    return [
+        filter_proposals(
+            *of_image,
+            image_size,
+            most=after,
+            iou_threshold=settings.iou_threshold,
+            min_side=settings.min_side,
+        )
+        for of_image in zip(boxes, scores, strict=True)
+    ]
 
 
 class RPN(nn.Module):
     """The head with its anchors: it learns from boxes, and proposes boxes.
 
     Args:
-        channels: of the feature map.
+        channels: of the feature map, and of the 3x3 convolution.
         sizes: of the anchors, square roots of areas in pixels of the image.
         ratios: of the anchors, height over width.
-        hidden: channels of the 3x3 convolution; `channels` if None.
-        positive_iou: as `negative_iou`, see `match_anchors`.
-        negative_iou: from this IoU on, an anchor is no background.
-        count: anchors an image to learn from.
-        positive_fraction: most of them that may stand for objects.
-        beta: see `rpn_losses`.
-        iou_threshold: two proposals that overlap more are one.
-        min_side: a proposal with a shorter side, in pixels, is dropped.
+        settings: those of `RPNSettings`, by name.
     """
 
-    cell: Tensor
-
     def __init__(
-        self,
-        channels: int,
-        *,
-        sizes: Sequence[float] = (128, 256, 512),
-        ratios: Sequence[float] = (0.5, 1, 2),
-        hidden: int | None = None,
-        positive_iou: float = 0.7,
-        negative_iou: float = 0.3,
-        count: int = 256,
-        positive_fraction: float = 0.5,
-        beta: float = 1 / 9,
-        iou_threshold: float = 0.7,
-        min_side: float = 1e-3,
+        self, channels: int, *, sizes: Numbers, ratios: Numbers, **settings: Any
     ) -> None:
         super().__init__()
-        # A buffer, so that anchors move with the module; they need not be saved.
-        self.register_buffer("cell", cell_anchors(sizes, ratios), persistent=False)
-        self.head = RPNHead(
-            channels, hidden=hidden or channels, num_anchors=len(self.cell)
-        )
-        self.positive_iou, self.negative_iou = positive_iou, negative_iou
-        self.count, self.positive_fraction = count, positive_fraction
-        self.beta, self.iou_threshold, self.min_side = beta, iou_threshold, min_side
+        self.anchors = Anchors(sizes, ratios)
+        num_anchors = len(self.anchors.cell)
+        self.head = RPNHead(channels, hidden=channels, num_anchors=num_anchors)
+        self.settings = RPNSettings(**settings)
 
     def forward(self, features: Tensor, image_size: Size) -> RPNOutputs:
-        """(B, C, H, W) features of images of (height, width) -> all outputs."""
+        """(B, C, H, W) features of images of (height, width) -> all predictions."""
         objectness, deltas = self.head(features)
-        map_size = (features.shape[2], features.shape[3])
-        return RPNOutputs(
-            self.flatten(objectness).squeeze(2),
-            self.flatten(deltas),
-            self.anchors(map_size, image_size),
-        )
+        objectness = flatten_map(objectness, len(self.anchors.cell)).squeeze(2)
+        deltas = flatten_map(deltas, len(self.anchors.cell))
+        anchors = self.anchors((features.shape[2], features.shape[3]), image_size)
+        return RPNOutputs(objectness, deltas, anchors)
 
-    def flatten(self, maps: Tensor) -> Tensor:
-        """(B, A * K, H, W) -> (B, H * W * A, K), in the order of the anchors."""
-        return flatten_map(maps, len(self.cell))
+    def label(self, anchors: Tensor, boxes: Tensor) -> Labelled:
+        """The labels of one image's anchors, and the boxes that they are to reach."""
+        high, low = self.settings.positive_iou, self.settings.negative_iou
+        return label_anchors(anchors, boxes, positive_iou=high, negative_iou=low)
 
-    def anchors(self, map_size: Size, image_size: Size) -> Tensor:
-        """The anchors of all positions: (H * W * A, 4) xyxy in pixels of the image."""
-        stride = map_stride(image_size, map_size)
-        return anchor_grid(self.cell, map_size=map_size, stride=stride)
-
-    def label(self, anchors: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
-        """The labels of one image's anchors, and the boxes they are to reach."""
-        thresholds = {
-            "positive_iou": self.positive_iou,
-            "negative_iou": self.negative_iou,
-        }
-        return label_anchors(anchors, boxes, **thresholds)
-
-    def sample(self, anchors: Tensor, target: Target) -> tuple[Tensor, Tensor, Tensor]:
-        """The anchors of one image to learn from, drawn at random.
-
-        Returns (S,) indices of anchors, (S,) labels and (S, 4) regression targets.
-        """
-        boxes = as_boxes(target["boxes"], "the target's boxes").to(anchors)
-        labels, matched_boxes = self.label(anchors, boxes)
-        chosen = torch.cat(
-            sample_balanced(
-                labels, count=self.count, positive_fraction=self.positive_fraction
-            )
-        )
-        regression_targets = encode_boxes(matched_boxes[chosen], anchors[chosen])
-        return chosen, labels[chosen], regression_targets
-
-    def losses(
-        self, outputs: RPNOutputs, targets: Sequence[Target]
-    ) -> dict[str, Tensor]:
-        """`loss_objectness` and `loss_rpn_box_reg` over the sampled anchors."""
-        samples = [self.sample(outputs.anchors, target) for target in targets]
-        chosen, labels, regression_targets = zip(*samples, strict=True)
-        count = len(outputs.anchors)
-        rows = torch.cat([index + image * count for image, index in enumerate(chosen)])
-        return rpn_losses(
-            outputs.objectness.flatten()[rows],
-            outputs.deltas.flatten(0, 1)[rows],
-            torch.cat(labels),
-            torch.cat(regression_targets),
-            beta=self.beta,
-        )
+    def losses(self, outputs: RPNOutputs, targets: Sequence[Target]) -> Losses:
+        """`loss_objectness` and `loss_rpn_box_reg` over a sample of the anchors."""
+        labelled = [self.label(outputs.anchors, target["boxes"]) for target in targets]
+        return losses_of_sample(outputs, labelled, self.settings)
 
     @torch.no_grad()
-    def propose(
-        self, outputs: RPNOutputs, image_size: Size, *, before: int, after: int
-    ) -> list[Target]:
-        """The proposals of each image: `boxes` and `scores`, by falling score.
-
-        No gradient leads through them. Of all anchors the `before` best are decoded and
-        suppressed; at most `after` proposals are left.
-        """
-        scores, index = best_anchors(outputs.objectness, before)
-        proposals = []
-        for deltas, best, score in zip(outputs.deltas, index, scores, strict=True):
-            boxes = decode_boxes(deltas[best], outputs.anchors[best])
-            proposals.append(
-                filter_proposals(
-                    boxes,
-                    score,
-                    image_size,
-                    iou_threshold=self.iou_threshold,
-                    most=after,
-                    min_side=self.min_side,
-                )
-            )
-        return proposals
+    def propose(self, outputs: RPNOutputs, size: Size, counts: Counts) -> list[Target]:
+        """The proposals of each image: `boxes` and `scores`, by falling score."""
+        return proposals_of(outputs, size, counts, self.settings)

@@ -22,10 +22,10 @@ def make_model(**settings) -> FasterRCNN:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         backbone = Backbone((8, 16, 24))
-        rpn = RPN(24, sizes=(16, 28), ratios=(0.7, 1.4), count=64)
+        rpn = RPN(24, sizes=(16, 28), ratios=(0.7, 1.4), count=64, **PROPOSALS)
         head = BoxHead(24, pooled_size=3, hidden=32, num_classes=CLASSES)
         settings = HEADS | {"stride": backbone.stride, "pooled_size": 3} | settings
-        return FasterRCNN(backbone, rpn, RoIHeads(head, **settings), **PROPOSALS)
+        return FasterRCNN(backbone, rpn, RoIHeads(head, **settings))
 
 
 def test_every_parameter_gets_a_gradient():
@@ -65,7 +65,7 @@ def test_it_overfits_one_batch():
         overlap, match = box_iou(OBJECTS, found["boxes"][sure]).max(dim=1)
         assert (overlap > 0.6).all()  # pooling snaps to cells of 8 pixels
         assert found["labels"][sure][match].tolist() == [1, 3]
-    proposals = model.propose(images, after=10)[0]["boxes"]
+    proposals = model.propose(images, (100, 10))[0]["boxes"]
     assert (box_iou(OBJECTS, proposals).amax(dim=1) > 0.6).all()
 
 
@@ -213,16 +213,16 @@ def test_an_image_without_a_single_position_is_refused():
 def test_more_proposals_can_be_asked_for():
     model = make_model()
     images, _ = make_batch(1)
-    few, many = (model.propose(images, before=200, after=n)[0] for n in (5, 50))
+    few, many = (model.propose(images, (200, n))[0] for n in (5, 50))
     assert len(few["boxes"]) == 5
     assert torch.equal(many["boxes"][:5], few["boxes"])
     assert len(model.propose(images)[0]["boxes"]) <= 30
 
 
-@pytest.mark.parametrize("none", [{"before": 0}, {"after": 0}])
+@pytest.mark.parametrize("none", [(0, 30), (100, 0)])
 def test_no_proposals_can_be_asked_for(none):
     images, _ = make_batch()
-    for found in make_model().propose(images, **none):
+    for found in make_model().propose(images, none):
         assert found["boxes"].shape == (0, 4)
         assert found["scores"].shape == (0,)
 
@@ -232,4 +232,4 @@ def test_heads_for_another_stride_are_refused():
     with pytest.raises(
         ValueError, match="heads have stride 16, but the backbone has 2"
     ):
-        FasterRCNN(Backbone((8,)), RPN(8), heads)
+        FasterRCNN(Backbone((8,)), RPN(8, sizes=(16,), ratios=(1,)), heads)

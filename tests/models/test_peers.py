@@ -20,7 +20,9 @@ SIZES, RATIOS = (12, 24), (0.5, 1, 2)
 def ours() -> FasterRCNN:
     torch.manual_seed(0)
     backbone = Backbone((8, 16))
-    rpn = RPN(16, sizes=SIZES, ratios=RATIOS, count=40, iou_threshold=0.6)
+    proposals = {"train_proposals": (60, 30), "test_proposals": (50, 25)}
+    settings = {"count": 40, "iou_threshold": 0.6} | proposals
+    rpn = RPN(16, sizes=SIZES, ratios=RATIOS, **settings)
     head = BoxHead(16, pooled_size=3, hidden=20, num_classes=4)
     # Heads that answer at random find much, and no two scores are nearly the same.
     for layer in (rpn.head.conv, rpn.head.objectness, head.cls_score, head.bbox_pred):
@@ -34,8 +36,7 @@ def ours() -> FasterRCNN:
         beta=1 / 9,
         iou_threshold=0.5,
     )
-    proposals = {"train_proposals": (60, 30), "test_proposals": (50, 25)}
-    return FasterRCNN(backbone, rpn, heads, **proposals)
+    return FasterRCNN(backbone, rpn, heads)
 
 
 @pytest.fixture

@@ -66,8 +66,9 @@ def random_maps(batch: int, seed: int = 0, spread: float = 0.4):
 
 
 def outputs_of(rpn: RPN, objectness: Tensor, deltas: Tensor) -> RPNOutputs:
-    logits = rpn.flatten(objectness).squeeze(2)
-    return RPNOutputs(logits, rpn.flatten(deltas), rpn.anchors(MAP, IMAGE))
+    number = len(rpn.anchors.cell)
+    logits = flatten_map(objectness, number).squeeze(2)
+    return RPNOutputs(logits, flatten_map(deltas, number), rpn.anchors(MAP, IMAGE))
 
 
 def peer(objectness: Tensor, deltas: Tensor, before: int, after: int):
@@ -100,7 +101,7 @@ def test_losses_gradients_and_proposals_equal_torchvisions(
         torch.manual_seed(5)
         outputs = outputs_of(rpn, *maps)
         losses = rpn.losses(outputs, targets)
-    proposals = rpn.propose(outputs, IMAGE, before=before, after=after)
+    proposals = rpn.propose(outputs, IMAGE, (before, after))
     for ours, theirs in zip(proposals, expected, strict=True):
         assert torch.equal(ours["boxes"], theirs)
     assert losses.keys() == their_losses.keys()
@@ -121,7 +122,7 @@ def test_the_flattened_order_is_that_of_the_anchors():
     anchors = rpn.anchors(MAP, IMAGE)  # (H * W * A, 4)
     # A map that outputs at each place with the coordinates of the anchor there.
     maps = anchors.view(*MAP, -1).permute(2, 0, 1)[None]
-    assert torch.equal(flatten_map(maps, len(rpn.cell))[0], anchors)
+    assert torch.equal(flatten_map(maps, len(rpn.anchors.cell))[0], anchors)
     plain = maps.contiguous().view(1, -1, 4)
     assert not torch.equal(plain[0], anchors)
 
@@ -169,8 +170,8 @@ def test_ignored_anchors_change_nothing():
     losses = rpn.losses(outputs, [{"boxes": TRUTH["two"]}])
     total = torch.stack(list(losses.values())).sum()
     slope, box_slope = torch.autograd.grad(total, (objectness, deltas))
-    slope = flatten_map(slope, len(rpn.cell))[0, :, 0]
-    box_slope = flatten_map(box_slope, len(rpn.cell))[0]
+    slope = flatten_map(slope, len(rpn.anchors.cell))[0, :, 0]
+    box_slope = flatten_map(box_slope, len(rpn.anchors.cell))[0]
     assert (slope[labels >= 0] != 0).all()
     assert (slope[labels < 0] == 0).all()
     assert (labels < 0).sum() > 10
@@ -226,7 +227,7 @@ def test_proposals_one_step_at_a_time():
     assert outside.max() <= outputs.objectness[0][index[0]].min()
     boxes = decode_boxes(outputs.deltas[0, index[0]], outputs.anchors[index[0]])
     filtered = filter_proposals(boxes, scores[0], IMAGE, most=10)
-    whole = rpn.propose(outputs, IMAGE, before=50, after=10)[0]
+    whole = rpn.propose(outputs, IMAGE, (50, 10))[0]
     assert torch.equal(filtered["boxes"], whole["boxes"])
     assert torch.equal(filtered["scores"], whole["scores"])
     assert len(whole["boxes"]) == 10
@@ -260,15 +261,15 @@ def test_top_n_comes_before_and_after_suppression():
     boxes, scores = boxes[seen], scores[seen]
     expected = boxes[nms(boxes, scores, 0.7)]
     assert len(expected) < len(boxes)
-    few = rpn.propose(outputs, IMAGE, before=300, after=1000)[0]["boxes"]
+    few = rpn.propose(outputs, IMAGE, (300, 1000))[0]["boxes"]
     assert torch.equal(few, expected)
-    fewer = rpn.propose(outputs, IMAGE, before=300, after=4)[0]["boxes"]
+    fewer = rpn.propose(outputs, IMAGE, (300, 4))[0]["boxes"]
     assert torch.equal(fewer, expected[:4])
 
 
 def test_proposals_carry_no_gradient():
     rpn = make_rpn()
-    found = rpn.propose(outputs_of(rpn, *random_maps(1)), IMAGE, before=50, after=10)
+    found = rpn.propose(outputs_of(rpn, *random_maps(1)), IMAGE, (50, 10))
     assert not found[0]["boxes"].requires_grad
     assert not found[0]["scores"].requires_grad
 
@@ -280,7 +281,7 @@ def test_a_head_that_answers_the_targets_proposes_the_objects():
     deltas = encode_boxes(goals, anchors)[None]
     logits = (labels == 1).float()[None] * 20 - 10
     outputs = RPNOutputs(logits, deltas, anchors)
-    found = rpn.propose(outputs, IMAGE, before=200, after=2)[0]["boxes"]
+    found = rpn.propose(outputs, IMAGE, (200, 2))[0]["boxes"]
     assert box_iou(boxes, found).amax(dim=1).min() > 0.999
 
 

@@ -41,7 +41,14 @@ def make_detector(backbone: nn.Module | None = None) -> FasterRCNN:
         backbone = backbone or Backbone((8, 8))
         return FasterRCNN(
             backbone,
-            RPN(8, sizes=(12, 24), ratios=(1,), count=32),
+            RPN(
+                8,
+                sizes=(12, 24),
+                ratios=(1,),
+                count=32,
+                train_proposals=(60, 20),
+                test_proposals=(60, 10),
+            ),
             RoIHeads(
                 BoxHead(8, pooled_size=3, hidden=16, num_classes=3),
                 stride=backbone.stride,
@@ -49,8 +56,6 @@ def make_detector(backbone: nn.Module | None = None) -> FasterRCNN:
                 count=16,
                 beta=1 / 9,
             ),
-            train_proposals=(60, 20),
-            test_proposals=(60, 10),
         )
 
 

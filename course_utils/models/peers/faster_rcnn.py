@@ -63,7 +63,7 @@ class TorchvisionFasterRCNN(Model):
         if not torch.equal(cell, ours.rpn.anchors.cell.cpu()):
             raise ValueError(
                 f"sizes {tuple(sizes)} and ratios {tuple(ratios)} are not those of the "
-                f"model's {len(ours.rpn.anchors.cell)} anchors: give the ones it was made with"
+                f"model's {len(ours.rpn.anchors.cell)} anchors: give those that it has"
             )
         twin = copy.deepcopy(ours)
         parts = copied_parts(twin)

@@ -71,8 +71,8 @@ class RPNStage(Stage):
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
         """`loss_objectness` and `loss_rpn_box_reg`."""
         features = self.detector.backbone(images)
-        answers = self.detector.rpn(features, image_size(images))
-        return self.detector.rpn.losses(answers, targets)
+        outputs = self.detector.rpn(features, image_size(images))
+        return self.detector.rpn.losses(outputs, targets)
 
 
 class BoxStage(Stage):
@@ -99,8 +99,7 @@ class BoxStage(Stage):
 
 def training_proposals(detector: FasterRCNN) -> ProposeBatch:
     """A detector's proposals, as many as it trains on."""
-    before, after = detector.train_proposals
-    return partial(detector.propose, before=before, after=after)
+    return partial(detector.propose, counts=detector.rpn.settings.train_proposals)
 
 
 def train_four_steps(
