@@ -84,8 +84,9 @@ def is_taught(binding: Binding, library: Library) -> bool:
     module = binding.module.removeprefix(f"{library.package}.")
     if not begins(module, TAUGHT) or begins(module, UNTAUGHT):
         return False
-    if binding.name.startswith(PLUMBING):
-        return False
+    whole = ".".join(filter(None, (binding.module, binding.name)))
+    if library.module(whole) is not None or binding.name.startswith(PLUMBING):
+        return False  # a module itself, or plumbing
     return not library.find(binding.module, binding.name).is_constant
 
 

@@ -48,7 +48,7 @@ from course_utils.draw import draw_bins, draw_boxes, draw_cells, draw_curves
 from course_utils.draw import draw_heat_map, draw_image, new_figure, show, show_boxes
 from course_utils.draw import show_curves, show_heat_map, show_images, show_losses
 from course_utils.draw import show_parts, show_system
-from course_utils.models import fast_rcnn
+import course_utils.models.fast_rcnn as library
 from course_utils.training import choose_budget, choose_device, count_multiply_adds
 from course_utils.training import median_ms, predict_all, read_rows, start_lesson
 
@@ -104,7 +104,7 @@ print(f"this scene: {len(truth)} objects, {len(proposals)} proposals")
 # %% tags=["hide-input"]
 from course_utils.training.kept_models import keep_model, load_model
 
-finished = fast_rcnn.small_fast_rcnn(num_classes=len(CLASS_NAMES))
+finished = library.small_fast_rcnn(num_classes=len(CLASS_NAMES))
 is_trained = load_model(finished, "fast_rcnn", budget)
 result, title = target, "what it should return"
 if is_trained:
@@ -134,10 +134,10 @@ show_system(
         "image": image[None],
         "backbone": finished.backbone,
         "selective search": proposals,
-        "RoI pooling": (fast_rcnn, "roi_pool"),
+        "RoI pooling": (library, "roi_pool"),
         "box head": finished.roi_heads.box_head,
-        "box of each class": (fast_rcnn, "class_boxes"),
-        "suppression by class": (fast_rcnn, "select_detections"),
+        "box of each class": (library, "class_boxes"),
+        "suppression by class": (library, "select_detections"),
     },
     [
         ("image", "backbone"),
@@ -502,8 +502,6 @@ for place in first_maxima(cells, two, row=8)[:, 0].tolist():
 
 # %% tags=["show"]
 from course_utils.ops.roi import highest_values
-
-# %% tags=["show"]
 from course_utils.ops.roi import search_maxima
 
 # %% [markdown]
@@ -660,20 +658,8 @@ print(f"gradient of the features: {leaf.grad.sum():.0f} in all, 1 per bin and ch
 print("gradient of the box:", corners.grad)
 
 # %% [markdown]
-# Corners are rounded, not sizes, and both end cells count. A RoI that is 4.53 cells
-# wide can therefore cover 5 or 6 cells, depending on where it starts.
-
-# %%
-origin = torch.arange(0, 1, 0.01)
-for length in (4.53, 6.25):
-    apart = round_half_away(origin + length) - round_half_away(origin)
-    print(
-        f"{length} cells long: covers {sorted(set((apart + 1).int().tolist()))} cells"
-    )
-
-# %% [markdown]
-# Bins suffer as well. Five cells cut into seven bins overlap, and some bins get one
-# cell, some two. Move the RoI below and watch its bins jump.
+# Bins suffer as well: where five cells are cut into seven bins, the bins overlap. Move
+# the RoI below and watch its bins jump.
 
 # %% tags=["hide-input"]
 from course_utils.widgets import Slider, explore
@@ -739,8 +725,8 @@ with torch.no_grad():
 print(f"map {tuple(maps.shape[1:])}, pooled {tuple(pooled.shape[1:])}")
 
 # %% [markdown]
-# 13 cells in 6 bins *are* windows of 3 with a stride of 2. But note the RoI: it ends at
-# the pixel where the last cell begins, because both end cells count.
+# Note the RoI: it ends at the pixel where the last cell begins, because both end cells
+# count.
 #
 # The paper's network is VGG-16, with 13 convolutions and a stride of 16. RoI pooling to
 # 7 x 7 replaces its last pooling, and what used to be a batch of images becomes a batch
@@ -778,9 +764,9 @@ for count in (300, 2000):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With 300 RoIs the head needs 36 billion, so the backbone has about five sixths of the
-# work. With 2,000, as many as selective search proposes in a photograph, the head needs
-# 239 billion and is the heavier half. R-CNN would run both halves on every crop.
+# With 300 RoIs the head needs 36 billion, about a sixth of all the work. With 2,000, as
+# many as selective search finds in a photograph, it needs 239 billion and is the
+# heavier half. R-CNN would run both halves on every crop.
 #
 # </details>
 
@@ -796,8 +782,6 @@ for count in (300, 2000):
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import linear
-
-# %% tags=["show"]
 from course_utils.models.fast_rcnn import BoxHead
 
 # %%
@@ -850,8 +834,6 @@ show(
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import deltas_of_class
-
-# %% tags=["show"]
 from course_utils.models.fast_rcnn import box_head_losses
 
 # %% [markdown]
@@ -977,13 +959,13 @@ show_system(
     {
         "ground truth": truth,
         "proposals": proposals,
-        "IoU": (fast_rcnn, "box_iou"),
-        "label each RoI": (fast_rcnn, "label_rois"),
-        "draw a sample": (fast_rcnn, "sample_balanced"),
-        "deltas to the object": (fast_rcnn, "encode_boxes"),
-        "RoI pooling": (fast_rcnn, "roi_pool"),
+        "IoU": (library, "box_iou"),
+        "label each RoI": (library, "label_rois"),
+        "draw a sample": (library, "sample_balanced"),
+        "deltas to the object": (library, "encode_boxes"),
+        "RoI pooling": (library, "roi_pool"),
         "box head": finished.roi_heads.box_head,
-        "two losses": (fast_rcnn, "box_head_losses"),
+        "two losses": (library, "box_head_losses"),
     },
     [
         ("ground truth", "IoU"),
@@ -1259,16 +1241,6 @@ for name, times in by_number.items():
 # layers. So sharing matters where proposals are many and crops are large. On our small
 # scenes both are modest; the paper's R-CNN had 2,000 proposals and crops of 224 x 224
 # pixels.
-#
-# Counted instead of timed:
-
-# %%
-whole_call = partial(detector.predict, on_device[None], [rois_on_device])
-fast_work = count_multiply_adds(whole_call)
-slow_work = len(proposals) * per_crop
-print(f"Fast R-CNN: {fast_work / 1e6:,.0f} million multiply-adds, heads included")
-print(f"R-CNN:      {slow_work / 1e6:,.0f} million, for the same proposals")
-assert budget == "smoke" or slow_work > 10 * fast_work
 
 # %% [markdown]
 # ## Where the time goes now
@@ -1378,10 +1350,10 @@ print(f"the search takes {1510 / 1830:.0%} of an image's time")
 #
 # ## A cheaper head: truncated SVD
 #
-# With many RoIs the fully connected layers cost most, as you counted for VGG-16. But
-# their weights are redundant. The singular value decomposition writes the matrix as a
-# sum of simple ones, the most important first. If we stop after t of them, a layer of
-# u x v weights becomes two thin ones with t(u + v).
+# With many RoIs the fully connected layers cost most, as you counted for VGG-16. The
+# singular value decomposition writes their matrix as a sum of simple ones, the most
+# important first. If we stop after t of them, a layer of u x v weights becomes two thin
+# ones with t(u + v).
 
 
 # %%
@@ -1408,10 +1380,8 @@ for t in (1, 4, 16, 64, 128):
 assert error < 1e-4  # with all singular values, the layer is what it was
 
 # %% [markdown]
-# The error falls with every value that is kept. The paper kept 1,024 and 256 values of
-# its two layers, lost 0.3 points of mAP and saved over 30 % of the time. Since it is
-# the layer for *each region* that becomes cheaper, R-CNN, whose time goes into
-# convolutions, would have gained little.
+# The paper kept 1,024 and 256 values of its two layers, lost 0.3 points of mAP and saved
+# over 30 % of the time.
 
 # %% tags=["hide-input"]
 watch.report(
