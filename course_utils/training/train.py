@@ -73,8 +73,10 @@ def train(model: Model, dataset: Examples, settings: TrainingSettings) -> Histor
         set_learning_rate(optimizer, learning_rate(step, settings))
         with step_randomness(step, seed=settings.seed, device=device) as generator:
             images, targets = draw_batch(dataset, step, settings, generator)
-            batch = move_batch(images, targets, device)
-            row = train_step(model, optimizer, *batch, settings.max_norm, step=step)
+            images, targets = move_batch(images, targets, device)
+            row = train_step(
+                model, optimizer, images, targets, max_norm=settings.max_norm, step=step
+            )
         history.record(row)
         checkpoint.save(history, history.seconds)
     model.eval()
@@ -86,8 +88,8 @@ def train_step(
     optimizer: Optimizer,
     images: Tensor,
     targets: Sequence[Target],
-    max_norm: float = 10.0,
     *,
+    max_norm: float = 10.0,
     step: int = 0,
 ) -> dict[str, float]:
     """Move the weights once, downhill on one batch; its losses before that, by name.

@@ -1,5 +1,5 @@
 # ---
-# question: what goes into a detector, what comes out, and how does a network learn to name what it sees?
+# question: What goes into a detector, what comes out, and how does a network learn?
 # build:
 #   - read images and boxes as tensors
 #   - convert boxes between the five common formats
@@ -17,19 +17,19 @@
 #   - "[Dive into Deep Learning](https://d2l.ai/chapter_convolutional-neural-networks/index.html),
 #     chapter 7: convolutions from the beginning, if they are new to you"
 # ---
+# ruff: noqa: E501
 # %% [markdown]
 # # 00. Start here
 #
 # This course builds object detectors from nothing, in plain PyTorch: first those that
-# answer with boxes, later those that answer with masks and with meshes. This first
-# lesson has all that the next one needs, and no more.
+# answer with boxes, later those that answer with masks and with meshes. This lesson has
+# what the next one needs, and no more.
 
 # %% [markdown]
 # ## A detector at work
 #
-# Here is where you are going. These are three scenes that the detector had never seen.
-# It got nothing but the pixels, and it answered with boxes, each with the name of a
-# class and a score between 0 and 1.
+# Here is where you are going. The detector had never seen these three scenes. It got
+# nothing but the pixels, and it answered with boxes, each with a class and a score.
 
 # %% tags=["hide-input"]
 from course_utils.data.detector_at_work import load_example_predictions
@@ -49,16 +49,15 @@ show(
 
 # %% [markdown]
 # The Faster R-CNN that you will build and train in lesson 04 made these predictions.
-# A fresh computer has no trained network yet, so we kept them in a small file, and
-# chose scenes in which every object is found. Look closely all the same: in the third
-# scene one object is reported twice, under two names. Such double reports are the daily
-# bread of detection, and lesson 01 starts dealing with them.
+# Your computer has no trained network yet, so we kept them in a small file, and chose
+# scenes in which every object is found. It is not perfect: in the third scene one
+# object is reported twice, under two names.
 
 # %% [markdown]
 # ## The course on one page
 #
-# Each lesson takes the system before it, looks at what is slow or weak about it, and
-# repairs that with one idea.
+# Each lesson looks at what is slow or weak about the system before it, and repairs that
+# with one idea. Lessons without a link are still to come.
 #
 # | lesson | its one idea | output |
 # |---|---|---|
@@ -75,26 +74,21 @@ show(
 # | 10 Keypoints and panoptic | find named points; give each pixel a class and an object | points, maps |
 # | 11 3D data | networks that read depth, voxels, points and meshes | shapes |
 # | 12 Mesh R-CNN | deform one mesh per detected object | meshes |
-#
-# Lessons without a link are still to come.
 
 # %% [markdown]
 # ## How these pages work
 #
-# - **Guesses.** Where a page asks you to predict something, write your answer down, run
-#   the cell, and only then unfold the answer. The output of that cell is not stored, so
-#   nothing gives it away. A wrong guess teaches more than a right reading.
-# - **Sources.** A cell that defines a function of the course shows the library's own
-#   source. You may edit it; the rest of the notebook then uses your version.
-# - **Folded cells** only draw or report. Unfold them if you want to draw the same.
-# - **Budgets.** Every lesson runs in one of three sizes: `smoke` takes seconds and only
-#   proves that the code runs, `laptop` is meant for two cores, `gpu` for a graphics
-#   card. The code is the same; only the numbers in the cell below differ.
-# - **Assignments.** Each lesson has one, and its checks tell you what went wrong. Do it
-#   before you go on, because that is where you build a detector of your own.
+# - **Predict.** Where a page asks you to, write your answer down, run the cell, and only
+#   then unfold the answer. A wrong guess teaches more than a right reading.
+# - **Sources.** Cells that define functions of the course show the library's own source.
+#   You may edit it; the rest of the notebook then uses your version.
+# - **Folded cells** only draw or report.
+# - **Budgets.** Every lesson runs in one of three sizes: `smoke` only proves that the
+#   code runs, `laptop` is meant for two cores, `gpu` for a graphics card. The code is
+#   the same; only the numbers in the cell below differ.
+# - **Assignments.** Each lesson has one, and its checks tell you what went wrong.
 #
-# If a cell fails because something is not installed, go to [the
-# doctor](#If-something-does-not-work).
+# If a cell fails, ask [the doctor](#If-something-does-not-work).
 
 # %% tags=["parameters"]
 from course_utils.training import (
@@ -116,12 +110,10 @@ print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} 
 # %% [markdown]
 # ## An image is a tensor
 #
-# An image of the course has the shape (3, height, width): three channels, and in each
-# one number per pixel. Let us take an image of 4 rows and 6 columns, all black, and
-# switch on one channel of one pixel.
+# An image has the shape (3, height, width): three channels, and in each one number per
+# pixel. Take an image of 4 rows and 6 columns, all black, and switch on `toy[0, 1, 4]`.
 #
-# **Predict.** The pixel is `toy[0, 1, 4]`. Where in the image is it, and what colour
-# is it?
+# **Predict.** Where in the image is that pixel, and what colour is it?
 
 # %% tags=["predict"]
 import torch
@@ -140,12 +132,11 @@ show_images([toy], width=3, alt="A black image of 4 rows and 6 columns, one pixe
 #
 # </details>
 #
-# A tensor takes the row first and then the column, so `[row, column]`. A point is
-# written the other way round, (x, y), and x says the column. **Tensors take y first,
-# boxes take x first**: this is behind half of all bugs with boxes.
+# A tensor takes the row first, whereas a point is written (x, y), and x says the column.
+# **Tensors take y first, boxes take x first**: many bugs with boxes come from that.
 #
-# Now a real one, or nearly: a scene of the *tabletop*, a generated world of solids on a
-# floor in which most of this course takes place.
+# Now a scene of the *tabletop*, a generated world of solids on a floor in which most of
+# this course takes place.
 
 # %%
 from course_utils.data.tabletop import load_scenes
@@ -157,8 +148,8 @@ print(f"values from {image.min():.2f} to {image.max():.2f}")
 print("red, green, blue in row 90, column 40:", image[:, 90, 40])
 
 # %% [markdown]
-# Every image of the course has this form: float, red-green-blue, values in [0, 1]. A
-# network takes several images at once, a *batch*, with the number of images in front.
+# Every image of the course has this form. A network takes several images at once, a
+# *batch*, with their number in front.
 
 # %%
 batch = torch.stack([examples[i][0] for i in range(4)])
@@ -193,22 +184,21 @@ for label, box in zip(target["labels"], target["boxes"], strict=True):
 # surrounds what is *visible* of an object, so it ends where another object stands in
 # front. All boxes of an image form one tensor of shape (N, 4).
 #
-# A label is a whole number. Label 0 is kept for the background. No object has it, but a
-# detector needs it to say of a window that there is nothing in it.
+# A label is a whole number. Label 0 is kept for the background: no object has it, but a
+# detector needs it to say that there is nothing in a window.
 #
-# Because the world is generated, we know far more about it than boxes: masks, depth,
-# cameras, meshes, even sentences. You need none of that before lesson 07, and it has a
-# page of its own with a picture of each, [an atlas of the tabletop](atlas.ipynb).
+# Because the world is generated, we know far more about it: masks, depth, cameras,
+# meshes, even sentences. You need none of that before lesson 07, and it has a page of
+# its own with a picture of each, [an atlas of the tabletop](atlas.ipynb).
 
 # %% [markdown]
 # ## Boxes end where the next pixel begins
 #
-# How wide is an object that fills the columns 3, 4, 5, 6 and 7? It is 5 pixels wide,
-# although 7 - 3 is 4. There are two ways out. Some programs add 1 wherever they compute
-# a width. We let the box end at 8 instead, which is where pixel 7 ends, since a pixel
-# is a small square that reaches from 7 to 8. Such a box is called *half-open*: its
-# first number is inside and its last one is not. The width is then simply x2 - x1, as
-# it is in a Python slice.
+# An object that fills the columns 3, 4, 5, 6 and 7 is 5 pixels wide, although 7 - 3 is
+# 4. Some programs therefore add 1 wherever they compute a width. We let the box end at
+# 8 instead, because pixel 7 is a small square that reaches from 7 to 8. Such a box is
+# called *half-open*: its first number is inside and its last one is not. The width is
+# then simply x2 - x1, as in a Python slice.
 #
 # **Predict.** A mask fills the rows 2 to 4 and the columns 3 to 7. What is its
 # half-open box, in the order x1, y1, x2, y2, and what is the area of that box?
@@ -226,15 +216,14 @@ print("pixels of the mask:", mask.sum().item())
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The box is (3, 2, 8, 5). It is 5 wide and 3 high, so its area is 15, which is exactly
-# the number of pixels in the mask. The two slices `2:5` and `3:8` are the box, with y
-# before x.
+# The box is (3, 2, 8, 5). Its area is 5 · 3 = 15, exactly the number of pixels in the
+# mask. The slices `2:5` and `3:8` are the box, with y before x.
 #
 # </details>
 #
-# It is a common mistake to mix the two conventions. torchvision, for example, has a
-# function that makes boxes from masks, and it returns the *last pixel itself*, whereas
-# all its other box functions take half-open boxes.
+# It is a common mistake to mix the two conventions. torchvision's function that makes
+# boxes from masks, for example, returns the *last pixel itself*, whereas its other box
+# functions take half-open boxes.
 
 # %%
 import torchvision
@@ -251,25 +240,22 @@ show_boxes(
 )
 
 # %% [markdown]
-# Boxes made in this way lose a row and a column each, without any error message.
-# Adding 1 to x2 and y2 repairs it.
+# Such boxes lose a row and a column each, and no error tells you. Adding 1 to x2 and y2
+# repairs it.
 
 # %% [markdown]
 # ## One box, five ways to write it
 #
-# Data sets and models do not agree on what the four numbers are. These are the usual
-# ways:
+# Data sets and models do not agree on what the four numbers are:
 #
 # - **xyxy**, two corners: torchvision's way and ours.
 # - **xywh**, the first corner and the size: COCO's json files.
-# - **cxcywh**, the centre and the size: what a network finds easy to correct, as you
-#   will see in lesson 02.
-# - **normalized cxcywh**, the same in fractions of the image's width and height: YOLO's
-#   text files.
+# - **cxcywh**, the centre and the size: what networks predict from lesson 02 on.
+# - **normalized cxcywh**, the same in fractions of the image: YOLO's text files.
 # - **VOC**, two corners, with pixels counted from 1 and the last one inside: the XML
 #   files of Pascal VOC.
 #
-# We convert at the door and use xyxy everywhere inside. Here is the way there and back.
+# We convert at the door and use xyxy inside. Here is the way there and back.
 
 # %% tags=["show"]
 from course_utils.ops.boxes import xywh_to_xyxy, xyxy_to_xywh
@@ -278,8 +264,7 @@ from course_utils.ops.boxes import xywh_to_xyxy, xyxy_to_xywh
 from course_utils.ops.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 
 # %% [markdown]
-# Fractions of the image do not change when the image is resized. The limits have the
-# width twice and the height twice, in the order in which a box has its x and y.
+# Fractions of the image stay the same when the image is resized.
 
 # %% tags=["show"]
 from course_utils.ops.boxes import denormalize_boxes, image_limits, normalize_boxes
@@ -288,9 +273,9 @@ from course_utils.ops.boxes import denormalize_boxes, image_limits, normalize_bo
 from course_utils.ops.boxes import voc_to_xyxy, xyxy_to_voc
 
 # %% [markdown]
-# In VOC's files, the first pixel is number 1 instead of 0, so x1 and y1 grow by one.
-# The end stays, because the two differences cancel: counting from 1 adds one, and
-# naming the last pixel instead of the next one takes one away.
+# For VOC, x1 and y1 grow by one, because the first pixel is number 1. The end stays:
+# counting from 1 adds one, and naming the last pixel instead of the next one takes one
+# away.
 
 # %%
 height, width = mask.shape
@@ -305,8 +290,7 @@ for way, written in ways.items():
     print(f"{way:>10}:", [round(number, 3) for number in written[0].tolist()])
 
 # %% [markdown]
-# The reference implementation agrees on all boxes of a hundred scenes, and going there
-# and back changes nothing.
+# torchvision agrees, and going there and back changes nothing.
 
 # %%
 many = torch.cat([truth["boxes"] for _, truth in examples])
@@ -320,9 +304,8 @@ print(f"torchvision agrees on {len(many)} boxes")
 # %% [markdown]
 # Nothing in four numbers tells in which way they are written.
 #
-# **Predict.** The boxes of the scene above are stored as xywh and read as xyxy. How
-# many of its four boxes come out with a right edge to the left of their left edge, or a
-# bottom above their top?
+# **Predict.** The four boxes of the scene above are stored as xywh and read as xyxy. How
+# many of them end before they begin?
 
 # %% tags=["predict"]
 misread = xyxy_to_xywh(target["boxes"])
@@ -333,9 +316,8 @@ print(f"{is_inverted.sum()} of {len(misread)} boxes end before they begin")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Three of them. A misread box still starts at the right corner, but it ends at the
-# point (width, height). The farther an object is from the top left of the image, the
-# smaller these two numbers are beside x1 and y1.
+# Three. A misread box starts where it should, but it ends at the point (width, height),
+# and for objects far from the top left that is before x1 or y1.
 #
 # </details>
 
@@ -349,7 +331,7 @@ show_boxes(
 
 # %% [markdown]
 # A loss computed from such boxes is a number like any other, and nothing raises an
-# error. Therefore **draw your boxes before you train.** It takes one line.
+# error. Therefore **draw your boxes before you train.**
 #
 # Two small functions complete the set. A network may predict a box that sticks out of
 # the image, so we clip it; what remains may be too small to be of use, so we drop it.
@@ -364,15 +346,13 @@ print("clipped:", clipped.tolist())
 print("kept:", remove_small_boxes(clipped, min_size=1).tolist())
 
 # %% [markdown]
-# The second box lies outside altogether, so nothing of it is left, and only the box
-# with index 0 is kept.
+# The second box lies outside altogether, so only the one with index 0 is kept.
 
 # %% [markdown]
 # ## How large is the output of a convolution?
 #
-# Every detector of this course stands on convolutions, and a detector has to know which
-# output belongs to which place of the image. So we need their arithmetic. One axis is
-# enough: the other one works in the same way.
+# A detector has to know which output of its convolutions belongs to which place of the
+# image, so we need their arithmetic. One axis is enough.
 #
 # **Predict.** A kernel with 3 taps slides over 7 pixels in steps of 2, without
 # padding. At how many positions does it fit?
@@ -385,15 +365,14 @@ print(nn.Conv1d(1, 1, 3, stride=2)(torch.zeros(1, 1, 7)).shape[-1])
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At three positions: its first tap lies on pixel 0, 2 or 4. Starting at pixel 6 it
-# would stick out.
+# At three: its first tap lies on pixel 0, 2 or 4. Starting at 6 it would stick out.
 #
 # </details>
 #
 # In general, a kernel with k taps that are d pixels apart (d is the *dilation*) reaches
-# over d · (k - 1) + 1 pixels. Padding adds p zeros at each end. The first position uses
-# up one reach; the remaining length is divided by the stride s, rounding down, and each
-# whole stride gives one more position:
+# over d · (k - 1) + 1 pixels, and padding adds p zeros at each end. The first position
+# uses up one reach, and each whole stride that fits into the remaining length gives one
+# more:
 #
 # $$\text{output} = \left\lfloor \frac{n + 2p - d(k - 1) - 1}{s} \right\rfloor + 1$$
 
@@ -420,8 +399,7 @@ print(f"torch agrees on {len(tried)} layers at 11 sizes each")
 # %% [markdown]
 # Play with it. The squares on top are the input, the grey ones its padding. Each row
 # below is one output, and its marks are the pixels that it reads. Look for settings in
-# which nobody reads the last pixels, and for those in which the output has exactly half
-# the size of the input.
+# which the last pixels are not read at all.
 
 # %% tags=["hide-input"]
 from course_utils.widgets import Slider, explore
@@ -461,7 +439,7 @@ explore(
 )
 
 # %% [markdown]
-# Three layers are worth knowing by heart, because nearly all networks are made of them.
+# Three layers are worth knowing by heart:
 
 # %%
 common = {
@@ -475,14 +453,14 @@ for name, (kernel, stride, padding, _) in common.items():
     print(f"{name:>24}: 112 -> {even:>3}, 75 -> {odd}")
 
 # %% [markdown]
-# The first keeps the size. The second halves it and rounds up, whereas the pool halves
-# it and rounds down.
+# The first keeps the size, the second halves it and rounds up, and the pool halves it
+# and rounds down.
 
 # %% [markdown]
 # ## What padding does to the border
 #
-# Padding keeps the size, but it is not free. Take an image that is 1 everywhere, and a
-# 3x3 kernel that averages nine pixels. Every output should be 1.
+# Padding is not free. Take an image that is 1 everywhere, and a 3x3 kernel that averages
+# nine pixels. Every output should be 1.
 #
 # **Predict.** With a padding of 1, what is the output in a corner, and what is it along
 # an edge?
@@ -498,8 +476,8 @@ print(f"corner {once[0, 0, 0, 0]:.3f}, edge {once[0, 0, 0, 4]:.3f}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In a corner only 4 of the 9 taps lie on the image, so the average is 4/9; along an
-# edge it is 6/9. All other taps read zeros.
+# In a corner only 4 of the 9 taps lie on the image, and the others read zeros, so the
+# average is 4/9. Along an edge it is 6/9.
 #
 # </details>
 
@@ -518,9 +496,7 @@ show(
 
 # %% [markdown]
 # So the padding marks the border, and with every layer the mark creeps one pixel
-# further inward. Without padding every number is honest, but the map shrinks. Neither
-# choice is wrong; you have to know which one you have made. In the assignment you work
-# out how far the mark reaches.
+# further inward. Without padding every number is honest, but the map shrinks.
 
 # %% [markdown]
 # ## What has to be learned
@@ -537,10 +513,9 @@ by_torch = sum(weight.numel() for weight in nn.Conv2d(64, 128, 3).parameters())
 print(f"ours {conv_parameters(64, 128, 3):,}, torch {by_torch:,}")
 
 # %% [markdown]
-# A linear layer is different: it has one weight for every number that it reads, so it
-# takes images of one size only, and it can be huge. In VGG-16, a network that several
-# lessons meet again, the three linear layers at the end outweigh all the thirteen
-# convolutions.
+# A linear layer is different: it has a weight for every number that it reads, so it
+# takes images of one size only, and it can be huge. In VGG-16, which we meet again in
+# later lessons, three linear layers outweigh thirteen convolutions.
 
 # %%
 with torch.device("meta"):  # shapes only, no memory
@@ -551,17 +526,15 @@ share = in_linear / (in_convolutions + in_linear)
 print(f"convolutions {in_convolutions:,}, linear layers {in_linear:,} ({share:.0%})")
 
 # %% [markdown]
-# That is why detectors keep the convolutions of such a network and throw most of the
-# rest away.
+# That is one reason why many detectors keep only the convolutions of such a network.
 
 # %% [markdown]
 # ## How much of the image does one number see?
 #
-# Stack several 3x3 convolutions. A number behind the first one depends on 3 pixels
-# along each axis. A number behind the second depends on 3 such numbers, which overlap.
-# The pixels that a number depends on are its *receptive field*, and we can measure it
-# without a formula: take one output in the middle, and ask which pixels have a
-# gradient.
+# Stack several 3x3 convolutions. A number behind the first depends on 3 pixels along
+# each axis; one behind the second depends on 3 such numbers, which overlap. The pixels
+# that a number depends on are its *receptive field*. We can measure it without any
+# formula: take one output in the middle, and ask which pixels have a gradient.
 
 
 # %%
@@ -590,14 +563,14 @@ show(
 
 # %% [markdown]
 # Each layer adds one pixel on each side, so L layers of 3x3 see 1 + 2L pixels. That is
-# slow: an object 100 pixels wide would need 50 layers. The maps also show that pixels
-# in the middle act on the output along many paths and those at the rim along few, so
-# the field that matters is smaller than the field that counts.
+# slow: an object 100 pixels wide would need 50 layers. The maps also show that the
+# middle of the field has much more weight than its rim, because many more paths lead
+# there.
 #
 # Strides speed things up. Behind a layer of stride 2, neighbours in the map are two
-# pixels of the image apart, so that the next kernel reaches twice as far. In general,
-# where neighbours are j pixels apart, a layer adds d · (k - 1) · j pixels to the field,
-# and then its own stride multiplies j.
+# pixels of the image apart, so the next kernel reaches twice as far. In general, where
+# neighbours are j pixels apart, a layer adds d · (k - 1) · j pixels to the field, and
+# then its own stride multiplies j.
 
 # %% tags=["show"]
 from course_utils.ops.convolution import ReceptiveField, receptive_field
@@ -617,8 +590,8 @@ for name, layers in stacks.items():
     assert field.size == measured
 
 # %% [markdown]
-# A stride helps only the layers behind it, which is why networks shrink their maps
-# early. Dilation widens the field without shrinking the map. Try both.
+# A stride helps only the layers behind it, so networks shrink their maps early. Dilation
+# widens the field without shrinking the map. Try both.
 
 
 # %% tags=["hide-input"]
@@ -649,8 +622,8 @@ explore(
 )
 
 # %% [markdown]
-# Here is the arithmetic of a real network. VGG-16 has five blocks of 3x3 convolutions
-# with padding 1, and behind each block a 2x2 pool. Its input is 224 pixels wide.
+# Here is VGG-16: five blocks of padded 3x3 convolutions, and behind each block a 2x2
+# pool. Its input is 224 pixels wide.
 
 # %%
 vgg, size = [], 224
@@ -663,17 +636,16 @@ for block, convs in enumerate((2, 2, 3, 3, 3), start=1):
 
 # %% [markdown]
 # Several detectors read the map behind `conv5_3`. One of its numbers has seen nearly
-# the whole image and still belongs to one place, and neighbours are 16 pixels apart.
-# Keep this picture in mind: from lesson 03 on, a detector *is* such a map with a small
-# head on top. (What is often printed about this map, and much else, stands in the
-# [errata](errata.ipynb).)
+# the whole image and still belongs to one place, 16 pixels from the next. Keep this in
+# mind: from lesson 03 on, a detector is such a map with a small head on top. (What is
+# often printed about this map, and much else, stands in the [errata](errata.ipynb).)
 
 # %% [markdown]
 # ## A first network
 #
-# Now we let a network learn. The task is the simplest one that is not a toy: each
-# object on the tabletop is cut out along its box and resized to 32 x 32 pixels, and the
-# network has to name it. Since boxes are half-open, cutting out is slicing.
+# Now we let a network learn: each object on the tabletop is cut out along its box and
+# resized to 32 x 32 pixels, and the network has to name it. Because boxes are half-open,
+# cutting out is slicing.
 
 
 # %%
@@ -713,17 +685,17 @@ show_images(
 # The crops are square whatever shape the box had, so narrow objects get stretched, and
 # parts of other objects reach in.
 #
-# Every model of the course, from this one to the last, has the same two methods, so
-# that one training loop and one evaluator serve them all: `losses` returns named losses
-# whose sum training lowers, and `predict` returns predictions.
+# Every model of the course has the same two methods, so that one training loop serves
+# them all: `losses` returns named losses whose sum training lowers, and `predict`
+# returns predictions.
 
 # %% tags=["show"]
 from course_utils.models.model import Model, image_size
 
 # %% [markdown]
 # Our classifier has three blocks. Each keeps the size in its convolution and halves it
-# in its pool, so 32 becomes 16, 8 and 4. One linear layer then turns the last map into
-# a number per class, the *logits*.
+# in its pool, so 32 becomes 16, 8 and 4. A linear layer then turns the last map into one
+# number per class, the *logits*.
 
 
 # %%
@@ -758,8 +730,8 @@ class CropClassifier(Model):
 
 
 # %% [markdown]
-# Each lesson draws a map of its system, as below: parts are boxes, and beside each
-# arrow stands the shape of the tensor that flows there, taken from a real run.
+# Each lesson draws a map of its system. Beside each arrow stands the shape of the tensor
+# that flows there, taken from a real run.
 
 # %%
 torch.manual_seed(0)
@@ -768,6 +740,8 @@ few_crops = torch.stack([crop for crop, _ in test_crops[:64]])
 few_targets = [truth for _, truth in test_crops[:64]]
 
 # %% tags=["hide-input"]
+from itertools import pairwise
+
 from course_utils.draw import show_system
 
 blocks = [f"block {number}" for number in (1, 2, 3)]
@@ -777,16 +751,15 @@ order = [*parts]
 show_system(
     lambda: classifier.losses(few_crops, few_targets),
     parts,
-    list(zip(order, order[1:], strict=False)),
+    [*pairwise(order)],
     names={"linear": ["logits"], "cross-entropy": ["loss"]},
-    caption="The classifier, from a batch of 64 crops to one loss.",
+    caption="The classifier, from a batch of crops to one loss.",
 )
 
 # %% [markdown]
-# **Predict.** The network has not learned anything yet, and there are eight labels:
-# seven classes and the background. So it should give each of them a probability of
-# about 1/8. The cross-entropy is -ln of the probability of the right label. What is it
-# now, roughly?
+# **Predict.** The network has learned nothing yet, so it should give each of the eight
+# labels (seven classes and the background) a probability of about 1/8. The
+# cross-entropy is -ln of the probability of the right label. Roughly, what is it now?
 
 # %% tags=["predict"]
 import math
@@ -801,15 +774,15 @@ print(f"loss {loss.item():.3f}, ln 8 = {math.log(8):.3f}")
 #
 # </details>
 #
-# A loss far from that would be a bug before training has even begun. This is the
-# cheapest test there is; do it for every network that you write.
+# A loss far from that would be a bug before training has even begun. Do this test, the
+# cheapest there is, with every network that you write.
 
 # %% [markdown]
 # ## The training loop
 #
-# Training is one small step, repeated. A step takes a batch, computes the loss, asks
-# for the gradient of the loss with respect to every weight, and moves every weight a
-# little against its gradient. This is the step of every model in this course:
+# Training is one small step, repeated. A step computes the loss of a batch and its
+# gradient with respect to every weight, and moves every weight a little against its
+# gradient. This is the step of every model in this course:
 
 # %% tags=["show"]
 from course_utils.training.train import train_step
@@ -817,18 +790,16 @@ from course_utils.training.train import train_step
 # %% [markdown]
 # Line by line:
 #
-# - The losses of the model are added up, because only one number can be lowered.
-#   `row` keeps the single ones, to draw them later.
-# - `zero_grad` forgets the gradients of the step before; `backward` would otherwise add
-#   to them.
+# - The losses of the model are added up, because only one number can be lowered. `row`
+#   keeps the single ones, to draw them later.
+# - `zero_grad` forgets the gradients of the step before; `backward` would add to them.
 # - `clip_grad_norm_` takes all gradients as one long vector and scales it down if it is
 #   longer than `max_norm`. An untrained detector makes thousands of wrong predictions at
-#   once, so its first gradients can be enormous, and a single step along such a
-#   gradient would throw the weights far away.
+#   once, and one step along their huge gradient could throw the weights far away.
 # - `optimizer.step` moves the weights.
 #
-# Let us try it on one batch. If a network cannot get better on 64 crops that it sees
-# again and again, there is no point in showing it more.
+# Try it on one batch. A network that cannot get better on 64 crops which it sees again
+# and again has a bug, and more data will not help.
 
 # %%
 from torch.optim import AdamW
@@ -841,25 +812,26 @@ for step in range(41):
         print(f"step {step:>2}: loss {row['total']:.3f}")
 
 # %% [markdown]
-# It falls. (Learning 64 crops by heart is useless in itself. It only proves that loss,
-# gradient and optimizer work together.)
+# It falls, so loss, gradient and optimizer work together.
 #
-# Twice in each step, a value has to be finite. Once a single weight is `nan`, every
-# later loss is `nan` as well, and hours of training are lost without a word. So the
-# loop stops at the first bad number, *before* the weights are changed, and says which
-# loss it was.
+# Twice in each step, a value has to be finite. Once a weight is `nan`, so are its
+# predictions and all later losses, and hours of training are lost without a word. So the
+# loop stops at the first bad number, *before* it changes the weights, and names the
+# losses.
 
 # %% tags=["show"]
 from course_utils.training.train import check_finite
 
-# %% tags=["raises-exception"]
-check_finite(torch.tensor(0.0).log(), "sum of the losses", 7, {"box": 0.0})
+# %%
+try:
+    check_finite(torch.tensor(0.0).log(), "sum of the losses", 7, {"box": -math.inf})
+except FloatingPointError as error:
+    print(error)
 
 # %% [markdown]
-# Next, how far a step goes: the *learning rate*. Large steps at first would go astray,
-# because a fresh network's gradients point anywhere, so the rate rises in a short
-# warm-up. Then it falls along half a cosine, because near the goal large steps jump to
-# and fro.
+# How far does a step go? That is the *learning rate*. It rises in a short warm-up,
+# because the gradients of a fresh network are wild, and then falls along half a cosine,
+# because near the end large steps would jump to and fro.
 
 # %% tags=["show"]
 from course_utils.training.settings import learning_rate, set_learning_rate
@@ -875,48 +847,42 @@ settings = TrainingSettings(
 )
 
 # %% tags=["hide-input"]
-from course_utils.draw import show_curves
-
-show_curves(
-    {"learning rate": [learning_rate(i, settings) for i in range(steps)]},
-    y_label="learning rate",
-    height=2.4,
-    alt="The learning rate over the steps: a short steep rise, then a smooth fall to 0.",
-)
+fig, (ax,) = new_figure(width=6, height=2.4)
+ax.plot([learning_rate(i, settings) for i in range(steps)])
+ax.set(xlabel="step", ylabel="learning rate")
+show(fig, alt="The learning rate: a short steep rise, then a smooth fall to 0.")
 
 # %% [markdown]
-# The optimizer itself is PyTorch's. It gets only the weights that may change, so that a
-# later lesson can freeze a part of a network.
+# The optimizer is PyTorch's. It gets only the weights that may change, so that a later
+# lesson can freeze a part of a network.
 
 # %% tags=["show"]
 from course_utils.training.settings import make_optimizer
 
 # %% [markdown]
-# And here is the loop, whole. `draw_batch` goes through the examples in a new order
-# each epoch and stacks `batch_size` of them; `move_batch` brings them to the device.
-# `step_randomness` derives all randomness of a step from the seed and the number of
-# the step, so a run repeats exactly. With a checkpoint, a run that was stopped goes on
-# from the last one. At the end the model is left in eval mode, ready to predict.
+# And here is the loop, whole. `draw_batch` takes the next `batch_size` examples, in a new
+# order each epoch, and `move_batch` brings them to the device. `step_randomness` derives
+# all randomness of a step from the seed and the step's number, so a run can be repeated.
+# With a checkpoint, a run that was stopped goes on from there.
 
 # %% tags=["show"]
 from course_utils.training.train import train
 
 # %% [markdown]
-# It records what happened in a `History`, which is a list with one row per step. Its
-# `curves` smooth each loss over a number of steps, because every batch holds other
-# crops and the raw values jump.
+# What happened is recorded in a `History`, a list with one row per step. Its `curves`
+# can be smoothed, because the raw values jump: every batch holds other examples.
 
 # %% tags=["show"]
 from course_utils.training.train import History, running_mean
 
 # %% [markdown]
-# The last piece only counts: it yields the steps that are left, and shows a bar.
+# The last piece counts the steps that are left, and shows a bar.
 
 # %% tags=["show"]
 from course_utils.training.train import progress
 
 # %% [markdown]
-# That is all of it. Train the classifier.
+# That is all of it. Now train the classifier.
 
 # %%
 history = train(classifier, train_crops, settings)
@@ -925,6 +891,8 @@ print(
 )
 
 # %% tags=["hide-input"]
+from course_utils.draw import show_curves
+
 raw = history.curves()["cross_entropy"]
 smooth = history.curves(smooth=20)["cross_entropy"]
 show_curves(
@@ -934,23 +902,25 @@ show_curves(
         "knowing nothing: ln 8": [math.log(8)] * len(raw),
     },
     y_label="cross-entropy",
+    is_legend_beside=True,
+    width=8,
     alt=f"The loss over {len(raw)} steps. It starts at ln 8 and falls, first steeply, "
     "then slowly, with jitter from batch to batch.",
 )
 print(f"first step {raw[0]:.3f}, mean of the last 20 {smooth[-1]:.3f}")
 
 # %% [markdown]
-# The loss falls steeply and then slowly. A falling loss says that the network gets
-# better *on what it is shown*; what counts is how it does on scenes that it has never
-# seen. To judge that, we need to know what is easy: always predicting the most frequent
-# class is already right now and then.
+# The loss falls steeply and then slowly. That says that the network gets better *on what
+# it is shown*; what counts is how it does on scenes that it has never seen. To judge
+# that, we also need to know how often a constant prediction, the most frequent class,
+# is right.
 
 # %%
 true_labels = torch.stack([truth["labels"] for _, truth in test_crops])
 all_crops = torch.stack([crop for crop, _ in test_crops]).to(choose_device())
 with torch.no_grad():
     predictions = classifier.predict(all_crops)
-predicted = torch.stack([each_crop["labels"] for each_crop in predictions]).cpu()
+predicted = torch.stack([guess["labels"] for guess in predictions]).cpu()
 accuracy = (predicted == true_labels).float().mean().item()
 most_frequent = true_labels.bincount().max().item() / len(true_labels)
 print(f"right on {accuracy:.1%} of the test crops; constant: {most_frequent:.1%}")
@@ -976,9 +946,8 @@ show(
 )
 
 # %% [markdown]
-# More than four crops in five are named rightly, in a minute of training. Now look at
-# the mistakes one by one. Always do that: a figure tells you how much is wrong, and the
-# pictures tell you what.
+# More than four crops in five are named rightly. Now look at the mistakes one by one.
+# Always do that: a figure says how much is wrong, and the pictures say what.
 
 # %% tags=["hide-input"]
 wrong = (predicted != true_labels).nonzero().flatten().tolist()[:8]
@@ -1003,11 +972,11 @@ show_images(
 # %% [markdown]
 # ## Recap
 #
-# An image is a tensor whose second axis is y; a box is written with x first and ends
-# where the next pixel begins. A convolution changes sizes by a formula that you can now
-# compute in your head, and each number of a deep map sees a large part of the image
-# while it still belongs to one place. A model has `losses` and `predict`. Training is
-# one step, repeated: loss, gradient, clip, move, and a stop if a number is not finite.
+# A tensor takes y first; a box takes x first and ends where the next pixel begins. A
+# convolution changes sizes by one formula, and each number of a deep map sees a large
+# part of the image while it still belongs to one place. A model has `losses` and
+# `predict`. Training is one step, repeated: loss, gradient, clip, move, and a stop if a
+# number is not finite.
 #
 # | what | form in this course | watch out for |
 # |---|---|---|
@@ -1020,18 +989,16 @@ show_images(
 # %% [markdown]
 # ## Common mistakes
 #
-# - **x and y swapped**, as in `image[:, x1:x2, y1:y2]`. On square images nothing fails:
-#   the crops just show other places, and the loss stays near that of guessing.
-# - **Boxes in another format.** Widths come out negative, or boxes crowd toward the top
-#   left. You see it at once if you draw them, and never in the loss.
-# - **Ends that are inclusive** in one place and half-open in another. All boxes look
+# - **x and y swapped**, as in `image[:, x1:x2, y1:y2]`. On square images no error is
+#   raised; the crops just show other places of the scene.
+# - **Boxes in another format.** Widths come out negative, or boxes end too far up and to
+#   the left. You see it as soon as you draw them.
+# - **Ends that are inclusive** in one place and half-open in another. Large boxes look
 #   right, but small objects never fit well.
-# - **Images from 0 to 255** instead of 0 to 1. The very first loss is far from ln of the
-#   number of classes.
-# - **A softmax before `F.cross_entropy`**, which applies its own. The loss falls at
-#   first and then stays at more than half of its first value, however long you train.
-# - **Judging by the training loss.** It goes on falling while the accuracy on unseen
-#   scenes has long stopped rising.
+# - **Images from 0 to 255** instead of 0 to 1. The very first loss is far above ln of the
+#   number of labels.
+# - **A softmax before `F.cross_entropy`**, which applies its own. The loss never falls
+#   below about six tenths of its first value, however long you train.
 
 # %% [markdown]
 # ## If something does not work

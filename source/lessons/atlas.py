@@ -1,0 +1,436 @@
+# %% [markdown]
+# # An atlas of the tabletop
+#
+# The tabletop is the generated world in which most lessons of this course take place:
+# solids on a floor, a camera, a lamp. Because every scene is computed from closed
+# formulas, everything about it is known exactly, and nothing had to be labelled by
+# hand. This page shows one scene and every kind of ground truth that it comes with. You
+# don't have to read it in order, or at all, before a lesson sends you here.
+#
+# The course itself starts with [lesson 00](00_start_here.ipynb).
+
+# %%
+from course_utils.data.tabletop import TRUTHS, Tabletop
+
+tabletop = Tabletop(60, split="test", size=320, truth=TRUTHS)
+image, target = tabletop[32]
+print("image:", tuple(image.shape))
+print("target:", ", ".join(target))
+
+# %% [markdown]
+# A scene depends on the seed, the split and its index alone, so it is the same on every
+# computer. Training and test scenes never meet. Any `size` renders the same scene in
+# more or fewer pixels, and only what `truth` names is computed.
+
+# %% [markdown]
+# ## Boxes and labels
+#
+# One xyxy box around the visible part of each object, and the number of its class.
+# Lessons 01 to 06 need nothing else.
+
+# %% tags=["hide-input"]
+from course_utils.data.tabletop import CLASS_NAMES
+from course_utils.draw import show_boxes
+
+names = [CLASS_NAMES[label] for label in target["labels"]]
+show_boxes(
+    image,
+    target["boxes"],
+    labels=target["labels"],
+    class_names=CLASS_NAMES,
+    size=6,
+    alt=f"The scene with a named box around each object: {', '.join(names)}.",
+)
+
+# %% [markdown]
+# ## Masks
+#
+# `masks` (N, H, W): one mask per object, true where the object is visible. They are for
+# Mask R-CNN (lesson 09).
+
+# %% tags=["hide-input"]
+from course_utils.draw import show_masks
+
+show_masks(
+    image,
+    target["masks"],
+    labels=target["labels"],
+    class_names=CLASS_NAMES,
+    size=6,
+    alt="The scene with every object filled in a colour of its own.",
+)
+
+# %% [markdown]
+# ## Semantic and panoptic maps
+#
+# `semantic` (H, W) gives every pixel a class, floor and wall included, but two objects
+# of one class become one. `panoptic` (2, H, W) gives every pixel a class and the number
+# of its object. Lessons 07 and 08 are about the first, lesson 10 about the second.
+
+# %% tags=["hide-input"]
+from course_utils.data.tabletop import SEMANTIC_NAMES
+from course_utils.draw import draw_class_map, new_figure, show
+
+fig, axes = new_figure(1, 2, width=11.4, height=4.4)
+draw_class_map(
+    axes[0], target["semantic"], class_names=SEMANTIC_NAMES, title="semantic: class"
+)
+draw_class_map(axes[1], target["panoptic"][1], title="panoptic: number of the object")
+show(
+    fig,
+    alt="Two maps of the scene. Left, each pixel has the colour of its class. Right, "
+    "each object has a number and a colour of its own; floor and wall have 0.",
+)
+
+# %% [markdown]
+# ## Depth
+#
+# `depth` (H, W): how far away the surface is, in metres, measured along the line of
+# sight of the camera's middle (lesson 11).
+
+# %% tags=["hide-input"]
+from course_utils.draw import show_heat_map
+
+nearest, farthest = target["depth"].min().item(), min(target["depth"].max().item(), 9)
+show_heat_map(
+    target["depth"],
+    name="metres",
+    minimum=nearest,
+    maximum=farthest,
+    colors="viridis_r",
+    alt="The depth of the scene: the floor recedes steadily, and each object stands out "
+    "from it with one sharp outline.",
+)
+
+# %% [markdown]
+# ## Normals
+#
+# `normals` (3, H, W): a vector of length 1 that is perpendicular to the surface and
+# points toward the camera. Its x, y and z are shown here as red, green and blue, so that
+# surfaces of one colour face the same way (lesson 12).
+
+# %% tags=["hide-input"]
+from course_utils.draw import draw_image
+
+fig, (ax,) = new_figure(width=6, height=6)
+draw_image(ax, (target["normals"] + 1) / 2)
+show(
+    fig,
+    alt="The normals of the scene as colours. The floor has one colour, flat sides have "
+    "one each, and on round objects the colour changes gradually.",
+)
+
+# %% [markdown]
+# ## The camera
+#
+# `camera` holds K, R and t. In the camera's frame, x points right, y down and z
+# forward, in metres. A point (X, Y, Z) of that frame lands at
+#
+# $$x = f \frac{X}{Z} + c_x \qquad y = f \frac{Y}{Z} + c_y$$
+#
+# so what is twice as far away looks half as large. The matrix K holds these three
+# numbers. R and t lead from the world, whose floor is z = 0, to the camera.
+
+# %%
+import torch
+
+
+def project(points, K):
+    """Pixels (N, 2), x first, of points (N, 3) in the camera's frame."""
+    scaled = points @ K.T
+    return scaled[:, :2] / scaled[:, 2:]
+
+
+camera = target["camera"]
+K = camera["K"]
+print(K)
+
+# %% tags=["hide-input"]
+fig, (ax,) = new_figure(width=6, height=6)
+draw_image(ax, image)
+steps = torch.arange(-3, 9.01, 0.05)
+for across in torch.arange(-3, 9.01, 0.5):
+    fixed, floor = torch.full_like(steps, float(across)), torch.zeros_like(steps)
+    for world in ([fixed, steps, floor], [steps, fixed, floor]):
+        points = torch.stack(world, dim=1) @ camera["R"].T + camera["t"]
+        x, y = project(points[points[:, 2] > 0.3], K).T
+        ax.plot(x, y, color="white", linewidth=0.8)
+show(
+    fig,
+    alt="The scene with a white grid drawn on its floor, projected by the camera. The "
+    "lines run together toward the horizon.",
+    caption="A grid of half a metre on the floor, projected with R, t and K. It is "
+    "drawn over the objects, too.",
+)
+
+# %% [markdown]
+# ## Poses and boxes in space
+#
+# `pose` says where each object stands and how it is turned: a point p of its own frame
+# is R p + t in the camera's. With `half_extents`, that is a box in space.
+
+# %% tags=["hide-input"]
+from itertools import combinations, product
+
+from course_utils.draw import mark
+
+signs = torch.tensor(list(product((-1.0, 1.0), repeat=3)))
+edges = [
+    (a, b) for a, b in combinations(range(8), 2) if (signs[a] != signs[b]).sum() == 1
+]
+pose = target["pose"]
+fig, (ax,) = new_figure(width=6, height=6)
+draw_image(ax, image)
+for i in range(len(names)):
+    corners = signs * pose["half_extents"][i] @ pose["R"][i].T + pose["t"][i]
+    pixels = project(corners, K)
+    for a, b in edges:
+        ax.plot(*pixels[[a, b]].T, color=mark(i)[0], linewidth=1.8)
+show(fig, alt="The scene with a box in space around each object, in perspective.")
+
+# %% [markdown]
+# ## Keypoints
+#
+# `keypoints` (N, 10, 2) are named points, such as the feet of a chair, and
+# `keypoint_visibility` says of each whether it is visible, hidden behind something, or
+# absent (lesson 10).
+
+# %% tags=["hide-input"]
+from course_utils.data.tabletop import KEYPOINT_NAMES
+
+chair = names.index("chair")
+points, state = target["keypoints"][chair], target["keypoint_visibility"][chair]
+fig, (ax,) = new_figure(width=8.5, height=6)
+draw_image(ax, image, ticks=False)
+x1, y1, x2, y2 = target["boxes"][chair].tolist()
+ax.set(xlim=(x1 - 75, x2 + 75), ylim=(y2 + 12, y1 - 12))
+middle = (x1 + x2) / 2
+sides = {-1: [], 1: []}
+for name, (x, y), seen in zip(
+    KEYPOINT_NAMES["chair"], points.tolist(), state, strict=False
+):
+    sides[1 if x > middle else -1].append((y, x, name, int(seen)))
+for side, rows in sides.items():
+    rows.sort()
+    for place, (y, x, name, seen) in enumerate(rows):
+        text_y = y1 + (place + 0.5) * (y2 - y1) / len(rows)
+        ax.annotate(
+            name if seen == 2 else f"{name} (hidden)",
+            (x, y),
+            ((x2 + 12) if side > 0 else (x1 - 12), text_y),
+            ha="left" if side > 0 else "right",
+            va="center",
+            color="black",
+            bbox={"boxstyle": "square,pad=0.2", "facecolor": "white", "alpha": 0.85},
+            arrowprops={"arrowstyle": "-", "color": "white", "lw": 1.2},
+        )
+        face = "#D55E00" if seen == 2 else "none"
+        ax.plot(x, y, "o", markersize=9, color=face, markeredgecolor="#D55E00", mew=2)
+show(
+    fig,
+    alt="The chair of the scene, close up, with a name at each of its keypoints. Visible "
+    "points are filled circles, hidden ones are empty circles.",
+)
+
+# %% [markdown]
+# ## Meshes
+#
+# `meshes`: vertices (V, 3) in the camera's frame and triangles (F, 3) between them. A
+# mesh is the whole object, hidden parts included. Predicting one is what Mesh R-CNN
+# does (lesson 12).
+
+# %% tags=["hide-input"]
+fig, (ax,) = new_figure(width=6, height=6)
+draw_image(ax, image)
+for i, mesh in enumerate(target["meshes"]):
+    x, y = project(mesh["vertices"], K).T
+    ax.triplot(x, y, mesh["faces"], color=mark(i)[0], linewidth=0.6)
+show(
+    fig,
+    alt="The scene with the triangles of every object's mesh drawn over it, those of its "
+    "back as well.",
+)
+
+# %% [markdown]
+# ## Voxels
+#
+# `voxels` (N, G, G, G): a grid of little cubes around each object, in the object's own
+# frame, each full or empty. Voxels are easy to convolve, but nearly all of them are
+# empty (lesson 11).
+
+# %% tags=["hide-input"]
+from matplotlib.figure import Figure
+
+coarse = Tabletop(60, split="test", truth=("voxels",), grid=16)[32][1]["voxels"]
+fig = Figure(figsize=(11, 4), layout="constrained")
+for column, name in enumerate(("chair", "torus", "cone")):
+    ax = fig.add_subplot(1, 3, column + 1, projection="3d")
+    i = names.index(name)
+    ax.voxels(
+        coarse[i].numpy(), facecolor=mark(i)[0], edgecolor="#444444", linewidth=0.2
+    )
+    ax.set_title(f"{name}: {coarse[i].float().mean():.0%} full")
+    ax.set(xticklabels=[], yticklabels=[], zticklabels=[], aspect="equal")
+show(fig, alt="A chair, a torus and a cone made of little cubes.")
+
+# %% [markdown]
+# ## Points on surfaces
+#
+# `samples`: points spread evenly over the surface of each object, with the normal at
+# each. Point clouds are compact, but do not say what is connected with what (lesson
+# 11). The colours are the normals, as above.
+
+# %% tags=["hide-input"]
+fig = Figure(figsize=(9, 6), layout="constrained")
+ax = fig.add_subplot(projection="3d")
+for cloud, normals in zip(
+    target["samples"]["points"], target["samples"]["normals"], strict=True
+):
+    x, y, z = cloud.T
+    ax.scatter(x, z, -y, s=4, c=((normals + 1) / 2).clamp(0, 1).numpy())
+ax.set(xlabel="x", ylabel="z, away from the camera", zlabel="up", aspect="equal")
+ax.view_init(elev=25, azim=-70)
+show(fig, alt="The objects of the scene in space, as clouds of coloured points.")
+
+# %% [markdown]
+# ## Closed forms
+#
+# `surfaces`: each object as a formula. Of any point it can tell the signed distance to
+# the surface, which is negative inside. Networks that learn such a function are called
+# implicit.
+
+# %% tags=["hide-input"]
+import numpy as np
+
+torus = target["surfaces"][names.index("torus")]
+reach = 1.4 * max(torus.half_extents)
+line = np.linspace(-reach, reach, 160)
+z, x = np.meshgrid(line, line, indexing="ij")
+flat = np.stack([x.ravel(), np.zeros(x.size), z.ravel()])
+distance = torus.distance(flat).reshape(x.shape)
+fig, (ax,) = new_figure(width=6.6, height=5)
+bound = abs(distance).max()
+drawn = ax.contourf(x, z, distance, 21, cmap="RdBu", vmin=-bound, vmax=bound)
+ax.contour(x, z, distance, [0], colors="black", linewidths=2)
+fig.colorbar(drawn, ax=ax, label="signed distance in metres")
+ax.set(xlabel="x in metres", ylabel="z in metres", aspect="equal")
+show(
+    fig,
+    alt="A slice through a torus: two concentric circles in black, where the distance is "
+    "zero, with negative values between them and positive ones elsewhere.",
+)
+
+# %% [markdown]
+# ## Words
+#
+# `captions` has a sentence for each object, and `relations` says of each pair which one
+# is left of, right of, in front of or behind the other.
+
+# %%
+for name, caption in zip(names, target["captions"], strict=True):
+    print(f"{name:>8}: {caption}")
+
+# %% tags=["hide-input"]
+fig, (ax,) = new_figure(width=6, height=6)
+draw_image(ax, image)
+centres = (target["boxes"][:, :2] + target["boxes"][:, 2:]) / 2
+for i, j in target["relations"]["in front of"].nonzero().tolist():
+    ax.annotate(
+        "",
+        centres[j].tolist(),
+        centres[i].tolist(),
+        arrowprops={"arrowstyle": "->", "color": "white", "lw": 1.6},
+    )
+for name, (x, y) in zip(names, centres.tolist(), strict=True):
+    ax.text(x, y, name, ha="center", va="center", backgroundcolor="white", fontsize=9)
+show(
+    fig,
+    alt="The scene as a graph: object names joined by arrows.",
+    caption="An arrow leads from each object to those that it stands in front of.",
+)
+
+# %% [markdown]
+# ## A second camera
+#
+# A scene can be rendered from anywhere. Move the camera to the right by b metres, and a
+# point at depth Z moves to the left by f b / Z pixels, its *disparity*. So two images
+# tell the depth.
+
+# %%
+from dataclasses import replace
+
+from course_utils.data.tabletop import render
+
+left = tabletop.scene(32)
+x, y, z = left.camera.position
+right = replace(left, camera=replace(left.camera, position=(x + 0.25, y, z)))
+images = [
+    torch.from_numpy(render(view, 320).image).float() / 255 for view in (left, right)
+]
+disparity = K[0, 0] * 0.25 / target["depth"]
+
+# %% tags=["hide-input"]
+from course_utils.draw import draw_heat_map
+
+fig, axes = new_figure(1, 3, width=11.4, height=3.6)
+draw_image(axes[0], images[0], title="left camera", ticks=False)
+draw_image(axes[1], images[1], title="right camera", ticks=False)
+draw_heat_map(axes[2], disparity, name="pixels", title="disparity")
+axes[2].set(xticks=[], yticks=[])
+show(
+    fig,
+    alt="The scene from two cameras side by side, and the disparity between them, which "
+    "is largest for what is near.",
+)
+
+# %% [markdown]
+# ## Time
+#
+# Solids can be moved between two renderings, too, which makes a video of which every
+# frame and every motion is known.
+
+# %% tags=["hide-input"]
+sphere = next(i for i, solid in enumerate(left.solids) if solid.name == "sphere")
+frames = []
+for shift in (0.0, 0.35, 0.7):
+    moved = list(left.solids)
+    x, y = moved[sphere].place
+    moved[sphere] = replace(moved[sphere], place=(x - shift, y))
+    frame = render(replace(left, solids=moved), 320)
+    frames.append(torch.from_numpy(frame.image).float() / 255)
+fig, axes = new_figure(1, 3, width=11.4, height=3.9)
+for number, (ax, picture) in enumerate(zip(axes, frames, strict=True), start=1):
+    draw_image(ax, picture, title=f"frame {number}", ticks=False)
+show(fig, alt="Three frames in which the sphere moves to the left, with its shadow.")
+
+# %% [markdown]
+# ## Easier and harder worlds
+#
+# The settings of `Tabletop` say which classes occur, how many objects there are, how
+# large they are, and whether they crowd together. Lesson 05 uses this to find out what
+# a grid cannot do.
+
+# %% tags=["hide-input"]
+from course_utils.draw import show_images
+
+worlds = {
+    "one class": {"classes": ("sphere",)},
+    "small objects": {"scale": 0.4, "min_solids": 6},
+    "in groups": {"scale": 0.4, "min_solids": 6, "groups": 2},
+}
+pictures = [Tabletop(4, size=192, **world)[1][0] for world in worlds.values()]
+show_images(
+    pictures,
+    titles=list(worlds),
+    columns=3,
+    width=9,
+    alt="Three scenes: only spheres; many small objects; small objects in two groups.",
+)
+
+# %% [markdown]
+# ## On disk
+#
+# `course_utils.data.writers` writes these scenes as Pascal VOC, as COCO and as CLEVR,
+# so that loaders of these formats can be tried without a download.
+#
+# Back to [lesson 00](00_start_here.ipynb).
