@@ -55,6 +55,14 @@ class Residual(nn.Module):
         return (x + change).relu()
 
 
+def check_widths(widths: Sequence[int]) -> None:
+    """Raises ValueError unless there are widths, all multiples of 8."""
+    if not widths or any(width < MULTIPLE or width % MULTIPLE for width in widths):
+        raise ValueError(
+            f"widths is {tuple(widths)}, but multiples of {MULTIPLE} were expected"
+        )
+
+
 class Backbone(nn.Module):
     """A small residual network whose map is `stride` times smaller than the image.
 
@@ -68,10 +76,7 @@ class Backbone(nn.Module):
 
     def __init__(self, widths: Sequence[int] = (32, 64, 96), *, depth: int = 1) -> None:
         super().__init__()
-        if not widths or any(width < MULTIPLE or width % MULTIPLE for width in widths):
-            raise ValueError(
-                f"widths is {tuple(widths)}, but multiples of {MULTIPLE} were expected"
-            )
+        check_widths(widths)
         layers: list[nn.Module] = [convolution(3, widths[0], stride=2), nn.ReLU()]
         self.ends = [len(layers)]  # layers after which a map is complete
         for fine, coarse in pairwise(widths):

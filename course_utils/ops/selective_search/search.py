@@ -55,17 +55,12 @@ class Hierarchy(NamedTuple):
 def with_room(regions: Regions, count: int) -> Regions:
     """The same regions with empty rows after them, `count` rows in all."""
 
-    def longer(rows: Array) -> Array:
-        room = (count - len(rows), *rows.shape[1:])
-        return np.concatenate([rows, np.zeros(room, rows.dtype)])
-
-    return Regions(
-        longer(regions.size),
-        longer(regions.box),
-        longer(regions.colour),
-        longer(regions.texture),
-        regions.image_size,
-    )
+    *columns, image_size = regions
+    longer = []
+    for rows in columns:
+        room = np.zeros((count - len(rows), *rows.shape[1:]), rows.dtype)
+        longer.append(np.concatenate([rows, room]))
+    return Regions(*longer, image_size)
 
 
 def merge_regions(regions: Regions, a: int, b: int, *, new: int) -> None:
@@ -81,52 +76,48 @@ def merge_regions(regions: Regions, a: int, b: int, *, new: int) -> None:
         histogram[new] = share * histogram[a] + (1 - share) * histogram[b]
 
 
-class Grouping:
-    """Regions on their way to one: who is left, who touches whom, who is alike."""
+Heap = list[tuple[float, int, int]]  # pairs of regions; the most alike come first
+Neighbours = dict[int, set[int]]  # region -> the regions that it touches
 
-    def __init__(
-        self, leaves: Regions, pairs: Array, *, measures: Sequence[str]
-    ) -> None:
-        """Begin with the regions of a segmentation and the (P, 2) pairs that touch."""
-        check_measures(measures)
-        count = len(leaves.size)
-        self.regions, self.measures = with_room(leaves, 2 * count - 1), measures
-        self.merges: list[Merge] = []
-        self.neighbours: dict[int, set[int]] = {row: set() for row in range(count)}
-        for a, b in pairs.tolist():
-            self.neighbours[a].add(b)
-            self.neighbours[b].add(a)
-        self.heap: list[tuple[float, int, int]] = []  # the most alike come first
-        self.compare(pairs[:, 0], pairs[:, 1])
 
-    def compare(self, a: Array, b: Array) -> None:
-        """Put the similarities of regions `a` and `b` on the heap."""
-        values = similarity(self.regions, a, b, measures=self.measures)
-        for value, *pair in zip(values.tolist(), a.tolist(), b.tolist(), strict=True):
-            heapq.heappush(self.heap, (-value, *pair))
+def neighbour_sets(pairs: Array, count: int) -> Neighbours:
+    """Which of `count` regions each one touches, from the (P, 2) pairs that touch."""
+    neighbours: Neighbours = {row: set() for row in range(count)}
+    for a, b in pairs.tolist():
+        neighbours[a].add(b)
+        neighbours[b].add(a)
+    return neighbours
 
-    def most_similar(self) -> Merge:
-        """Take the two most similar neighbours off the heap; ties by their rows."""
-        while True:
-            value, a, b = heapq.heappop(self.heap)
-            if a in self.neighbours and b in self.neighbours:  # neither is merged yet
-                return Merge(a, b, -value)
 
-    def step(self) -> Merge:
-        """Join the two most similar neighbours; returns which they were."""
-        merge = self.most_similar()
-        new = (len(self.regions.size) + 1) // 2 + len(self.merges)
-        gone = {merge.a, merge.b}
-        merge_regions(self.regions, merge.a, merge.b, new=new)
-        around = (self.neighbours.pop(merge.a) | self.neighbours.pop(merge.b)) - gone
-        for other in around:
-            self.neighbours[other] -= gone
-            self.neighbours[other].add(new)
-        self.neighbours[new] = around
-        rows = np.array(sorted(around), dtype=np.int64)
-        self.compare(rows, np.full_like(rows, new))
-        self.merges.append(merge)
-        return merge
+def compare(
+    heap: Heap, regions: Regions, a: Array, b: Array, measures: Sequence[str]
+) -> None:
+    """Put the similarities of the regions `a` and `b` on the heap: (P,) and (P,)."""
+    values = similarity(regions, a, b, measures=measures)
+    for value, *pair in zip(values.tolist(), a.tolist(), b.tolist(), strict=True):
+        heapq.heappush(heap, (-value, *pair))
+
+
+def most_similar(heap: Heap, neighbours: Neighbours) -> Merge:
+    """Take the two most similar neighbours off the heap; ties by their rows.
+
+    A pair is out of date if one of its regions has been merged meanwhile.
+    """
+    while True:
+        value, a, b = heapq.heappop(heap)
+        if a in neighbours and b in neighbours:
+            return Merge(a, b, -value)
+
+
+def join_neighbours(neighbours: Neighbours, merge: Merge, *, new: int) -> Array:
+    """Let region `new` take the place of the two that were merged; what it touches."""
+    gone = {merge.a, merge.b}
+    around = (neighbours.pop(merge.a) | neighbours.pop(merge.b)) - gone
+    for other in around:
+        neighbours[other] -= gone
+        neighbours[other].add(new)
+    neighbours[new] = around
+    return np.array(sorted(around), dtype=np.int64)
 
 
 def group_regions(
@@ -139,10 +130,18 @@ def group_regions(
         pairs: (P, 2) those that touch.
         measures: the similarities to add up, out of MEASURES.
     """
-    grouping = Grouping(leaves, pairs, measures=measures)
-    while len(grouping.neighbours) > 1:
-        grouping.step()
-    return Hierarchy(grouping.regions, grouping.merges)
+    check_measures(measures)
+    count = len(leaves.size)
+    regions, merges = with_room(leaves, 2 * count - 1), list[Merge]()
+    neighbours, heap = neighbour_sets(pairs, count), Heap()
+    compare(heap, regions, pairs[:, 0], pairs[:, 1], measures)
+    while len(neighbours) > 1:
+        merge, new = most_similar(heap, neighbours), count + len(merges)
+        merge_regions(regions, merge.a, merge.b, new=new)
+        around = join_neighbours(neighbours, merge, new=new)
+        compare(heap, regions, around, np.full_like(around, new), measures)
+        merges.append(merge)
+    return Hierarchy(regions, merges)
 
 
 def labels_after(labels: Tensor, merges: Sequence[Merge]) -> Tensor:
@@ -155,6 +154,20 @@ def labels_after(labels: Tensor, merges: Sequence[Merge]) -> Tensor:
     for step, merge in enumerate(merges):
         row[(row == merge.a) | (row == merge.b)] = count + step
     return row[labels]
+
+
+def check_strategy(strategy: "Strategy") -> None:
+    """Raises ValueError for a setting that no grouping can have."""
+    for space in strategy.spaces:
+        check_choice("space", space, COLOR_SPACES)
+    for measures in strategy.measures:
+        check_measures(measures)
+    ks = strategy.ks
+    if not (strategy.spaces and ks and strategy.measures and min(ks) >= 0):
+        raise ValueError(
+            f"{strategy} makes no grouping: name at least one colour space, "
+            "one k that is not negative and one set of measures"
+        )
 
 
 SIGMA = 0.8  # of the smoothing before segmentation
@@ -176,15 +189,7 @@ class Strategy:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        for space in self.spaces:
-            check_choice("space", space, COLOR_SPACES)
-        for measures in self.measures:
-            check_measures(measures)
-        if not (self.spaces and self.ks and self.measures and min(self.ks) >= 0):
-            raise ValueError(
-                f"{self} makes no grouping: name at least one colour space, "
-                "one k that is not negative and one set of measures"
-            )
+        check_strategy(self)
 
 
 # The paper's two, for photographs of about 500 pixels; and one for images of about 128
@@ -256,6 +261,16 @@ def rank_boxes(hierarchies: list[Hierarchy], *, seed: int) -> Tensor:
     return boxes[np.sort(first)]
 
 
+def check_rgb(image: Tensor) -> None:
+    """Raises ValueError unless the image is finite float (3, H, W)."""
+    check_graph_settings(image)
+    if len(image) != 3:
+        raise ValueError(
+            f"the image has {len(image)} channels, but 3 of RGB were expected: "
+            "repeat a grey image with image.expand(3, -1, -1)"
+        )
+
+
 def selective_search(
     image: Tensor,
     *,
@@ -276,12 +291,7 @@ def selective_search(
         seed: of the random part of the order.
     """
     strategy = choose_strategy(strategy)
-    check_graph_settings(image)
-    if len(image) != 3:
-        raise ValueError(
-            f"the image has {len(image)} channels, but 3 of RGB were expected: "
-            "repeat a grey image with image.expand(3, -1, -1)"
-        )
+    check_rgb(image)
     pixels = image.detach().cpu().float().as_subclass(Tensor)
     with one_thread():
         boxes = rank_boxes(make_hierarchies(pixels, strategy), seed=seed)

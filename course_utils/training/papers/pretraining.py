@@ -1,8 +1,8 @@
-"""Pretraining on pictures of single things, before any detector learns from boxes.
+"""Pretraining on pictures of single objects, before any detector learns from boxes.
 
 R-CNN starts from a network that can tell the 1,000 classes of ImageNet apart. Here the
 pictures show one solid of the tabletop each, loosely framed, and there is no background
-class: the network learns what things look like, not where they end.
+class: the network learns what objects look like, not where they end.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class PictureClassifier(Model):
 def frame_loosely(boxes: Tensor, generator: torch.Generator) -> Tensor:
     """Boxes up to twice as large, and shifted by up to a fifth of their sides.
 
-    (N, 4) xyxy -> (N, 4) xyxy, at random: what a photographer may make of a thing.
+    (N, 4) xyxy -> (N, 4) xyxy, at random: as a photographer may frame an object.
     """
     centre, side = torch.split(xyxy_to_cxcywh(boxes), 2, dim=1)  # (N, 2) each
     growth = 1 + torch.rand(len(boxes), 1, generator=generator)
@@ -47,7 +47,7 @@ def frame_loosely(boxes: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def single_solids(
-    count: int, *, crop_size: int = 32, image_size: int = 64, seed: int = 0
+    count: int, *, crop_size: int = 48, image_size: int = 64, seed: int = 0
 ) -> Crops:
     """Pictures of one solid each, with its class counted from 0, without background.
 

@@ -18,15 +18,12 @@ import torch
 from torch import Tensor
 
 from course_utils.models.model import Target
-from course_utils.models.rcnn.box_regression import (
-    regression_pairs,
-    train_box_regressors,
-)
+from course_utils.models.rcnn.box_regression import train_box_regressors
 from course_utils.models.rcnn.detector import RCNN
 from course_utils.models.rcnn.network import RegionFeatures
 from course_utils.models.rcnn.svms import MiningRound, svm_signs, train_svms
 from course_utils.ops.boxes import clip_boxes, remove_small_boxes
-from course_utils.training.augment.flips import flip_half, flip_target
+from course_utils.training.augment.flips import flip_half
 from course_utils.training.settings import TrainingSettings
 from course_utils.training.train import History, train
 
@@ -85,29 +82,12 @@ def region_features(model: RCNN, scenes: Scenes) -> list[RegionFeatures]:
     They stay on the CPU: there are many of them.
     """
     device = model.fill.device
-    found = []
+    kept = []
     for image, target in scenes:
         boxes = torch.cat([target["boxes"], target["proposals"]])
         features = model.features(image.to(device), boxes.to(device))
-        found.append(RegionFeatures(features.pool5.cpu(), features.fc.cpu()))
-    return found
-
-
-def mirrored_pairs(model: RCNN, scenes: Scenes) -> list[tuple[Tensor, Target]]:
-    """What box regressors learn from in the mirror images of all scenes.
-
-    They have few examples for so many features, and a mirror doubles them. Returns
-    features (P, F) and a target with `boxes`, `labels` and the P `proposals` near them.
-    """
-    found = []
-    for image, target in scenes:
-        near, _, _ = regression_pairs(target["proposals"], target)
-        chosen = target | {"proposals": target["proposals"][near]}
-        mirrored = flip_target(chosen, image.shape[-1])
-        boxes = mirrored["proposals"].to(model.fill.device)
-        features = model.features(image.flip(-1).to(boxes.device), boxes)
-        found.append((features.pool5.cpu(), mirrored))
-    return found
+        kept.append(RegionFeatures(features.pool5.cpu(), features.fc.cpu()))
+    return kept
 
 
 def fit_on_features(
@@ -136,18 +116,13 @@ def fit_on_features(
         svms, history.rounds = train_svms([f.fc for f in features], signs, c=c)
         model.svms = svms.to(device)
     with measure_time(history.seconds, "box regressors"):
-        mirrored = mirrored_pairs(model, scenes)
         pool5 = [
             f.pool5[len(t["boxes"]) :] for f, t in zip(features, targets, strict=True)
         ]
-        targets += [target for _, target in mirrored]
-        model.box_regressors = train_box_regressors(
-            pool5 + [each for each, _ in mirrored],
-            [t["proposals"] for t in targets],
-            targets,
-            num_classes=num_classes,
-            penalty=penalty,
-        ).to(device)
+        proposals = [target["proposals"] for target in targets]
+        settings = {"num_classes": num_classes, "penalty": penalty}
+        regressors = train_box_regressors(pool5, proposals, targets, **settings)
+        model.box_regressors = regressors.to(device)
 
 
 def train_rcnn(

@@ -80,17 +80,22 @@ def test_each_step_joins_the_most_similar_neighbours(name: str) -> None:
     assert ours == group_in_a_loop(image, labels, len(ours))
 
 
-def test_steps_can_be_taken_one_by_one() -> None:
+def test_a_step_takes_the_best_pair_and_renames_its_neighbours() -> None:
     image, labels = segmented("photograph")
     leaves = describe.describe_regions(labels, image)
     pairs = describe.neighbouring_regions(labels)
-    grouping = ops.Grouping(leaves, pairs, measures=("size", "fill"))
-    first = grouping.step()
-    assert {first.a, first.b} <= set(range(len(leaves.size)))
-    values = describe.similarity(leaves, *pairs.T, measures=("size", "fill"))
+    count, measures = len(leaves.size), ("size", "fill")
+    neighbours, heap = ops.neighbour_sets(pairs, count), ops.Heap()
+    ops.compare(heap, leaves, *pairs.T, measures)
+    first = ops.most_similar(heap, neighbours)
+    values = describe.similarity(leaves, *pairs.T, measures=measures)
     assert first.similarity == values.max()
-    assert len(grouping.neighbours) == len(leaves.size) - 1
-    assert len(leaves.size) * 2 - 1 == len(grouping.regions.size)
+    touched = (neighbours[first.a] | neighbours[first.b]) - {first.a, first.b}
+    around = ops.join_neighbours(neighbours, first, new=count)
+    assert around.tolist() == sorted(touched)
+    assert len(neighbours) == count - 1
+    assert all(count in neighbours[other] for other in touched)
+    assert not any({first.a, first.b} & near for near in neighbours.values())
 
 
 def unweighted(regions, a, b, *, new):
@@ -118,23 +123,16 @@ def test_the_comparison_with_pixels_tells_mistakes(monkeypatch, wrong) -> None:
         test_merged_regions_are_what_their_pixels_say("photograph")
 
 
-class KeepsOldSimilarities(ops.Grouping):
-    """Takes the similarity to half of a merged region for that to all of it."""
-
-    def most_similar(self) -> ops.Merge:
-        self.last = super().most_similar()
-        return self.last
-
-    def compare(self, a, b) -> None:
-        leaves = (len(self.regions.size) + 1) // 2
-        half = np.where(b >= leaves, getattr(self, "last", ops.Merge(0, 0, 0)).a, b)
-        values = describe.similarity(self.regions, a, half)
-        for value, one, other in zip(values, a.tolist(), b.tolist(), strict=True):
-            heapq.heappush(self.heap, (-value, one, other))
+def keeps_old_similarities(heap, regions, a, b, measures) -> None:
+    """Takes the similarity to the first leaf for that to a merged region."""
+    leaves = (len(regions.size) + 1) // 2
+    values = describe.similarity(regions, a, np.where(b >= leaves, 0, b))
+    for value, one, other in zip(values, a.tolist(), b.tolist(), strict=True):
+        heapq.heappush(heap, (-value, one, other))
 
 
 def test_the_comparison_with_the_loop_tells_old_similarities(monkeypatch) -> None:
-    monkeypatch.setattr(ops, "Grouping", KeepsOldSimilarities)
+    monkeypatch.setattr(ops, "compare", keeps_old_similarities)
     with pytest.raises(AssertionError):
         test_each_step_joins_the_most_similar_neighbours("photograph")
 
