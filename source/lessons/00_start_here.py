@@ -831,7 +831,7 @@ except FloatingPointError as error:
 # %% [markdown]
 # How far does a step go? That is the *learning rate*. It rises in a short warm-up,
 # because the gradients of a fresh network are wild, and then falls along half a cosine,
-# because near the end large steps would jump to and fro.
+# because near the end large steps would jump back and forth.
 
 # %% tags=["show"]
 from course_utils.training.settings import learning_rate, set_learning_rate
