@@ -73,7 +73,10 @@ def xyxy_to_voc(boxes: Tensor) -> Tensor:
 
 
 def image_limits(boxes: Tensor, height: float, width: float) -> Tensor:
-    """(4,) of W, H, W, H beside `boxes`. Raises ValueError unless both are positive."""
+    """How far x, y, x and y of a box may go: (4,) of W, H, W, H.
+
+    On the device of `boxes`. Raises ValueError unless both sides are positive.
+    """
     check_image_size(height, width)
     return boxes.new_tensor([width, height, width, height])
 
