@@ -2,9 +2,9 @@
 
     python -m benchmarks.yolo_ablation SEED [SEED ...]
 
-trains every variant once per seed, a few minutes each seed on one core, and keeps a row
-of each run in `course_utils/data/yolo_ablation.json`, in place of an older row of the
-same variant and seed. Lesson 05b shows these rows.
+trains every variant once per seed, about five minutes per seed on one core, and keeps a
+row of each run in `course_utils/data/yolo_ablation.json`, in place of an older row of
+the same variant and seed. Lesson 05b shows these rows.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from filelock import FileLock
 from torch import Tensor, nn
 
 from course_utils.data.tabletop import CLASS_NAMES, load_scenes
@@ -42,7 +43,7 @@ SETTING: dict[str, Any] = {
     "side": 128,
     "train_scenes": 1000,
     "test_scenes": 60,
-    "steps": 500,
+    "steps": 300,
     "batch_size": 8,
     "lr": 3e-3,
     "widths": [8, 16, 32, 64],
@@ -146,7 +147,7 @@ def run(
     if name in ("+ passthrough", "+ multi-scale"):
         for side in OTHER_SIDES:
             row[f"AP50 at {side}"] = round(evaluate(model, tests, side)["AP50"], 4)
-    if name == "+ logistic objectness" and seed == 0:
+    if name == "+ logistic classes" and seed == 0:
         row["detections"] = [visible(found) for found in predict_all(model, tests[:6])]
     return row
 
@@ -205,14 +206,13 @@ def main() -> None:
 
 def keep(row: dict[str, Any]) -> None:
     """Put the row into the file, in place of an older one of its variant and seed."""
-    kept = json.loads(PATH.read_text()) if PATH.exists() else {"rows": []}
-    others = [
-        other
-        for other in kept["rows"]
-        if (other["variant"], other["seed"]) != (row["variant"], row["seed"])
-    ]
-    kept = {"setting": SETTING | {"v3": asdict(V3)}, "rows": [*others, row]}
-    PATH.write_text(json.dumps(kept, indent=1) + "\n")
+    with FileLock(f"{PATH}.lock"):  # seeds may run side by side
+        kept = json.loads(PATH.read_text()) if PATH.exists() else {"rows": []}
+        rows = {(other["variant"], other["seed"]): other for other in kept["rows"]}
+        rows[row["variant"], row["seed"]] = row
+        setting = SETTING | {"v3": asdict(V3)}
+        content = {"setting": setting, "rows": list(rows.values())}
+        PATH.write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -422,18 +422,24 @@ class AnchorHead(nn.Module):
 
 
 def make_heads(
-    widths: Sequence[int], anchors: Sequence[Tensor], *, hidden: int, numbers: int
+    widths: Sequence[int],
+    anchors: Sequence[Tensor],
+    num_classes: int,
+    hidden: int,
+    has_passthrough: bool,
 ) -> nn.ModuleList:
-    """A head for each group of anchors, the finest first, over maps of these widths.
+    """A head for each group of anchors, the finest first, on maps of these widths.
 
-    Each head but the coarsest also gets the `hidden` channels of the next coarser one.
+    Each head but the coarsest also gets the `hidden` channels of the next coarser one;
+    with a passthrough, the only one gets four times those of the map before.
     """
-    coarsest = len(anchors) - 1
+    channels = list(widths[-len(anchors) :])
+    channels[:-1] = [width + hidden for width in channels[:-1]]
+    channels[-1] += 4 * widths[-2] if has_passthrough else 0
+    numbers = CLASSES.start + num_classes - 1
     return nn.ModuleList(
-        AnchorHead(
-            width + hidden * (level < coarsest), shapes, hidden=hidden, numbers=numbers
-        )
-        for level, (width, shapes) in enumerate(zip(widths, anchors, strict=True))
+        AnchorHead(width, shapes, hidden=hidden, numbers=numbers)
+        for width, shapes in zip(channels, anchors, strict=True)
     )
 
 
@@ -499,11 +505,9 @@ class AnchorYOLO(Model):
         check_maps(backbone, anchors, has_passthrough)
         self.backbone, self.settings = backbone, settings
         self.has_passthrough = has_passthrough
-        widths = list(backbone.widths[-len(anchors) :])
-        if has_passthrough:
-            widths[-1] += 4 * backbone.widths[-2]
-        numbers = CLASSES.start + num_classes - 1
-        self.heads = make_heads(widths, anchors, hidden=hidden, numbers=numbers)
+        self.heads = make_heads(
+            backbone.widths, anchors, num_classes, hidden, has_passthrough
+        )
 
     def forward(self, images: Tensor) -> tuple[Tensor, AnchorCells]:
         """(B, 3, H, W) -> (B, P, 5 + C) outputs, and the cells of the P anchors."""
@@ -516,8 +520,7 @@ class AnchorYOLO(Model):
         """Five losses, see `anchor_losses`."""
         check_batch(images, targets)
         outputs, cells = self(images)
-        size = image_size(images)
-        return anchor_losses(outputs, cells, targets, size, self.settings)
+        return anchor_losses(outputs, cells, targets, image_size(images), self.settings)
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> list[Target]:

@@ -47,26 +47,24 @@ def in_order(shapes: Tensor) -> Tensor:
 
 
 def spread_out(shapes: Tensor, k: int, generator: torch.Generator) -> Tensor:
-    """k of the shapes, the first at random, each further one far from those before.
+    """k of the shapes: the first at random, every other likely far from those before.
 
     As k-means++ (Arthur and Vassilvitskii 2007) with 1 - IoU as the distance: the
-    probability to be drawn is in proportion to its square.
+    probability of a shape is proportional to the square of its distance.
     """
-    first = torch.randint(len(shapes), (1,), generator=generator)
-    chosen = shapes[first]
+    chosen = shapes[torch.randint(len(shapes), (1,), generator=generator)]
     while len(chosen) < k:
         distance = 1 - shape_iou(shapes, chosen).amax(dim=1)
         weights = distance.clamp(min=0).square().cpu()
-        chosen = torch.cat(
-            [chosen, shapes[weights.multinomial(1, generator=generator)]]
-        )
+        drawn = weights.multinomial(1, generator=generator)
+        chosen = torch.cat([chosen, shapes[drawn]])
     return chosen
 
 
 def move_centres(shapes: Tensor, centres: Tensor) -> Tensor:
-    """One step: each centre becomes the mean of the shapes that it stands for.
+    """One step: each centre becomes the mean of the shapes that belong to it.
 
-    Each shape belongs to the centre of its highest IoU. A centre to which none belongs
+    A shape belongs to the centre with which its IoU is highest. A centre without shapes
     starts anew from the shape that is covered worst; a second one from the next.
     """
     best, owner = shape_iou(shapes, centres).max(dim=1)  # (N,) each
@@ -78,33 +76,37 @@ def move_centres(shapes: Tensor, centres: Tensor) -> Tensor:
     return moved
 
 
-def kmeans_shapes(
-    shapes: Tensor, k: int, *, generator: torch.Generator, steps: int = 100
-) -> Tensor:
-    """The k shapes that stand best for all: (N, 2) -> (k, 2) by rising area.
-
-    Lloyd's algorithm from the seeds of `spread_out`, until no centre moves, or for
-    `steps` steps. A mean does not quite minimise 1 - IoU, so a step can also lose a
-    little; what comes back is the best of all steps by `mean_best_iou`. The order of
-    the shapes does not matter, since they are sorted before the first draw.
-
-    Raises ValueError if k is below 1 or above the number of different shapes.
-    """
-    shapes = in_order(as_shapes(shapes))
+def check_clusters(shapes: Tensor, k: int) -> None:
+    """There are at least k different shapes, and k is at least 1."""
     different = len(set(map(tuple, shapes.tolist())))
     if not 1 <= k <= different:
         raise ValueError(
             f"k is {k}, but 1 to {different} was expected: there are {len(shapes)} "
             f"shapes, {different} of them different"
         )
+
+
+def kmeans_shapes(
+    shapes: Tensor, k: int, *, generator: torch.Generator, steps: int = 100
+) -> Tensor:
+    """The k shapes that stand best for all: (N, 2) -> (k, 2) by rising area.
+
+    Lloyd's algorithm from the seeds of `spread_out`, until no centre moves, or for
+    `steps` steps. A mean does not quite minimise 1 - IoU, so that a step can also lose
+    a little; the best of all steps by `mean_best_iou` is returned.
+
+    The order of the shapes does not matter, since they are sorted before the first
+    draw. Raises ValueError if k is below 1 or above the number of different shapes.
+    """
+    shapes = in_order(as_shapes(shapes))
+    check_clusters(shapes, k)
     centres = spread_out(shapes, k, generator)
     best, best_iou = centres, mean_best_iou(shapes, centres)
     for _ in range(steps):
         moved = move_centres(shapes, centres)
         if torch.equal(moved, centres):
             break
-        centres = moved
-        iou = mean_best_iou(shapes, centres)
+        centres, iou = moved, mean_best_iou(shapes, moved)
         if iou > best_iou:
             best, best_iou = centres, iou
     return in_order(best)
