@@ -427,7 +427,7 @@ check_decode_and_keep(decode_and_keep)
 # </details>
 
 
-# %% tags=["task", "points:1", "section:What v2 and v3 changed"]
+# %% tags=["task", "points:1", "section:What YOLO finds hard"]
 def cluster_shapes(
     shapes: Tensor, start: Tensor, *, steps: int
 ) -> tuple[Tensor, Tensor]:
