@@ -57,7 +57,7 @@ show(
 # ## The course on one page
 #
 # Each lesson looks at what is slow or weak about the system before it, and repairs that
-# with one idea. Lessons without a link are still to come.
+# with one idea.
 #
 # | lesson | its one idea | output |
 # |---|---|---|
@@ -68,6 +68,13 @@ show(
 # | [05 YOLO](05_yolo.ipynb) | drop the proposals: a grid predicts all boxes in one pass | boxes |
 # | [05b YOLO v2 and v3](05b_yolo_v2_v3.ipynb) | give each cell of the grid boxes to start from, and use several grids | boxes |
 # | [06 SSD](06_ssd.ipynb) | read small objects off a fine map and large ones off a coarse map | boxes |
+
+# %% [markdown]
+# Then the same ideas lead from boxes to masks, points and shapes. These lessons are
+# still to come.
+#
+# | lesson | its one idea | output |
+# |---|---|---|
 # | 07 FCN | keep the map, and name every pixel | a class per pixel |
 # | 08 Encoder-decoders | climb back to the full resolution | a class per pixel |
 # | 09 Mask R-CNN | predict one mask inside each box | masks |

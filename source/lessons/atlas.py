@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 # %% [markdown]
 # # An atlas of the tabletop
 #
@@ -199,33 +200,30 @@ show(fig, alt="The scene with a box in space around each object, in perspective.
 from course_utils.data.tabletop import KEYPOINT_NAMES
 
 chair = names.index("chair")
-points, state = target["keypoints"][chair], target["keypoint_visibility"][chair]
+x1, y1, x2, y2 = target["boxes"][chair].tolist()
+seen = target["keypoint_visibility"][chair].tolist()
+named = zip(
+    KEYPOINT_NAMES["chair"], target["keypoints"][chair].tolist(), seen, strict=True
+)
+columns = {"right": [], "left": []}  # a column of names on each side of the chair
+for name, (x, y), state in named:
+    side = "left" if x > (x1 + x2) / 2 else "right"
+    columns[side].append((y, x, name if state == 2 else f"{name} (hidden)"))
+
+# %% tags=["hide-input"]
 fig, (ax,) = new_figure(width=8.5, height=6)
 draw_image(ax, image, ticks=False)
-x1, y1, x2, y2 = target["boxes"][chair].tolist()
 ax.set(xlim=(x1 - 75, x2 + 75), ylim=(y2 + 12, y1 - 12))
-middle = (x1 + x2) / 2
-sides = {-1: [], 1: []}
-for name, (x, y), seen in zip(
-    KEYPOINT_NAMES["chair"], points.tolist(), state, strict=False
-):
-    sides[1 if x > middle else -1].append((y, x, name, int(seen)))
-for side, rows in sides.items():
-    rows.sort()
-    for place, (y, x, name, seen) in enumerate(rows):
-        text_y = y1 + (place + 0.5) * (y2 - y1) / len(rows)
-        ax.annotate(
-            name if seen == 2 else f"{name} (hidden)",
-            (x, y),
-            ((x2 + 12) if side > 0 else (x1 - 12), text_y),
-            ha="left" if side > 0 else "right",
-            va="center",
-            color="black",
-            bbox={"boxstyle": "square,pad=0.2", "facecolor": "white", "alpha": 0.85},
-            arrowprops={"arrowstyle": "-", "color": "white", "lw": 1.2},
-        )
-        face = "#D55E00" if seen == 2 else "none"
-        ax.plot(x, y, "o", markersize=9, color=face, markeredgecolor="#D55E00", mew=2)
+frame = {"boxstyle": "square,pad=0.2", "facecolor": "white", "alpha": 0.85}
+line = {"arrowstyle": "-", "color": "white", "lw": 1.2}
+for side, rows in columns.items():
+    name_x = x2 + 12 if side == "left" else x1 - 12
+    for place, (y, x, name) in enumerate(sorted(rows)):
+        spot = (name_x, y1 + (place + 0.5) * (y2 - y1) / len(rows))
+        look = {"ha": side, "va": "center", "bbox": frame, "arrowprops": line}
+        ax.annotate(name, (x, y), spot, **look)
+        fill = "none" if "hidden" in name else "#D55E00"
+        ax.plot(x, y, "o", ms=9, color=fill, mec="#D55E00", mew=2)
 show(
     fig,
     alt="The chair of the scene, close up, with a name at each of its keypoints. Visible "
