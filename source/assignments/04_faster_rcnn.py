@@ -161,7 +161,7 @@ check_inside_anchors(inside_anchors)
 # </details>
 
 
-# %% tags=["task", "points:2", "section:Which anchor answers for which thing?"]
+# %% tags=["task", "points:2", "section:Which anchor answers for which object?"]
 def anchor_labels(
     iou: Tensor, is_difficult: Tensor, *, positive_iou: float, negative_iou: float
 ) -> tuple[Tensor, Tensor]:
@@ -292,7 +292,7 @@ check_flatten_levels(flatten_levels)
 # </details>
 
 
-# %% tags=["task", "points:1", "section:From answers to proposals"]
+# %% tags=["task", "points:1", "section:From predictions to proposals"]
 def decode_proposals(
     deltas: Tensor,
     anchors: Tensor,
@@ -427,7 +427,7 @@ check_rpn_loss_terms(rpn_loss_terms)
 # </details>
 
 
-# %% tags=["task", "points:1", "section:From answers to proposals"]
+# %% tags=["task", "points:1", "section:From predictions to proposals"]
 def select_proposals(
     iou: Tensor,
     scores: Tensor,

@@ -63,7 +63,8 @@ class TorchvisionFasterRCNN(Model):
         if not torch.equal(cell, ours.rpn.anchors.cell.cpu()):
             raise ValueError(
                 f"sizes {tuple(sizes)} and ratios {tuple(ratios)} are not those of the "
-                f"model's {len(ours.rpn.anchors.cell)} anchors: give those that it has"
+                f"model's {len(ours.rpn.anchors.cell)} anchors: give the ones that it "
+                "was made with"
             )
         twin = copy.deepcopy(ours)
         parts = copied_parts(twin)

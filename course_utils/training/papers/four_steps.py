@@ -125,10 +125,11 @@ def train_four_steps(
     histories: dict[str, History] = {}
 
     def learn(stage: Stage) -> None:
-        index = len(histories)
-        known = settings | {"description": STEPS[index]}
-        step = TrainingSettings(steps=steps[index], seed=seed + index, **known)
-        histories[STEPS[index]] = train(stage, dataset, step)
+        index, name = len(histories), STEPS[len(histories)]
+        step = TrainingSettings(
+            steps=steps[index], seed=seed + index, description=name, **settings
+        )
+        histories[name] = train(stage, dataset, step)
 
     learn(RPNStage(first))
     learn(BoxStage(detector, training_proposals(first)))
