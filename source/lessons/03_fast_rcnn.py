@@ -2,25 +2,24 @@
 # question: >-
 #   R-CNN runs its network on every proposal. Can one look at the image serve them all?
 # build:
-#   - pool the features of any box into a grid of fixed size, with its gradient
+#   - pool the features of any box into a fixed grid, and send gradients back
 #   - label and sample the regions that a step learns from
-#   - name a region and correct its box with one network and one loss
-#   - train Fast R-CNN and evaluate it on scenes that it has never seen
-#   - measure what sharing features saves, and what it cannot save
+#   - name regions and correct their boxes with one network
+#   - train and evaluate Fast R-CNN
+#   - measure what sharing saves
 # needs: [00_start_here, 01_sliding_windows, 02_rcnn]
 # minutes: {read: 110, run: 4}
 # papers:
 #   - >-
-#     [Fast R-CNN](https://arxiv.org/abs/1504.08083), Girshick 2015: the paper, eight
-#     clear pages
+#     [Fast R-CNN](https://arxiv.org/abs/1504.08083), Girshick 2015: the paper
 #   - >-
 #     [rbgirshick/fast-rcnn](https://github.com/rbgirshick/fast-rcnn): the author's code
 #   - >-
 #     [torchvision's RoI heads](https://github.com/pytorch/vision/blob/main/torchvision/models/detection/roi_heads.py):
-#     the reference with which this lesson compares its losses and detections
+#     the reference implementation
 #   - >-
-#     [Spatial pyramid pooling](https://arxiv.org/abs/1406.4729), He et al. 2014: the
-#     first detector to share its features; good further reading
+#     [Spatial pyramid pooling](https://arxiv.org/abs/1406.4729), He et al. 2014: good
+#     further reading
 # ---
 
 # %% [markdown]
@@ -31,9 +30,8 @@
 # every piece, although neighbouring pieces show nearly the same pixels.
 #
 # Fast R-CNN runs the network once, on the whole image, and cuts the boxes out of the
-# *features*. For this it needs one new operation, RoI pooling. Once features are
-# shared, the three separate trainings of R-CNN can become one. Both ideas have stayed
-# in nearly every detector since, among them the Mask R-CNN of lesson 09.
+# *features*. For this it needs one new operation, RoI pooling. And because everything
+# after the search is then one network, R-CNN's three trainings become one.
 
 # %% tags=["hide-input"]
 from functools import partial
@@ -65,8 +63,8 @@ watch = start_lesson("03_fast_rcnn", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
 
 # %% [markdown]
-# The scenes, and the proposals of selective search, are those of lesson 02. The search
-# is slow, so its boxes are kept on disk; if you have run that lesson, they are there.
+# The proposals are those of selective search, as in lesson 02. The search is slow, so
+# its boxes are kept on disk; if you have run that lesson, most are there already.
 
 # %%
 from course_utils.data.proposals import propose_all
@@ -98,8 +96,7 @@ print(f"this scene: {len(truth)} objects, {len(proposals)} proposals")
 # %% [markdown]
 # Here is the finished detector at work. It gets the image and the boxes on the left,
 # and returns those on the right: few of them, each with a name and a corrected outline.
-# On a fresh machine nothing has been trained yet, so the right panel shows the ground
-# truth; once you have run the lesson, it shows what your own network detects.
+# Until you have trained a network, the right panel shows the ground truth.
 
 # %% tags=["hide-input"]
 from course_utils.training.kept_models import keep_model, load_model
@@ -124,8 +121,8 @@ show(
 
 # %% [markdown]
 # And here is the whole system, drawn from a real call: every arrow carries the shape of
-# what flowed there. What R-CNN did not have is orange. Follow the left side: however
-# many proposals there are, the backbone runs once.
+# what flowed there, and what R-CNN did not have is orange. However many proposals there
+# are, the backbone runs once.
 
 # %% tags=["hide-input"]
 show_system(
@@ -162,9 +159,8 @@ show_system(
 # %% [markdown]
 # ## What R-CNN pays for
 #
-# Lesson 02 measured how long its R-CNN takes for one image. The bar below repeats those
-# numbers from its row of results; if you skipped that lesson, the same network is timed
-# here.
+# Lesson 02 measured how long its R-CNN takes for one image. The bar repeats those
+# numbers; if you skipped that lesson, the same network is timed here.
 
 # %% tags=["hide-input"]
 from course_utils.models.rcnn.tabletop import rcnn_for_tabletop
@@ -191,9 +187,9 @@ show_parts(
 print(f"search {ms_search:.0f} ms, network {ms_rcnn:.0f} ms for up to 200 proposals")
 
 # %% [markdown]
-# The search is left for lesson 04. This lesson is about the other part, the passes. Why
-# do they cost so much? Count for each pixel how many proposals cover it, since R-CNN
-# computes on it that many times.
+# The search is left for lesson 04. This lesson is about the other part, the passes.
+# Count for each pixel how many proposals cover it, since R-CNN computes on it that many
+# times.
 
 # %%
 cover = torch.zeros(image.shape[1:])
@@ -227,8 +223,8 @@ assert len(proposals) * per_crop > 10 * per_image or budget == "smoke"
 
 # %% [markdown]
 # A few crops cost as much as the image, and there are two hundred of them. Lesson 01
-# met the same waste: windows overlap, and one dense pass gave the scores of all of
-# them. Can this be done for boxes of any size and shape?
+# met the same waste, and one dense pass gave the scores of all windows. Can this be
+# done for boxes of any size and shape?
 #
 # ## Cut the features, not the image
 #
@@ -271,9 +267,9 @@ show(
 )
 
 # %% [markdown]
-# Proposals still come from the image. They are only carried over to the map, so they
-# cannot depend on the network. Let us check both claims: count what goes through the
-# backbone, and search again beside a network with other weights.
+# Proposals still come from the image and are only carried over to the map, so they
+# cannot depend on the network. Let us count what goes through the backbone, and search
+# again beside a network with other weights.
 
 # %%
 seen = []
@@ -358,8 +354,8 @@ for size in ((5, 7), (13, 9), (40, 2)):
 
 # %% [markdown]
 # Whatever the map's size, there are 50 numbers per channel: 1 + 4 + 9 + 36. SPP-net
-# shared features between proposals in this way a year before Fast R-CNN, but it trained
-# only the fully connected layers and left the convolutions as they were.
+# shared features in this way a year before Fast R-CNN, but it trained only the fully
+# connected layers and left the convolutions as they were.
 #
 # ## RoI pooling on paper
 #
@@ -398,9 +394,8 @@ print("as in C:    ", round_half_away(halves).int().tolist())
 # <details><summary>Answer</summary>
 #
 # Python rounds halves to the nearest *even* number, so it gives 0, 2, 2 and 0. C rounds
-# them away from zero, to 1, 2, 3 and -1. With `torch.round`, a RoI pooling differs from
-# torchvision's for every box whose corner falls in the middle between two cells, which
-# at a stride of 4 happens for every fourth whole pixel.
+# them away from zero, to 1, 2, 3 and -1. So a RoI pooling with `torch.round` differs
+# from torchvision's for some boxes whose corner falls between two cells.
 #
 # </details>
 
@@ -432,8 +427,8 @@ show(
 )
 
 # %% [markdown]
-# The snapped region is not where the box was. Its start moved by up to half a cell, and
-# its end lies further out, since the end cell is added whole.
+# The snapped region is not where the box was: each corner moved by up to half a cell,
+# and then the end cell is added whole.
 #
 # Now step 4, as a plain loop over the bins of one box. It is slow, and it is the
 # definition: whatever we write later has to agree with it.
@@ -476,16 +471,15 @@ print(f"{len(rois)} RoIs x 49 bins = {len(rectangles):,} rectangles,")
 print(f"of which {number:,} are different")
 
 # %% [markdown]
-# To search all rectangles together, we walk through them in step, row by row. A small
-# one that has reached its end waits there for the others.
+# We walk through all rectangles in step, row by row. A small one that has reached its
+# end waits there for the others.
 
 # %% tags=["show"]
 from course_utils.ops.roi import walk
 
 # %% [markdown]
-# On the way we note the last step at which the maximum rose. This finds *where* the
-# maximum stands, which the gradient will need. When two cells hold the maximum, the
-# first in reading order counts, because only a higher value makes it rise.
+# On the way we note the last step at which the maximum rose, because the gradient will
+# need to know *where* it stands. If two cells hold it, the first one counts.
 
 # %% tags=["show"]
 from course_utils.ops.roi import first_maxima
@@ -596,8 +590,7 @@ print(leaf.grad.int())
 
 # %% [markdown]
 # RoIs overlap, so gradients add up over them, too. In the end the convolutions get one
-# gradient for the whole map, and their backward pass runs once, however many RoIs there
-# are.
+# gradient for the whole map, and their backward pass runs once.
 #
 # ## What snapping loses
 #
@@ -708,9 +701,8 @@ explore(
 #
 # Any image classifier can be cut in two: its convolutions become the backbone, its
 # fully connected layers look at each RoI, and RoI pooling takes the place of the last
-# pooling layer. AlexNet has a last map of 13 x 13, which its own pooling turns into
-# 6 x 6. If we pool the whole map as a single RoI into 6 x 6 bins, do we get the same
-# network? We do, to the last bit:
+# pooling layer. AlexNet pools its last map of 13 x 13 to 6 x 6. If we pool that map as
+# a single RoI instead, the scores are the same to the last bit:
 
 # %%
 alexnet = torchvision.models.alexnet(weights=None).eval()
@@ -741,9 +733,9 @@ print(f"image of 600 x 1000: map {tuple(vgg_map.shape[1:])}")
 print(f"R RoIs of 7 x 7: (R, {vgg_map.shape[1]}, 7, 7)")
 
 # %% [markdown]
-# Nearly all the work is in the convolutions, people say, so sharing them must help. How
-# true is it? The convolutions of VGG-16 need about 183 billion multiply-adds for that
-# image, its fully connected layers 120 million per RoI.
+# Is nearly all the work in the convolutions, as is often said? Those of VGG-16 need
+# about 183 billion multiply-adds for this image, its fully connected layers 120 million
+# per RoI.
 #
 # **Predict.** Which half costs more with 300 RoIs, and which with 2,000?
 
@@ -771,8 +763,6 @@ for count in (300, 2000):
 # </details>
 
 # %% [markdown]
-# Near the end of the lesson, we make those fully connected layers cheaper.
-#
 # ## Two questions for each RoI
 #
 # What is it, and where exactly does it end? Two fully connected layers read the pooled
@@ -882,10 +872,10 @@ print(f"ours {ours['loss_box_reg']:.4f}, torchvision {theirs:.4f}; gradients agr
 # %% [markdown]
 # ## Which RoIs to learn from
 #
-# An image has hundreds of proposals, and most show background. Each proposal takes the
-# label of the object that it overlaps most, if their IoU is at least 0.5. It counts as
-# background if its best IoU is at least 0.1 but below 0.5: such a box touches an object
-# without covering it, so it is a hard example. The remaining ones are not used.
+# Each proposal takes the label of the object that it overlaps most, if their IoU is at
+# least 0.5. It is background if its best IoU is at least 0.1 but below 0.5: such a box
+# touches an object without covering it, so it is a hard example. The remaining ones are
+# not used.
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import label_rois
@@ -1001,10 +991,9 @@ from course_utils.models.fast_rcnn import class_boxes
 
 # %% [markdown]
 # Of the candidates we keep those that score enough, and within each class the best box
-# suppresses those that overlap it, as in lessons 01 and 02. This last step is the same
-# in all detectors of the course, so it is a function of its own. Detectors with
-# thousands of candidates also limit how many of a class are looked at; that part,
-# `first_of_each_class`, can wait until lesson 06.
+# suppresses those that overlap it, as in lessons 01 and 02. All later detectors end in
+# the same function. Those with thousands of candidates also limit how many of a class
+# are looked at; that part, `first_of_each_class`, can wait until lesson 06.
 
 # %% tags=["show"]
 from course_utils.ops.post_processing import best_of_each_class, first_of_each_class
@@ -1172,9 +1161,8 @@ keep_model(detector, "fast_rcnn", budget)
 # ## The price of an image
 #
 # When does sharing pay? We time the networks alone, with proposals given and without
-# suppression: the passes of R-CNN on one side, backbone and RoI heads on the other.
-# What the weights are does not matter for this, so R-CNN is untrained, which also lets
-# us give it crops of other sizes.
+# suppression. Weights do not matter for time, so R-CNN is untrained here, which lets us
+# give it crops of other sizes.
 
 # %%
 from course_utils.models.rcnn.detector import RCNN
@@ -1236,10 +1224,10 @@ for name, times in by_number.items():
     print(f"{name:>10}: " + ", ".join(f"{ms:.0f} ms" for ms in times), "by proposals")
 
 # %% [markdown]
-# The work of R-CNN grows with the number of proposals and with the area of a crop. Fast
-# R-CNN pays for the image once, and then for each proposal only a few lookups and two
-# layers. So sharing matters where proposals are many and crops are large. On our small
-# scenes both are modest; the paper's R-CNN had 2,000 proposals and crops of 224 x 224
+# R-CNN's time grows with the number of proposals and with the area of a crop. Fast
+# R-CNN pays for the image once, and then for each proposal only a few lookups and some
+# small layers. So sharing matters where proposals are many and crops are large, and on
+# our small scenes both are modest: the paper had 2,000 proposals and crops of 224 x 224
 # pixels.
 
 # %% [markdown]
@@ -1289,9 +1277,8 @@ show_parts(
 )
 
 # %% [markdown]
-# No better network can help now, since the search is outside of it. So the next step is
-# plain: proposals, too, must come from the features that are there anyway. This is
-# Faster R-CNN, in lesson 04.
+# No better network can help now, since the search is outside of it. So proposals, too,
+# must come from the features that are there anyway: this is Faster R-CNN, in lesson 04.
 #
 # ## Beside R-CNN
 
@@ -1318,10 +1305,9 @@ show_systems(
 )
 
 # %% [markdown]
-# The networks' times say what sharing saves here. The accuracies are those of two
-# systems trained with different settings: R-CNN in stages, on crops, Fast R-CNN in one
-# go, with more augmentation. So the table shows which of *these two* detects better,
-# and not why.
+# The networks' times say what sharing saves here. The accuracies belong to two systems
+# that were trained with different settings, so they show which of *these two* detects
+# better, and not why.
 #
 # ## What the papers measured
 #
@@ -1380,8 +1366,8 @@ for t in (1, 4, 16, 64, 128):
 assert error < 1e-4  # with all singular values, the layer is what it was
 
 # %% [markdown]
-# The paper kept 1,024 and 256 values of its two layers, lost 0.3 points of mAP and saved
-# over 30 % of the time.
+# The paper kept 1,024 and 256 values of its two layers, lost 0.3 points of mAP and
+# saved over 30 % of the time.
 
 # %% tags=["hide-input"]
 watch.report(
@@ -1427,8 +1413,6 @@ watch.report(
 # - **Background takes part in the box loss.** Its regression target is that of the
 #   nearest object, so `loss_box_reg` stays large and boxes of hard negatives jump to
 #   objects.
-# - **The deltas of all classes are compared with the target**, not only those of the
-#   true class. Boxes of different classes become alike, and the loss looks fine.
 # - **Label -1 is passed to the cross-entropy** for RoIs that are not used. PyTorch
 #   stops with an index out of range; written by hand, -log p[-1] silently trains the
 #   last class.
@@ -1443,9 +1427,9 @@ watch.report(
 #
 # In Fast R-CNN, proposals come from selective search, which learns nothing; features
 # and classes come from one CNN, learned together. R-CNN has the same search; its
-# features come from a CNN and its classes from SVMs on top, learned apart. Sliding
-# windows have a fixed grid of boxes, with features and classes from one CNN. In all
-# three, nothing learns where to look.
+# features come from a CNN and its classes from SVMs, learned apart. Sliding windows are
+# a fixed grid, with features and classes from one CNN. In all three, nothing
+# learns where to look.
 #
 # </details>
 #
@@ -1467,8 +1451,7 @@ watch.report(
 #
 # Crops from many images are more varied, which helps every step. R-CNN pays for each
 # crop whatever image it is from, so variety is free. Fast R-CNN pays for each *image*:
-# 128 RoIs from 128 images would need 128 passes, about 64 times the work. The paper
-# feared that RoIs of one image resemble each other too much, and found that it does not
-# slow training down.
+# 128 RoIs from 128 images would need 128 passes instead of two. The paper reports that
+# the likeness of RoIs from one image does not slow training down in practice.
 #
 # </details>
