@@ -69,7 +69,7 @@ def paged(script: Script, course: Course) -> Script:
         return script
     title, *rest = script.cells
     name, _, prose = title.source.partition("\n")
-    parts = [name, f"**{given.question}**", header(script, given, course), prose]
+    parts = [name, f"**{given.question[:1].upper()}{given.question[1:]}**", header(script, given, course), prose]
     text = "\n\n".join(part for each in parts if (part := each.strip("\n")))
     number = max(cell.number for cell in script.cells) + 1
     last = ScriptCell("markdown", footer(script, given, course), number=number)

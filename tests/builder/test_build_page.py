@@ -11,7 +11,7 @@ from builder.targets import make_product
 LESSON = "source/lessons/01_twice.py"
 FRONT = """\
 # ---
-# question: How large is twice?
+# question: how large is twice?
 # build: [count, double, compare]
 # needs: [00_once]
 # minutes: {read: 20, run: 1}
