@@ -216,7 +216,8 @@ def test_boxes_are_suppressed_within_a_class_only():
     (found,) = model.predict(make_image()[None], [proposals_about()])
     features = model.features(make_image(), proposals_about())
     _, unchanging = zero_heads(model.network)
-    kept = detect_regions(features, proposals_about(), model.svms, unchanging, (56, 72))
+    scores = model.svms(features.fc)
+    kept = detect_regions(features, scores, proposals_about(), unchanging, (56, 72))
     for label in kept["labels"].unique():
         boxes = kept["boxes"][kept["labels"] == label]
         overlap = box_iou(boxes, boxes).fill_diagonal_(0)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_utils.models.model import Model, Target, check_batch, image_size
+from course_utils.models.model import Model, Target, check_batch
 from course_utils.models.rcnn.box_regression import BoxRegressors
 from course_utils.models.rcnn.network import (
     RegionFeatures,
@@ -162,26 +162,33 @@ def zero_heads(network: RegionNetwork) -> tuple[LinearSVMs, BoxRegressors]:
 
 def detect_regions(
     features: RegionFeatures,
+    scores: Tensor,
     boxes: Tensor,
-    svms: LinearSVMs,
     box_regressors: BoxRegressors,
     size: tuple[int, int],
 ) -> Target:
-    """What SVMs and regressors make of N regions: `boxes`, `scores`, `labels`.
+    """The detections among N regions of an image: `boxes`, `scores`, `labels`.
 
     The best score comes first.
 
     Args:
         features: of each region.
+        scores: (N, K) of each region and class but background.
         boxes: (N, 4) xyxy of the regions.
-        svms: a score for each class.
         box_regressors: a correction for each class.
         size: height and width of the image.
     """
-    rows, scores, labels = select_detections(svms(features.fc), boxes)
+    rows, scores, labels = select_detections(scores, boxes)
     boxes = box_regressors(features.pool5[rows], boxes[rows], labels)
     boxes, solid = with_area_inside(boxes, size)
     return {"boxes": boxes[solid], "scores": scores[solid], "labels": labels[solid]}
+
+
+def detect_in_image(model: "RCNN", image: Tensor, boxes: Tensor) -> Target:
+    """The path of one (3, H, W) image, from (N, 4) proposals to detections."""
+    features = model.features(image, boxes)
+    scores, size = model.svms(features.fc), (image.shape[-2], image.shape[-1])
+    return detect_regions(features, scores, boxes, model.box_regressors, size)
 
 
 class RCNN(Model):
@@ -227,8 +234,6 @@ class RCNN(Model):
     @torch.no_grad()
     def predict(self, images: Tensor, proposals: Proposals = None) -> list[Target]:
         """(B, 3, H, W) images -> `boxes`, `scores`, `labels` of each, best first."""
-        heads, size = (self.svms, self.box_regressors), image_size(images)
-        proposals = usable_proposals(images, proposals, self.propose)
-        features = map(self.features, images, proposals)
-        pairs = zip(features, proposals, strict=True)
-        return [detect_regions(*pair, *heads, size) for pair in pairs]
+        boxes = usable_proposals(images, proposals, self.propose)
+        pairs = zip(images, boxes, strict=True)
+        return [detect_in_image(self, *pair) for pair in pairs]

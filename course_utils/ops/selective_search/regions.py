@@ -7,13 +7,13 @@ tensors are several times slower.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from course_utils.ops.selective_search.graph_segmentation import Array
 from course_utils.ops.selective_search.smoothing import gaussian_slopes
 
 COLOUR_BINS = 25
@@ -21,7 +21,6 @@ ORIENTATIONS, TEXTURE_BINS = 8, 10
 # Steeper slopes share the last bin; a black edge on white reaches 0.4 a pixel. Were it
 # each image's own steepest slope, the noise of a flat image would count as texture.
 STEEP = 0.1
-Array = NDArray[Any]
 
 
 class Regions(NamedTuple):

@@ -13,13 +13,13 @@ from torch import Tensor
 from course_utils.ops.boxes import remove_small_boxes
 from course_utils.ops.selective_search.color_spaces import COLOR_SPACES, convert_colors
 from course_utils.ops.selective_search.graph_segmentation import (
+    Array,
     check_graph_settings,
     cut_graph,
     pixel_graph,
 )
 from course_utils.ops.selective_search.regions import (
     MEASURES,
-    Array,
     Regions,
     check_measures,
     colour_bins,
