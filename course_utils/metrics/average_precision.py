@@ -5,13 +5,14 @@ for all classes and thresholds at once, with crowds and sizes.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from course_utils.ops.boxes import box_iou
+from course_utils.ops.validators import check_choice
 
 MatchingRule = Literal["coco", "voc"]
 Method = Literal["voc2007", "voc2010", "coco"]
@@ -58,13 +59,12 @@ def match_boxes(
     Args:
         boxes: (D, 4) xyxy detections, by falling score.
         objects: (T, 4) xyxy.
-        iou_threshold: least IoU of a hit.
+        iou_threshold: minimum IoU of a hit.
         rule: "coco" or "voc".
 
     Returns (D,) bool.
     """
-    if rule not in ("coco", "voc"):
-        raise ValueError(f'rule is {rule!r}, but "coco" or "voc" was expected')
+    check_choice("rule", rule, get_args(MatchingRule))
     iou = box_iou(boxes, objects)  # (D, T)
     hits = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
     free = torch.ones(len(objects), dtype=torch.bool, device=boxes.device)
@@ -73,6 +73,13 @@ def match_boxes(
         hits[i] = free[best] & (iou[i, best] >= iou_threshold)
         free[best] &= ~hits[i]
     return hits
+
+
+def of_class(prediction: Mapping[str, Tensor], label: int) -> tuple[Tensor, Tensor]:
+    """Scores (D,) and boxes (D, 4) of one class in one image, by falling score."""
+    chosen = prediction["labels"] == label
+    scores, order = prediction["scores"][chosen].sort(descending=True, stable=True)
+    return scores, prediction["boxes"][chosen][order]
 
 
 def match_detections(
@@ -89,7 +96,7 @@ def match_detections(
         predictions: for each image, `boxes` (D, 4) xyxy, `scores` (D,), `labels` (D,).
         targets: for each image, `boxes` (T, 4) xyxy and `labels` (T,).
         label: the class to look at.
-        iou_threshold: least IoU of a hit.
+        iou_threshold: minimum IoU of a hit.
         rule: "coco" or "voc", as in `match_boxes`.
 
     Returns them on the CPU, wherever predictions and targets are.
@@ -97,16 +104,23 @@ def match_detections(
     check_pairs(predictions, targets)
     scores, hits, num_objects = [torch.zeros(0)], [torch.zeros(0, dtype=torch.bool)], 0
     for prediction, target in zip(predictions, targets, strict=True):
-        here = (prediction["labels"] == label).nonzero().squeeze(1)
-        order = prediction["scores"][here].argsort(descending=True, stable=True)
-        boxes = prediction["boxes"][here[order]]
+        image_scores, boxes = of_class(prediction, label)
         objects = target["boxes"][target["labels"] == label].to(boxes.device)
-        scores.append(prediction["scores"][here[order]].cpu())
-        found = match_boxes(boxes, objects, iou_threshold=iou_threshold, rule=rule)
-        hits.append(found.cpu())
+        image_hits = match_boxes(boxes, objects, iou_threshold=iou_threshold, rule=rule)
+        scores.append(image_scores.cpu())
+        hits.append(image_hits.cpu())
         num_objects += len(objects)
     by_score = torch.cat(scores).argsort(descending=True, stable=True)
     return Matches(torch.cat(scores)[by_score], torch.cat(hits)[by_score], num_objects)
+
+
+def check_num_objects(num_objects: int) -> None:
+    """Raise ValueError unless there is an object to find."""
+    if num_objects < 1:
+        raise ValueError(
+            f"num_objects is {num_objects}, but at least 1 object was expected: "
+            "leave out classes that are in no image"
+        )
 
 
 def precision_recall(hits: Tensor, num_objects: int) -> PrecisionRecall:
@@ -117,11 +131,7 @@ def precision_recall(hits: Tensor, num_objects: int) -> PrecisionRecall:
         num_objects: how many objects there were to find. Raises ValueError if none:
             then recall has no meaning, and COCO leaves the class out.
     """
-    if num_objects < 1:
-        raise ValueError(
-            f"num_objects is {num_objects}, but at least 1 object was expected: "
-            "leave out classes that are in no image"
-        )
+    check_num_objects(num_objects)
     found = hits.double().cumsum(0)  # (D,)
     made = torch.arange(1, len(hits) + 1, device=hits.device)
     return PrecisionRecall(found / num_objects, found / made)
@@ -140,6 +150,7 @@ def average_precision(recall: Tensor, precision: Tensor, *, method: Method) -> f
 
     Returns a value in [0, 1]; 0 where there are no detections.
     """
+    check_choice("method", method, get_args(Method))
     envelope = precision.flip(0).cummax(0).values.flip(0)  # (D,)
     if method == "voc2010":
         steps = recall.diff(prepend=recall.new_zeros(1))
@@ -154,10 +165,6 @@ def recall_grid(method: Method) -> Tensor:
     """Where a benchmark reads the precision: (11,) or (101,) float64 from 0 to 1."""
     if method == "voc2007":
         return torch.arange(11, dtype=torch.float64) / 10
-    if method == "coco":
-        # Not arange / 100: it differs in the last bit, so that a recall of 7 / 100
-        # would count at 0.07, which pycocotools does not do.
-        return torch.from_numpy(np.linspace(0, 1, 101))
-    raise ValueError(
-        f'method is {method!r}, but "voc2007", "voc2010" or "coco" was expected'
-    )
+    # Not arange / 100: it differs in the last bit, so that a recall of 7 / 100 would
+    # count at 0.07, which pycocotools does not do.
+    return torch.from_numpy(np.linspace(0, 1, 101))

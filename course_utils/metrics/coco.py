@@ -1,12 +1,14 @@
-"""COCO's evaluation of detections: its twelve numbers, for all classes at once.
+"""COCO's evaluation of detections: its twelve numbers, for all classes.
 
-All detections and objects of a data set are gathered in single tensors, sorted by
-group: a group is one class in one image. Within a group, detections must take their
-turn, but groups, the four ranges of areas (A) and the ten thresholds (T) are
-independent. So matching is one loop over turns, and each turn is one step for all.
+The path of a detection: `best_of_image` ranks it among those of its class and image,
+`match_in_turn` lets it choose an object, `evaluate_class` puts it in line with the
+detections of all images, and `twelve_numbers` takes means.
+
+Sizes: D detections and G objects of an image, I images, A ranges of areas (four), T
+IoU thresholds (ten), K classes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,41 +30,38 @@ AREA_RANGES = {
     "large": (96**2, 1e10),
 }
 MAX_DETECTIONS = 100  # for one class in one image; what comes after is not looked at
-SMALL, MEDIUM, LARGE = 1, 2, 3  # places of the ranges; 0 is all areas
 # NumPy's, as in pycocotools: another way to 0.6 may differ from it in the last bit.
 IOU_THRESHOLDS = torch.from_numpy(np.linspace(0.5, 0.95, 10))
-# How many numbers a step may hold; it bounds the memory, not the result.
-STEP_SIZE = 2**21
+IMAGES_AT_ONCE = 32  # it bounds the memory, not the result
 
 
 class Detections(NamedTuple):
-    """D detections, sorted by class, image and falling score."""
+    """The detections of one image, by falling score."""
 
-    group: Tensor  # (D,) int64: label * images + image
-    rank: Tensor  # (D,) int64: place in its group, from 0
-    scores: Tensor  # (D,) float64
     boxes: Tensor  # (D, 4) float64 xyxy
-    is_outside: Tensor  # (A, D) bool: not in this range of areas
+    labels: Tensor  # (D,) int64
+    scores: Tensor  # (D,) float64
+    rank: Tensor  # (D,) int64: place among those of its class, from 0
 
 
-class GroundTruth(NamedTuple):
-    """G objects, sorted by class and image."""
+class Objects(NamedTuple):
+    """The objects of one image."""
 
-    group: Tensor  # (G,) int64: label * images + image
     boxes: Tensor  # (G, 4) float64 xyxy
+    labels: Tensor  # (G,) int64
     is_crowd: Tensor  # (G,) bool
     is_ignored: Tensor  # (A, G) bool: a crowd, or not in this range of areas
 
 
 class Outcome(NamedTuple):
-    """What became of each detection, at each range of areas and each threshold."""
+    """What became of detections, at each range of areas and each IoU threshold."""
 
-    is_hit: Tensor  # (A, T, D) bool: it matched an object
+    is_hit: Tensor  # (A, T, D) bool: it found an object of its own
     is_ignored: Tensor  # (A, T, D) bool: it counts neither as right nor as wrong
 
 
 class ClassScores(NamedTuple):
-    """Scores of one class (A, T), or of K classes (K, A, T); -1 without objects."""
+    """What one class reaches, (A, T), or K classes, (K, A, T); -1 without objects."""
 
     ap: Tensor
     recall_1: Tensor
@@ -86,83 +85,74 @@ def evaluate_detections(
 
     Args:
         predictions: for each image, `boxes` (D, 4) xyxy, `scores` (D,), `labels` (D,).
-        targets: for each image, `boxes` (T, 4) xyxy and `labels` (T,); also, where
-            known, `is_crowd` (T,) bool, boxes that any number of detections may hit
-            without being counted, and `area` (T,) of the object rather than its box.
+        targets: for each image, `boxes` (G, 4) xyxy and `labels` (G,); also, where
+            known, `is_crowd` (G,) bool, boxes that any number of detections may hit
+            without being counted, and `area` (G,) of the object rather than its box.
         class_names: by label, so that `AP/name` is added for each but the background.
 
     Raises ValueError if there are not as many predictions as targets, or an image has
     not as many scores or labels as boxes.
     """
     check_pairs(predictions, targets)
-    detections, objects = gather_detections(predictions), gather_ground_truth(targets)
-    outcome = match_all(detections, objects)
-    # Where nothing is to be found, any class will do: all its numbers are -1.
-    labels = sorted(set((objects.group // max(len(targets), 1)).tolist())) or [0]
-    rows = [
-        evaluate_class(label, len(targets), detections, objects, outcome)
-        for label in labels
-    ]
-    figures = twelve_numbers(ClassScores(*map(torch.stack, zip(*rows, strict=True))))
-    known = dict(zip(labels, rows, strict=True))
+    check_entries(predictions, "scores", "labels")
+    check_entries(targets, "labels", "is_crowd", "area")
+    detections = [best_of_image(prediction) for prediction in predictions]
+    objects = [objects_of_image(target) for target in targets]
+    outcomes = match_images(detections, objects)
+    by_label = {
+        label: evaluate_class(label, detections, objects, outcomes)
+        for label in labels_to_score(objects)
+    }
+    figures = twelve_numbers(stack_scores(by_label.values()))
     for label, name in enumerate(class_names or ()):
         if label > 0:
-            figures[f"AP/{name}"] = mean(known[label].ap[0]) if label in known else -1.0
+            ap = by_label[label].ap[0] if label in by_label else torch.zeros(0)
+            figures[f"AP/{name}"] = mean_of_known(ap)
     return figures
 
 
-def evaluate_class(
-    label: int,
-    num_images: int,
-    detections: Detections,
-    objects: GroundTruth,
-    outcome: Outcome,
-) -> ClassScores:
-    """What one class reaches; -1 in the ranges of areas where it has no objects."""
-    ends = torch.tensor([label, label + 1]) * num_images
-    low, high = torch.searchsorted(objects.group, ends).tolist()
-    number = (~objects.is_ignored[:, low:high]).sum(1)[:, None].double()  # (A, 1)
-    low, high = torch.searchsorted(detections.group, ends).tolist()
-    order = detections.scores[low:high].argsort(descending=True, stable=True) + low
-    rank, counted = detections.rank[order], ~outcome.is_ignored[..., order]
-    right = outcome.is_hit[..., order] & counted  # (A, T, D)
-    ap = torch.full(right.shape[:2], -1.0).double()
-    for area, threshold in (number > 0).expand_as(ap).nonzero().tolist():
-        hits = right[area, threshold][counted[area, threshold]]
-        curve = precision_recall(hits, int(number[area]))
-        ap[area, threshold] = average_precision(*curve, method="coco")
-    recalls = [
-        torch.where(number > 0, right[..., rank < most].sum(-1) / number, -1.0)
-        for most in (1, 10, 100)
-    ]
-    return ClassScores(ap, *recalls)
+def check_entries(images: Sequence[Mapping[str, Tensor]], *names: str) -> None:
+    """Raise ValueError unless every image has (N, 4) boxes, and N of each entry."""
+    for index, image in enumerate(images):
+        as_boxes(image["boxes"])
+        expected = len(image["boxes"])
+        for name in names:
+            if name in image and len(image[name]) != expected:
+                raise ValueError(
+                    f"image {index} has {expected} boxes, but {len(image[name])} "
+                    f"{name}: as many of each were expected, one for each box"
+                )
 
 
-def mean(values: Tensor) -> float:
-    """The mean of what has a meaning, which is not -1; -1 where nothing has."""
-    values = values[values > -1]
-    return float(values.mean()) if len(values) > 0 else -1.0
+def best_of_image(prediction: Mapping[str, Tensor]) -> Detections:
+    """The detections of an image by falling score, `MAX_DETECTIONS` of a class at most.
+
+    Of equal scores the first comes first. They come to the CPU, in double precision.
+    """
+    scores = prediction["scores"].detach().cpu().double()
+    order = scores.argsort(descending=True, stable=True)
+    labels = prediction["labels"].cpu()[order]
+    rank = rank_in_class(labels)
+    kept = rank < MAX_DETECTIONS
+    boxes = prediction["boxes"].detach().cpu().double()[order]
+    return Detections(boxes[kept], labels[kept], scores[order][kept], rank[kept])
 
 
-def twelve_numbers(scores: ClassScores) -> dict[str, float]:
-    """COCO's summary of the (K, A, T) scores of all classes."""
-    ap, ar = scores.ap, scores.recall_100
-    at_50, at_75 = 0, 5  # places of the IoU thresholds 0.5 and 0.75
-    figures = {
-        "AP": ap[:, 0],
-        "AP50": ap[:, 0, at_50],
-        "AP75": ap[:, 0, at_75],
-        "AP_small": ap[:, SMALL],
-        "AP_medium": ap[:, MEDIUM],
-        "AP_large": ap[:, LARGE],
-        "AR_1": scores.recall_1[:, 0],
-        "AR_10": scores.recall_10[:, 0],
-        "AR_100": ar[:, 0],
-        "AR_small": ar[:, SMALL],
-        "AR_medium": ar[:, MEDIUM],
-        "AR_large": ar[:, LARGE],
-    }
-    return {name: mean(values) for name, values in figures.items()}
+def rank_in_class(labels: Tensor) -> Tensor:
+    """How many of the labels before each one are equal to it: (D,) -> (D,) int64."""
+    return (labels[:, None] == labels).tril(diagonal=-1).sum(dim=1)
+
+
+def objects_of_image(target: Mapping[str, Tensor]) -> Objects:
+    """The objects of an image; none is a crowd, and areas are the boxes' if not given.
+
+    They come to the CPU, in double precision.
+    """
+    boxes = target["boxes"].detach().cpu().double()
+    crowd = target.get("is_crowd", torch.zeros(len(boxes))).cpu().bool()
+    areas = target.get("area", box_area(boxes)).cpu().double()
+    ignored = outside_ranges(areas) | crowd
+    return Objects(boxes, target["labels"].cpu(), crowd, ignored)
 
 
 def outside_ranges(areas: Tensor) -> Tensor:
@@ -172,162 +162,192 @@ def outside_ranges(areas: Tensor) -> Tensor:
     return (areas < low[:, None]) | (areas > high[:, None])
 
 
-def join_entries(
-    images: Sequence[Mapping[str, Tensor]], name: str, like: Tensor
-) -> Tensor:
-    """One entry of all images in a row, on the CPU, with the type of `like`.
+def class_iou(detections: Detections, objects: Objects) -> Tensor:
+    """IoU of detections and objects of one image, (D, G); -1 between two classes.
 
-    Raises ValueError if an image has another number of them than of boxes.
+    With a crowd, it is the share of the detection that lies inside: a box around one
+    person of many is right, however small.
     """
-    for index, image in enumerate(images):
-        expected, received = len(image["boxes"]), len(image[name])
-        if expected != received:
-            raise ValueError(
-                f"image {index} has {expected} boxes, but {received} {name}: as many "
-                "of each were expected, one for each box"
-            )
-    parts = [image[name].detach().to(like) for image in images]
-    return torch.cat([like, *parts])
+    overlap = box_overlap(detections.boxes[:, None], objects.boxes)  # (D, G)
+    area = box_area(detections.boxes)[:, None]  # (D, 1)
+    union = area + box_area(objects.boxes) - overlap
+    iou = ratio(overlap, union.where(~objects.is_crowd, area))
+    return iou.where(detections.labels[:, None] == objects.labels, -1)
 
 
-def join_boxes(images: Sequence[Mapping[str, Tensor]]) -> tuple[Tensor, Tensor]:
-    """All boxes (N, 4) in float64, and their groups (N,): label * images + image."""
-    boxes = [as_boxes(image["boxes"].detach()).double().cpu() for image in images]
-    labels = join_entries(images, "labels", torch.zeros(0, dtype=torch.int64))
-    sizes = torch.tensor([len(part) for part in boxes], dtype=torch.int64)
-    image = torch.arange(len(images)).repeat_interleave(sizes)
-    return torch.cat([torch.zeros(0, 4).double(), *boxes]), labels * len(images) + image
+def preferences(iou: Tensor, is_ignored: Tensor) -> Tensor:
+    """How much each detection wants each object, as whole numbers above 0, all unlike.
 
-
-def gather_detections(predictions: Sequence[Mapping[str, Tensor]]) -> Detections:
-    """The best `MAX_DETECTIONS` of each class and image, of all images."""
-    boxes, group = join_boxes(predictions)
-    scores = join_entries(predictions, "scores", torch.zeros(0, dtype=torch.float64))
-    order = scores.argsort(descending=True, stable=True)
-    order = order[group[order].argsort(stable=True)]
-    group = group[order]
-    # Sorted, a group begins where it would be inserted.
-    rank = torch.arange(len(group)) - torch.searchsorted(group, group)
-    order, kept = order[rank < MAX_DETECTIONS], rank < MAX_DETECTIONS
-    boxes = boxes[order]
-    outside = outside_ranges(box_area(boxes))
-    return Detections(group[kept], rank[kept], scores[order], boxes, outside)
-
-
-def gather_ground_truth(targets: Sequence[Mapping[str, Tensor]]) -> GroundTruth:
-    """The objects of all images, with `is_crowd` and `area` where they are given."""
-    full = [
-        {
-            "is_crowd": torch.zeros(len(target["boxes"]), dtype=torch.bool),
-            "area": box_area(as_boxes(target["boxes"]).double()),
-        }
-        | dict(target)
-        for target in targets
-    ]
-    boxes, group = join_boxes(full)
-    crowd = join_entries(full, "is_crowd", torch.zeros(0, dtype=torch.bool))
-    outside = outside_ranges(
-        join_entries(full, "area", torch.zeros(0, dtype=torch.float64))
-    )
-    order = group.argsort(stable=True)
-    return GroundTruth(
-        group[order], boxes[order], crowd[order], (outside | crowd)[:, order]
-    )
-
-
-class Block(NamedTuple):
-    """Some groups, padded to the same numbers of detections d and of objects g."""
-
-    detection: Tensor  # (n, d) int64 index
-    is_detection: Tensor  # (n, d) bool: not padding
-    object: Tensor  # (n, g) int64 index
-    is_object: Tensor  # (n, g) bool: not padding
-
-
-def pad_indices(start: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-    """Indices start, start + 1, ... in rows, and whether each is below start + count.
-
-    (n,) and (n,) -> (n, m) int64 and (n, m) bool, where m is the largest count, but at
-    least 1; indices beyond the count are 0.
+    A higher IoU is wanted more, and any object that counts more than any that does not.
+    Of equal IoU the last is wanted most, as in pycocotools. (I, D, G) IoU and
+    (I, A, G) ignored objects -> (I, D, A, G): 1 to G for ignored, above G for others.
     """
-    column = torch.arange(max(int(count.max()), 1))
-    is_real = column < count[:, None]
-    return (start[:, None] + column) * is_real, is_real
+    place = iou.argsort(dim=-1, stable=True).argsort(dim=-1) + 1  # 1, 2, ... G
+    counts = ~is_ignored[:, None] * iou.shape[-1]  # (I, 1, A, G): G or 0
+    return (place[:, :, None] + counts).int()
 
 
-def blocks(detections: Detections, objects: GroundTruth) -> Iterator[Block]:
-    """All groups with detections and objects, in blocks of groups of similar size."""
-    group, count = detections.group.unique_consecutive(return_counts=True)  # type: ignore[no-untyped-call]
-    start = count.cumsum(0) - count
-    first = torch.searchsorted(objects.group, group)
-    object_count = torch.searchsorted(objects.group, group, right=True) - first
-    order = object_count.argsort(descending=True)
-    order = order[object_count[order] > 0]
-    while len(order) > 0:
-        lanes = 4 * len(IOU_THRESHOLDS) * int(object_count[order[0]])
-        size = max(STEP_SIZE // lanes, 1)
-        part, order = order[:size], order[size:]
-        yield Block(
-            *pad_indices(start[part], count[part]),
-            *pad_indices(first[part], object_count[part]),
-        )
+def match_in_turn(
+    iou: Tensor, is_crowd: Tensor, is_ignored: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Let the detections of each image choose in turn, at every area and threshold.
 
-
-def block_iou(block: Block, detections: Detections, objects: GroundTruth) -> Tensor:
-    """IoU within each group, (n, d, g); for a crowd, the share of the detection in it.
-
-    Padding has -1, below every threshold.
+    A detection takes the free object that it prefers among those whose IoU reaches the
+    threshold. Crowds are always free. (I, D, G) IoU, (I, G) crowds and (I, A, G)
+    ignored objects -> what hit anything, and what hit an ignored object, both
+    (I, A, T, D) bool.
     """
-    found = detections.boxes[block.detection]  # (n, d, 4)
-    boxes = objects.boxes[block.object]  # (n, g, 4)
-    area = box_area(found.flatten(0, 1)).view(*found.shape[:2], 1)  # (n, d, 1)
-    object_area = box_area(boxes.flatten(0, 1)).view(len(boxes), 1, -1)  # (n, 1, g)
-    overlap = box_overlap(found[:, :, None], boxes[:, None])  # (n, d, g)
-    crowd = objects.is_crowd[block.object][:, None]  # (n, 1, g)
-    iou = ratio(overlap, torch.where(crowd, area, area + object_area - overlap))
-    return iou.masked_fill(~block.is_object[:, None], -1)
-
-
-def match_block(iou: Tensor, crowd: Tensor, ignored: Tensor) -> tuple[Tensor, Tensor]:
-    """Let the detections of each group choose in turn, at every area and threshold.
-
-    A detection takes the free object of highest IoU at or above the threshold: one that
-    counts if there is any, otherwise one that is ignored. Crowds are always free. Of
-    equal IoU the last is taken, as in pycocotools.
-
-    (n, d, g) IoU, (n, g) crowds and (n, A, g) ignored objects -> twice (d, n, A, T)
-    bool: what hit anything, and what hit an ignored object.
-    """
-    number = iou.shape[-1]
-    # Places instead of IoUs are never equal: 1 for the worst object, g for the best.
-    place = iou.argsort(dim=-1, stable=True).argsort(dim=-1) + 1  # (n, d, g)
-    counts = ignored.logical_not() * number  # (n, A, g)
-    enough = iou[:, :, None] >= IOU_THRESHOLDS[:, None]  # (n, d, T, g)
-    free = torch.ones(*ignored.shape[:2], *enough.shape[2:], dtype=torch.bool)
-    best = []
+    wanted = preferences(iou, is_ignored)  # (I, D, A, G)
+    enough = iou[:, :, None] >= IOU_THRESHOLDS[:, None]  # (I, D, T, G)
+    free = torch.ones_like(enough[:, 0])[:, None].repeat(1, wanted.shape[2], 1, 1)
+    chosen = []
     for turn in range(iou.shape[1]):
-        key = (place[:, turn, None] + counts)[:, :, None].int()  # (n, A, 1, g)
-        wish = key * (enough[:, turn, None] & free)  # (n, A, T, g)
-        best.append(wish.amax(dim=-1))  # (n, A, T)
-        taken = (wish == best[-1][..., None]) & (wish > 0)
-        free &= ~taken | crowd[:, None, None]
-    keys = torch.stack(best)
-    return keys > 0, (keys > 0) & (keys <= number)
+        possible = enough[:, turn, None] & free  # (I, A, T, G)
+        wishes = wanted[:, turn, :, None] * possible
+        best = wishes.amax(dim=-1)  # (I, A, T), 0 where nothing is possible
+        taken = possible & (wishes == best[..., None])
+        free &= ~taken | is_crowd[:, None, None]
+        chosen.append(best)
+    choice = torch.stack(chosen, dim=-1)  # (I, A, T, D)
+    return choice > 0, (choice > 0) & (choice <= iou.shape[-1])
 
 
-def match_all(detections: Detections, objects: GroundTruth) -> Outcome:
-    """What became of every detection of every image, class, area and threshold."""
-    outside = detections.is_outside[:, None]  # (A, 1, D)
-    shape = len(outside), len(IOU_THRESHOLDS), len(detections.group)
-    hit, ignored = torch.zeros(2, *shape, dtype=torch.bool)
-    for block in blocks(detections, objects):
-        in_block = match_block(
-            block_iou(block, detections, objects),
-            objects.is_crowd[block.object],
-            objects.is_ignored[:, block.object].transpose(0, 1),
+def stack_padded(parts: Sequence[Tensor], fill: float) -> Tensor:
+    """Tensors of unlike sizes as one, each filled up at its ends; no size is 0.
+
+    I tensors of (d, g) -> (I, largest d, largest g).
+    """
+    sizes = zip(*(part.shape for part in parts), strict=True)
+    shape = [max(1, *numbers) for numbers in sizes]
+    whole = torch.full((len(parts), *shape), fill, dtype=parts[0].dtype)
+    for room, part in zip(whole, parts, strict=True):
+        room[tuple(slice(size) for size in part.shape)] = part
+    return whole
+
+
+def match_images(
+    detections: Sequence[Detections], objects: Sequence[Objects]
+) -> list[Outcome]:
+    """What became of the detections of each image.
+
+    Images take their turns side by side. What fills them up has an IoU of -1, which is
+    below every threshold, so that it changes nothing.
+    """
+    outcomes: list[Outcome] = []
+    for start in range(0, len(objects), IMAGES_AT_ONCE):
+        ours = detections[start : start + IMAGES_AT_ONCE]
+        theirs = objects[start : start + IMAGES_AT_ONCE]
+        pairs = zip(ours, theirs, strict=True)
+        is_hit, hit_ignored = match_in_turn(
+            stack_padded([class_iou(*pair) for pair in pairs], -1),
+            stack_padded([image.is_crowd for image in theirs], False),
+            stack_padded([image.is_ignored for image in theirs], True),
         )
-        real = block.is_detection.T  # (d, n)
-        index = block.detection.T[real]
-        hit[..., index] = in_block[0][real].movedim(0, -1)
-        ignored[..., index] = in_block[1][real].movedim(0, -1)
-    return Outcome(hit, ignored | (outside & ~hit))
+        outcomes += map(settle, ours, is_hit, hit_ignored)
+    return outcomes
+
+
+def settle(detections: Detections, is_hit: Tensor, hit_ignored: Tensor) -> Outcome:
+    """The outcome of one image, without what filled it up.
+
+    A detection is ignored if it hit an ignored object, or hit nothing and is itself of
+    another size than the range of areas asks for.
+    """
+    is_hit, hit_ignored = (
+        x[..., : len(detections.boxes)] for x in (is_hit, hit_ignored)
+    )
+    is_outside = outside_ranges(box_area(detections.boxes))[:, None]  # (A, 1, D)
+    return Outcome(is_hit, hit_ignored | (is_outside & ~is_hit))
+
+
+def labels_to_score(objects: Sequence[Objects]) -> list[int]:
+    """The classes that have objects; [0] if there is none: all its numbers are -1."""
+    labels = {label for image in objects for label in image.labels.tolist()}
+    return sorted(labels) or [0]
+
+
+def evaluate_class(
+    label: int,
+    detections: Sequence[Detections],
+    objects: Sequence[Objects],
+    outcomes: Sequence[Outcome],
+) -> ClassScores:
+    """AP and recalls of one class, over all images."""
+    number = count_objects(label, objects)[:, None]  # (A, 1)
+    rank, outcome = line_up(label, detections, outcomes)
+    right = outcome.is_hit & ~outcome.is_ignored  # (A, T, D)
+    recalls = [
+        torch.where(number > 0, right[..., rank < most].sum(-1) / number, -1.0)
+        for most in (1, 10, 100)
+    ]
+    return ClassScores(class_ap(right, ~outcome.is_ignored, number), *recalls)
+
+
+def count_objects(label: int, objects: Sequence[Objects]) -> Tensor:
+    """How many objects of a class there are to find in each range of areas, (A,)."""
+    parts = [~image.is_ignored[:, image.labels == label] for image in objects]
+    return torch.cat([torch.zeros(len(AREA_RANGES), 0), *parts], dim=1).sum(dim=1)
+
+
+def line_up(
+    label: int, detections: Sequence[Detections], outcomes: Sequence[Outcome]
+) -> tuple[Tensor, Outcome]:
+    """The detections of a class in all images by falling score: ranks and outcomes."""
+    shape = len(AREA_RANGES), len(IOU_THRESHOLDS), 0
+    scores, rank = [torch.zeros(0).double()], [torch.zeros(0).long()]
+    hits, ignored = ([torch.zeros(shape, dtype=torch.bool)] for _ in range(2))
+    for image, outcome in zip(detections, outcomes, strict=True):
+        chosen = image.labels == label
+        scores.append(image.scores[chosen])
+        rank.append(image.rank[chosen])
+        hits.append(outcome.is_hit[..., chosen])
+        ignored.append(outcome.is_ignored[..., chosen])
+    order = torch.cat(scores).argsort(descending=True, stable=True)
+    parts = (torch.cat(part, dim=-1)[..., order] for part in (hits, ignored))
+    return torch.cat(rank)[order], Outcome(*parts)
+
+
+def class_ap(right: Tensor, counted: Tensor, number: Tensor) -> Tensor:
+    """AP at each range of areas and threshold, (A, T); -1 where nothing is to be found.
+
+    (A, T, D) what is right, (A, T, D) what counts, and (A, 1) objects to find.
+    """
+    ap = torch.full(right.shape[:2], -1.0).double()
+    for area, threshold in (number > 0).expand_as(ap).nonzero().tolist():
+        hits = right[area, threshold][counted[area, threshold]]
+        curve = precision_recall(hits, int(number[area]))
+        ap[area, threshold] = average_precision(*curve, method="coco")
+    return ap
+
+
+def stack_scores(scores: Iterable[ClassScores]) -> ClassScores:
+    """The scores of K classes as one, each (K, A, T)."""
+    return ClassScores(*map(torch.stack, zip(*scores, strict=True)))
+
+
+def mean_of_known(values: Tensor) -> float:
+    """The mean of what has a meaning, which is not -1; -1 where nothing has."""
+    values = values[values > -1]
+    return float(values.mean()) if len(values) > 0 else -1.0
+
+
+def twelve_numbers(scores: ClassScores) -> dict[str, float]:
+    """COCO's summary of the (K, A, T) scores of all classes."""
+    ap, ar = scores.ap, scores.recall_100
+    every, small, medium, large = range(4)  # places of the ranges of areas
+    at_50, at_75 = 0, 5  # places of the IoU thresholds 0.5 and 0.75
+    figures = {
+        "AP": ap[:, every],
+        "AP50": ap[:, every, at_50],
+        "AP75": ap[:, every, at_75],
+        "AP_small": ap[:, small],
+        "AP_medium": ap[:, medium],
+        "AP_large": ap[:, large],
+        "AR_1": scores.recall_1[:, every],
+        "AR_10": scores.recall_10[:, every],
+        "AR_100": ar[:, every],
+        "AR_small": ar[:, small],
+        "AR_medium": ar[:, medium],
+        "AR_large": ar[:, large],
+    }
+    return {name: mean_of_known(values) for name, values in figures.items()}

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from course_utils.models.model import Model, Target
 from course_utils.ops.boxes import as_boxes, box_iou
-from course_utils.ops.nms import batched_nms
+from course_utils.ops.nms import nms
 from course_utils.ops.validators import check_lengths, check_not_empty
 from course_utils.ops.windows import window_grid
 
@@ -71,10 +71,11 @@ def valid_convolutions(first: int, middle: int, last: int) -> nn.Sequential:
     )
 
 
-class WindowClassifier(nn.Module):
+class WindowClassifier(Model):
     """Class scores of a square window; label 0 is background.
 
-    With `contrast` above 1, pixels are compared with so large a square.
+    With `contrast` above 1, pixels are compared with so large a square. It learns from
+    crops, and has no `predict()`: where objects are, a `SlidingWindowDetector` knows.
     """
 
     stride = 4  # two poolings, each halving: dense scores lie this far apart
@@ -102,6 +103,11 @@ class WindowClassifier(nn.Module):
         logits: Tensor = self.classify(self.hidden(maps.flatten(1)).relu())
         return logits
 
+    def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
+        """Cross-entropy of crops: `classification`. Targets hold a number, `labels`."""
+        labels = torch.stack([target["labels"] for target in targets])
+        return {"classification": F.cross_entropy(self(images), labels)}
+
 
 def map_side(window: int, contrast: int) -> int:
     """Side of the last map that a window leaves.
@@ -109,6 +115,12 @@ def map_side(window: int, contrast: int) -> int:
     Raises ValueError unless the pixels beside the frame that `contrast` takes are 16,
     20, 24, ...: both poolings must divide what reaches them.
     """
+    check_window(window, contrast)
+    return (window - (contrast - 1) - 12) // 4
+
+
+def check_window(window: int, contrast: int) -> None:
+    """Raise ValueError unless both poolings divide what reaches them."""
     side, rest = divmod(window - (contrast - 1) - 12, 4)
     if contrast < 1 or contrast % 2 == 0:
         raise ValueError(f"contrast is {contrast}, but 1, 3, 5, ... was expected")
@@ -118,7 +130,6 @@ def map_side(window: int, contrast: int) -> int:
             f"{contrast + 23}, ... was expected: both poolings must divide what "
             "reaches them"
         )
-    return side
 
 
 def keep_variance(layer: nn.Module) -> None:
@@ -209,6 +220,15 @@ def scan(
     return boxes, logits.flatten(2).transpose(1, 2).softmax(dim=-1)
 
 
+def scan_all(
+    classifier: WindowClassifier, images: Tensor, sizes: Sequence[WindowSize]
+) -> tuple[Tensor, Tensor]:
+    """The boxes of all sizes, (N, 4), and their probabilities, (B, N, num_classes)."""
+    scans = [scan(classifier, images, size) for size in sizes]
+    boxes = torch.cat([boxes for boxes, _ in scans])
+    return boxes, torch.cat([probabilities for _, probabilities in scans], dim=1)
+
+
 def detections_above(
     boxes: Tensor, probabilities: Tensor, score_threshold: float
 ) -> Target:
@@ -230,9 +250,13 @@ def suppress(detections: Target, iou_threshold: float, most: int) -> Target:
     after them scores too low to matter, and would take most of the time.
     """
     best = {name: values[:CANDIDATES] for name, values in detections.items()}
-    boxes, scores, labels = best["boxes"], best["scores"], best["labels"]
-    kept = batched_nms(boxes, scores, labels, iou_threshold)[:most]
-    return {"boxes": boxes[kept], "scores": scores[kept], "labels": labels[kept]}
+    survives = torch.zeros_like(best["labels"], dtype=torch.bool)
+    for label in best["labels"].unique():
+        members = (best["labels"] == label).nonzero().squeeze(1)
+        kept = nms(best["boxes"][members], best["scores"][members], iou_threshold)
+        survives[members[kept]] = True
+    kept = survives.nonzero().squeeze(1)[:most]  # still by falling score
+    return {name: values[kept] for name, values in best.items()}
 
 
 def hardest(losses: Tensor, labels: Tensor, negatives: int) -> Tensor:
@@ -249,6 +273,18 @@ def hardest(losses: Tensor, labels: Tensor, negatives: int) -> Tensor:
     return torch.cat([objects, background[worst_first[:count]]])
 
 
+def hard_negative_loss(logits: Tensor, labels: Tensor, negatives: int) -> Tensor:
+    """Mean cross-entropy over the `hardest` windows: (N, num_classes) and (N,) -> ().
+
+    Windows of label -1 are not used. The gradient flows through the chosen windows
+    alone, and not through the choice.
+    """
+    losses = F.cross_entropy(logits, labels, ignore_index=-1, reduction="none")
+    kept = hardest(losses.detach(), labels, negatives)
+    # All windows may be unused; the sum over none of them is 0, its mean is not.
+    return losses[kept].sum() / max(len(kept), 1)
+
+
 class SlidingWindowDetector(Model):
     """A window classifier asked about all boxes of the given sizes.
 
@@ -256,9 +292,9 @@ class SlidingWindowDetector(Model):
         classifier: scores one window; see `WindowClassifier`.
         sizes: height and width, in pixels, of the boxes to look at.
         negatives: backgrounds to learn from for each object, the hardest ones.
-        score_threshold: least probability of a detection.
+        score_threshold: minimum probability of a detection.
         iou_threshold: two detections of a class that overlap more are one.
-        max_detections: most detections of an image.
+        max_detections: maximum number of detections per image.
 
     Raises ValueError if there is no size to look for.
     """
@@ -284,22 +320,18 @@ class SlidingWindowDetector(Model):
 
         Args:
             images: (B, 3, H, W) float RGB in [0, 1]. A crop is an image of one window.
-            targets: one dict an image with `labels`, int64: for each of its windows the
-                class, 0 for background or -1 if it is not used; (rows, columns), or ()
-                for a crop.
+            targets: one dict per image with `labels`, int64: for each of its windows
+                the class, 0 for background or -1 if it is not used; (rows, columns),
+                or () for a crop.
         """
         logits = dense_logits(self.classifier, images).movedim(1, -1).flatten(0, -2)
         labels = torch.stack([target["labels"] for target in targets]).flatten()
-        losses = F.cross_entropy(logits, labels, ignore_index=-1, reduction="none")
-        kept = hardest(losses.detach(), labels, self.negatives)
-        # All windows may be unused; the sum over none of them is 0, its mean is not.
-        return {"classification": losses[kept].sum() / max(len(kept), 1)}
+        loss = hard_negative_loss(logits, labels, self.negatives)
+        return {"classification": loss}
 
     def candidates(self, images: Tensor) -> list[Target]:
         """Every detection above the score threshold, before any is suppressed."""
-        scans = [scan(self.classifier, images, size) for size in self.sizes]
-        boxes = torch.cat([boxes for boxes, _ in scans])
-        probabilities = torch.cat([scores for _, scores in scans], dim=1)
+        boxes, probabilities = scan_all(self.classifier, images, self.sizes)
         return [detections_above(boxes, p, self.score_threshold) for p in probabilities]
 
     def predict(self, images: Tensor) -> list[Target]:
@@ -385,7 +417,7 @@ def sample_crops(
         sizes: height and width of the boxes that the detector looks at.
         generator: picks the windows.
         most: crops of objects, and crops of background, for each size.
-        positive_iou: least IoU of a crop of an object.
+        positive_iou: minimum IoU of a crop of an object.
         negative_iou: a crop of background overlaps objects by less.
     """
     crops, crop_labels = [], []
@@ -438,7 +470,7 @@ def label_all_windows(
         targets: their `boxes` (M, 4) and `labels` (M,).
         classifier: says how large a window is and how far apart windows lie.
         size: height and width of the boxes, in pixels of the image.
-        positive_iou: least IoU of a window of an object.
+        positive_iou: minimum IoU of a window of an object.
         negative_iou: a window of background overlaps objects by less.
 
     Returns (B, 3, h, w) images, and targets whose `labels` are (rows, columns) int64,

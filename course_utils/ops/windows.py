@@ -65,19 +65,24 @@ def pyramid_scales(
     not fit even at scale 1. Raises ValueError unless factor is between 0 and 1.
     """
     check_at_least(1, height=height, width=width, window=window)
-    if not 0 < factor < 1:
-        raise ValueError(
-            f"factor is {factor}, but a value between 0 and 1 was expected: "
-            "each level is that much smaller than the one before, such as 0.8"
-        )
+    check_factor(factor)
     scales: list[float] = []
     while round(min(height, width) * factor ** len(scales)) >= window:
         scales.append(factor ** len(scales))
     return scales
 
 
+def check_factor(factor: float) -> None:
+    """Raise ValueError unless it is between 0 and 1."""
+    if not 0 < factor < 1:
+        raise ValueError(
+            f"factor is {factor}, but a value between 0 and 1 was expected: "
+            "each level is that much smaller than the one before, such as 0.8"
+        )
+
+
 def image_pyramid(image: Tensor, scales: Sequence[float]) -> list[Tensor]:
-    """The image at each scale: (C, H, W) -> one (C, h, w) a scale, bilinear.
+    """The image at each scale: (C, H, W) -> one (C, h, w) per scale, bilinear.
 
     Shrinking averages all the pixels that fall into one, so that thin things fade
     rather than flicker. Sides are rounded to whole pixels.
@@ -109,12 +114,19 @@ def crop_and_resize(image: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tens
     check_at_least(1, crop_height=size[0], crop_width=size[1])
     height, width = image.shape[-2:]
     inside = clip_boxes(as_boxes(boxes).round(), height, width).long()
+    check_pixels(inside, boxes, height, width)
     crops = [image.new_zeros(0, image.shape[0], *size)]
-    for box, (x1, y1, x2, y2) in zip(boxes.tolist(), inside.tolist(), strict=True):
-        if x2 <= x1 or y2 <= y1:
-            raise ValueError(
-                f"the box {box} holds no pixel of the {height} x {width} image, but at "
-                "least one was expected: drop such boxes with remove_small_boxes"
-            )
+    for x1, y1, x2, y2 in inside.tolist():
         crops.append(resize(image[:, y1:y2, x1:x2], size)[None])
     return torch.cat(crops)
+
+
+def check_pixels(inside: Tensor, boxes: Tensor, height: int, width: int) -> None:
+    """Raise ValueError unless the part of each box inside the image holds a pixel."""
+    is_empty = (inside[:, 2:] <= inside[:, :2]).any(dim=1)
+    if is_empty.any():
+        raise ValueError(
+            f"the box {boxes[is_empty][0].tolist()} holds no pixel of the {height} x "
+            f"{width} image, but at least one was expected: drop such boxes with "
+            "remove_small_boxes"
+        )

@@ -233,7 +233,7 @@ check_distance_iou(distance_iou)
 # </details>
 
 
-# %% tags=["task", "points:2", "section:One box a thing: non-maximum suppression"]
+# %% tags=["task", "points:2", "section:One box per object: non-maximum suppression"]
 def soft_nms_scores(
     overlaps: Tensor, scores: Tensor, labels: Tensor, *, sigma: float
 ) -> Tensor:

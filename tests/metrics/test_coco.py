@@ -55,12 +55,12 @@ def test_more_than_a_hundred_detections_in_an_image() -> None:
     assert ours["AR_100"] < 100 / 150 + 1e-9
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_many_images_take_turns_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = Draw(11)
     targets = [draw.target() for _ in range(8)]
     predictions = [draw.prediction(target) for target in targets]
     expected = evaluate_detections(predictions, targets)
-    monkeypatch.setattr(coco, "STEP_SIZE", 1)
+    monkeypatch.setattr(coco, "IMAGES_AT_ONCE", 1)
     assert evaluate_detections(predictions, targets) == expected
 
 
