@@ -235,58 +235,6 @@ def yolo_losses_by_loop(
     return dict(zip(TERMS, (weights * sums / images).unbind(), strict=True))
 
 
-class YOLOHead(nn.Module):
-    """Two convolutions that look around, then the numbers of each cell.
-
-    The paper ends in fully connected layers, which see the whole image from each cell
-    and need as many more examples. Convolutions share what they learn among the cells.
-    The first outputs are about: the middle of the cell, a quarter of a side.
-
-    Args:
-        channels: of the feature map.
-        hidden: channels of the two 3x3 convolutions.
-        num_boxes: B.
-        num_labels: C, without background.
-    """
-
-    def __init__(
-        self, channels: int, *, hidden: int, num_boxes: int, num_labels: int
-    ) -> None:
-        super().__init__()
-        self.around = nn.Sequential(
-            convolution(channels, hidden),
-            nn.LeakyReLU(LEAK),
-            convolution(hidden, hidden),
-            nn.LeakyReLU(LEAK),
-        )
-        self.numbers = nn.Conv2d(hidden, BOX * num_boxes + num_labels, 1)
-        nn.init.normal_(self.numbers.weight, std=0.01)
-        self.numbers.bias = nn.Parameter(first_outputs(num_boxes, num_labels))
-        self.to(memory_format=torch.channels_last)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(N, channels, S, S) -> (N, S, S, 5 * num_boxes + num_labels)."""
-        outputs: Tensor = self.numbers(self.around(features))
-        return outputs.permute(0, 2, 3, 1)
-
-
-def first_outputs(num_boxes: int, num_labels: int) -> Tensor:
-    """What a cell predicts before training: a centred box, and all classes alike.
-
-    (5 * num_boxes + num_labels,). The two sides are roots: a half for a quarter.
-    """
-    box = torch.tensor([0.5, 0.5, 0.5, 0.5, 0.0])
-    classes = torch.full((num_labels,), 1 / num_labels)
-    return torch.cat([box.repeat(num_boxes), classes])
-
-
-def resize(images: Tensor, side: int) -> Tensor:
-    """(N, 3, H, W) images of any shape -> (N, 3, side, side)."""
-    if image_size(images) == (side, side):
-        return images
-    return F.interpolate(images, (side, side), mode="bilinear", align_corners=False)
-
-
 @dataclass(frozen=True, kw_only=True)
 class YOLOSettings:
     """What YOLO can be told; S, B and the two weights of the loss are the paper's."""
@@ -327,6 +275,56 @@ def select_all(boxes: Tensor, scores: Tensor, settings: YOLOSettings) -> list[Ta
     ]
 
 
+class YOLOHead(nn.Module):
+    """Two convolutions that look around, then the numbers of each cell.
+
+    The paper ends in fully connected layers, which see the whole image from each cell
+    and need as many more examples. Convolutions share what they learn among the cells.
+    The first outputs are about: the middle of the cell, a quarter of a side.
+
+    Args:
+        channels: of the feature map.
+        num_labels: C, without background.
+        settings: of B, and of the channels between the convolutions.
+    """
+
+    def __init__(self, channels: int, num_labels: int, settings: YOLOSettings) -> None:
+        super().__init__()
+        hidden, num_boxes = settings.hidden, settings.num_boxes
+        self.around = nn.Sequential(
+            convolution(channels, hidden),
+            nn.LeakyReLU(LEAK),
+            convolution(hidden, hidden),
+            nn.LeakyReLU(LEAK),
+        )
+        self.numbers = nn.Conv2d(hidden, BOX * num_boxes + num_labels, 1)
+        nn.init.normal_(self.numbers.weight, std=0.01)
+        self.numbers.bias = nn.Parameter(first_outputs(num_boxes, num_labels))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, channels, S, S) -> (N, S, S, 5 * num_boxes + num_labels)."""
+        outputs: Tensor = self.numbers(self.around(features))
+        return outputs.permute(0, 2, 3, 1)
+
+
+def first_outputs(num_boxes: int, num_labels: int) -> Tensor:
+    """What a cell predicts before training: a centred box, and all classes alike.
+
+    (5 * num_boxes + num_labels,). The two sides are roots: a half for a quarter.
+    """
+    box = torch.tensor([0.5, 0.5, 0.5, 0.5, 0.0])
+    classes = torch.full((num_labels,), 1 / num_labels)
+    return torch.cat([box.repeat(num_boxes), classes])
+
+
+def resize(images: Tensor, side: int) -> Tensor:
+    """(N, 3, H, W) images of any shape -> (N, 3, side, side)."""
+    if image_size(images) == (side, side):
+        return images
+    return F.interpolate(images, (side, side), mode="bilinear", align_corners=False)
+
+
 class YOLO(Model):
     """A backbone and a head that predicts 5B + C numbers for each cell of the grid.
 
@@ -350,12 +348,7 @@ class YOLO(Model):
         check_at_least(2, num_classes=num_classes)  # background counts as a class
         self.num_classes, self.side = num_classes, chosen.grid * backbone.stride
         self.backbone = backbone
-        self.head = YOLOHead(
-            backbone.out_channels,
-            hidden=chosen.hidden,
-            num_boxes=chosen.num_boxes,
-            num_labels=num_classes - 1,
-        )
+        self.head = YOLOHead(backbone.out_channels, num_classes - 1, chosen)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) images in [0, 1] -> (N, S, S, 5B + C) outputs."""

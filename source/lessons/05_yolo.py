@@ -1,10 +1,10 @@
 # ---
 # question: a detector proposes, and then looks again. Could it answer at the first look?
 # build:
-#   - lay a grid over an image, and let each cell own an object
-#   - pack boxes, confidences and classes into one tensor, and unpack it again
+#   - lay a grid over an image
+#   - pack boxes and classes into one tensor, and unpack it again
 #   - write YOLO's loss of five terms, and prove it with a loop
-#   - train YOLO, and turn its 98 boxes into detections
+#   - train YOLO
 #   - find out what it pays for its speed
 # needs: [02_rcnn, 04_faster_rcnn]
 # minutes: {read: 100, run: 4}
@@ -26,17 +26,18 @@
 #
 # Faster R-CNN reads the image once and its features many times: for every proposal it
 # cuts a piece out of the feature map and asks a second network what it shows. YOLO
-# leaves all of that out. One network reads the whole image in one pass, and what comes
-# out is a block of numbers in which all boxes, confidences and classes stand ready.
+# leaves all of that out. One network reads the image in one pass, and what comes out is
+# a block of numbers in which all boxes, confidences and classes stand ready.
 #
 # You will take that block apart number by number, build the loss that teaches a network
-# to fill it, train one, and compare it with the detector of lesson 04: first the speed,
-# then the price.
+# to fill it, train one, and compare it with Faster R-CNN.
 
 # %% tags=["hide-input"]
 import sys
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -51,6 +52,7 @@ from course_utils.draw import show_images, show_losses, show_parts, show_system
 from course_utils.draw import show_systems
 from course_utils.draw.yolo import draw_all_boxes, draw_class_cells, draw_grid
 from course_utils.draw.yolo import draw_owners, show_cell_numbers
+from course_utils.models.model import Model, check_batch
 from course_utils.ops.boxes import box_iou, xyxy_to_cxcywh
 from course_utils.training import TrainingSettings, choose_budget, choose_device
 from course_utils.training import count_multiply_adds, median_ms, predict_all
@@ -70,9 +72,9 @@ print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} 
 
 # %% [markdown]
 # This is where we are going. A YOLO trained as in this lesson has looked at a scene
-# that it never learned from. Its outputs were kept, so that you can see on any machine
-# what they hold: a class and a confidence in each cell of a grid, 98 boxes, and, once
-# the doubtful and the duplicate ones are gone, the detections.
+# that it never learned from. Its kept outputs hold a class and a confidence in each
+# cell of a grid, 98 boxes, and, without the doubtful and the duplicate ones, the
+# detections.
 
 # %% tags=["hide-input"]
 from course_utils.data.yolo_at_work import load_yolo_outputs
@@ -101,10 +103,10 @@ show(
 # %% [markdown]
 # ## The whole system
 #
-# The map below is drawn from a real call of `predict`: follow the shapes from top to
-# bottom. Up to the feature map, nothing is new. What lesson 04 had below it (proposals,
-# RoI pooling, a second network) is gone. In its place stands a small head that predicts
-# 17 numbers for each cell of a 7 x 7 grid, and code that reads these numbers.
+# The map is drawn from a real call of `predict`. Up to the feature map, nothing is new.
+# What lesson 04 had below it (proposals, RoI pooling, a second network) is gone. In its
+# place stands a small head that predicts 17 numbers for each cell of a 7 x 7 grid, and
+# code that reads them.
 
 # %% tags=["hide-input"]
 from course_utils.models.backbones import Backbone
@@ -134,10 +136,9 @@ show_system(
 # %% [markdown]
 # ## How fast is fast enough?
 #
-# A camera gives 30 images per second, so a detector that is to react to what it sees
-# has 33 milliseconds for each of them. The table holds what the paper measured on
-# Pascal VOC 2007. Each row says on which input, and on which graphics card where the
-# paper names one, because times mean nothing without that.
+# A camera gives 30 images per second, so a detector that is to react has 33
+# milliseconds for each. The table holds what the paper measured on Pascal VOC 2007,
+# with each network's input, and the graphics card where the paper names it.
 
 # %% tags=["hide-input"]
 fast = ("Fast R-CNN", "Faster R-CNN", "Faster R-CNN, ZF", "YOLO", "Fast YOLO")
@@ -155,8 +156,8 @@ columns = {
 show_systems(published, columns=columns, caption="Published, on Pascal VOC 2007")
 
 # %% [markdown]
-# (YOLO's authors timed Faster R-CNN themselves, and so these rows can be compared. Its
-# own authors report 198 ms per image for VGG-16 on a K40, an older card.)
+# (YOLO's authors timed Faster R-CNN themselves, so these rows can be compared. Its own
+# authors report 198 ms per image for VGG-16 on a K40, an older card.)
 #
 # **Predict.** A car drives at 50 km/h. How far does it get while Faster R-CNN with
 # VGG-16 looks at one image, and how far while YOLO does?
@@ -173,30 +174,7 @@ for row in published:
 # proposals take most of two seconds, it would be nearly 28 metres.
 #
 # </details>
-
-# %% tags=["hide-input"]
-fig, (ax,) = new_figure(width=6.4, height=3.2)
-for index, row in enumerate(published):
-    ax.plot(row["fps"], row["AP50"], "osD^v"[index], color=OKABE_ITO[index], ms=7)
-    ax.annotate(
-        row["system"],
-        (row["fps"], row["AP50"]),
-        (0, 9),
-        textcoords="offset points",
-        ha="center",
-    )
-ax.axvline(30, color="gray", linestyle=":")
-ax.text(28, 45, "a camera", color="gray", ha="right")
-ax.set(xscale="log", xlim=(0.2, 500), ylim=(42, 80))
-ax.set(xlabel="images per second", ylabel="mAP, VOC 2007")
-show(
-    fig,
-    alt="mAP over images per second. The R-CNNs are left of the line of 30 images per "
-    "second, YOLO and Fast YOLO right of it; YOLO lies below the two best R-CNNs.",
-    caption="Right of the dotted line, a detector keeps up with a camera.",
-)
-
-# %% [markdown]
+#
 # YOLO is six times as fast, and ten points of mAP are the price. Both halves of this
 # trade can be measured, and you will measure them.
 #
@@ -234,8 +212,8 @@ for box, cell in zip(four_boxes, owner_cells(four_boxes, (70, 70), 7), strict=Tr
 # %% [markdown]
 # The column is the whole part of x / 10, and the row is that of y / 10. The size of a
 # box does not matter. The fourth centre lies exactly on the corner of the image, where
-# x / 10 is 7 although the last column is 6; such a centre belongs to the last cell. A
-# centre outside the image belongs to no cell, and an error is better than a wrong cell:
+# x / 10 is 7 although the last column is 6; it belongs to the last cell. A centre
+# outside the image belongs to no cell, and an error is better than a wrong cell:
 
 # %%
 try:
@@ -315,9 +293,8 @@ if budget != "smoke":
     assert 0.005 < lost[7] < 0.05, lost[7]
 
 # %% [markdown]
-# That is the grid's limit: whatever network we train, it cannot report more objects
-# than own a cell. At S = 7 the price is small here. We come back to scenes where it is
-# not.
+# That is the grid's limit, whatever network we train. At S = 7 the price is small here;
+# we come back to scenes where it is not.
 #
 # ## The tensor, number by number
 #
@@ -362,26 +339,9 @@ print("boxes[0, 1]:  ", toy.boxes[0, 1])
 print("classes[0, 1]:", toy.classes[0, 1], "for", animals[1:])
 
 # %% [markdown]
-# Three corner cases are worth a look before they happen in training: no object at all,
-# a box without area (which nobody could ever be right about, since it overlaps
-# nothing), and two objects in one cell.
-
-# %%
-corners = {
-    "no object": torch.zeros(0, 4),
-    "a box without width": torch.tensor([[10.0, 5, 10, 20]]),
-    "two in one cell": torch.tensor([[2.0, 2, 14, 14], [4, 6, 16, 16]]),
-}
-for name, few_boxes in corners.items():
-    ones = torch.ones(len(few_boxes), dtype=torch.int64)
-    cells = encode_grid(few_boxes, ones, (40, 40), grid=2, num_classes=4)
-    print(f"{name:>20}: {cells.is_object.sum()} owners, {cells.lost} lost")
-
-# %% [markdown]
 # Now the other side, the **outputs** of the network: S x S cells with 5B + C numbers
-# each. Here are the outputs that would be right for our scene, with confidence 1 where
-# there is an object. In place of w and h the network predicts their square *roots*; the
-# section on the loss says why.
+# each. Here are outputs that would be right for our scene. In place of w and h the
+# network predicts their square *roots*; the section on the loss says why.
 
 
 # %%
@@ -432,13 +392,12 @@ print(
 #
 # 1470, against 2450. The two predictors of a cell *share* one set of class values, so a
 # cell can report one class, however many predictors it has. They are two attempts at
-# the same object, not room for two objects. That is a choice: later versions give each
-# box its own classes, and pay for it in numbers.
+# the same object, not room for two objects.
 #
 # </details>
 #
-# And the way back, from numbers to boxes in pixels. It takes the numbers of a cell
-# apart, squares the roots, adds the corner of the cell, and scales to the image.
+# And the way back, from numbers to boxes in pixels: take the numbers of a cell apart,
+# square the roots, add the corner of the cell, and scale to the image.
 
 # %% tags=["show"]
 from course_utils.ops.yolo_grid import split_outputs, square_sides
@@ -470,18 +429,16 @@ print(f"there and back: at most {error:.0e} pixels apart")
 assert error < 1e-3
 
 # %% [markdown]
-# One thing is missing that you know from lesson 04: a predictor has no anchor. Nothing
-# tells the two predictors of a cell apart but the weights that training gives them.
-# (Pictures of YOLO v1 with anchor boxes, or with a background class, are a mixture with
-# later detectors: see the [errata](errata.ipynb).)
+# A predictor has no anchor: nothing tells the two of a cell apart but the weights that
+# training gives them. (Pictures of YOLO v1 with anchors or a background class mix it
+# with later detectors: see the [errata](errata.ipynb).)
 #
 # ## Who is responsible?
 #
-# Training compares outputs with targets. A cell that owns an object has two predictors
-# and one target; which predictor should be corrected? If both were, they would become
-# the same. So YOLO looks at what they predict *now*: the one whose box has the higher
-# IoU with the object is **responsible** for it, and is to become better still. The
-# other one is to report a confidence of 0.
+# A cell that owns an object has two predictors and one target; which should be
+# corrected? If both were, they would become the same. So YOLO looks at what they
+# predict *now*: the one whose box has the higher IoU with the object is **responsible**
+# for it, and is to become better still. The other one is to report a confidence of 0.
 #
 # **On paper.** The dog, and two predictions for it:
 
@@ -500,15 +457,14 @@ show_boxes(
 )
 
 # %% [markdown]
-# The first one is responsible. The second is centred better, but far too small. And
-# which confidence should the first have? The paper defines confidence as the
-# probability of an object *times the IoU*, so the target is 0.615 now, and more once
-# the box is better. A common mistake is to use 1 instead. With the IoU, confidence also
-# tells good boxes from bad ones, and suppression can keep the better one.
+# The first one is responsible. The second is centred better, but far too small. The
+# paper defines confidence as the probability of an object *times the IoU*, so the
+# target of the first confidence is 0.615 now, and more once its box is better. A common
+# mistake is to use 1 instead; with the IoU, confidence also tells good boxes from bad
+# ones, so that suppression keeps the better one.
 #
-# In the first steps, often no box touches the object, and all IoUs are 0. The paper
-# does not say what to do then. The authors' program takes the predictor whose four
-# numbers are nearest, and so do we.
+# In the first steps, often no box touches the object. The authors' program then takes
+# the predictor whose four numbers are nearest, and so do we.
 
 # %% tags=["show"]
 from course_utils.models.yolo import cell_iou
@@ -526,16 +482,6 @@ toy_boxes[0, 1] = torch.tensor([[-1.0, 0.7, 0.1, 0.1], [0.9, -0.9, 0.1, 0.1]])
 index, iou = responsible_boxes(toy_boxes, toy.boxes)
 print(
     f"both far away, IoUs {iou[0, 1].tolist()}: predictor {index[0, 1] + 1} is nearer"
-)
-
-# %% [markdown]
-# In our scene of 98 predictors, one is responsible for each cell that owns an object.
-# All others are to keep their confidence at 0:
-
-# %%
-owners = scene.is_object.sum().item()
-print(
-    f"{owners} responsible, {98 - owners} not; {owners} of these share a cell with one"
 )
 
 # %% [markdown]
@@ -615,9 +561,10 @@ from course_utils.models.yolo import class_term
 # %% tags=["show"]
 from course_utils.models.yolo import boxes_a_cell, yolo_losses
 
-# %%
+# %% tags=["show"]
 from course_utils.ops.yolo_grid import stack_targets
 
+# %%
 toy_outputs = torch.zeros(1, 2, 2, 13)
 toy_outputs[..., [4, 9]] = 0.1
 toy_outputs[0, 0, 1] = torch.tensor(
@@ -666,8 +613,8 @@ show_system(
 #
 # Such code is short and easy to get wrong: a mask that is broadcast along the wrong
 # axis still runs. No library has this loss to compare with, so here is a second version
-# that follows the formula, one cell and one predictor after the other. It even computes
-# the IoU in its own way, from the lengths that two boxes share.
+# that follows the formula, one predictor after the other, and computes the IoU in its
+# own way.
 
 # %% tags=["show"]
 from course_utils.models.yolo import find_responsible, iou_in_cell, overlap_1d
@@ -679,8 +626,8 @@ from course_utils.models.yolo import cell_terms
 from course_utils.models.yolo import yolo_losses_by_loop
 
 # %% [markdown]
-# Both get four scenes and random outputs, in double precision. Equal values are not
-# enough, because training follows the gradient; so that is compared, too.
+# Both get four scenes and random outputs, in double precision. Training follows the
+# gradient, so that is compared, too.
 
 # %%
 few = GridTargets(few[0], few.boxes.double(), few.classes.double(), few.lost)
@@ -739,25 +686,6 @@ small, large = (((w + 0.05) ** 0.5 - w**0.5) ** 2 for w in (0.1, 0.8))
 print(
     f"0.05 too wide: an object of width 0.1 costs {small:.5f}, one of 0.8 {large:.5f}"
 )
-width = torch.linspace(0.02, 1, 100)
-loss_curves = {
-    "with roots": (width, ((width + 0.05).sqrt() - width.sqrt()) ** 2),
-    "without": (width, torch.full_like(width, 0.05**2)),
-}
-
-# %% tags=["hide-input"]
-fig, (ax,) = new_figure(width=5, height=2.8)
-draw_curves(ax, loss_curves, x_label="width of the object, as a share of the image")
-ax.get_legend().remove()
-ax.set(ylabel="loss")
-ax.text(0.12, 0.0075, "with roots", color=OKABE_ITO[0])
-ax.text(0.75, 0.0030, "without", color=OKABE_ITO[1])
-show(
-    fig,
-    alt="Two curves. Without roots, the loss is the same for all widths. With roots it "
-    "is high for small widths and falls.",
-    caption="The loss of a box that is too wide by 0.05 of the image.",
-)
 
 # %% [markdown]
 # A common mistake is to take the formula at its word: the network predicts a width, and
@@ -778,16 +706,15 @@ for start in (0.25, 1e-6, 0.0, -0.1):
     )
 
 # %% [markdown]
-# One `nan` in the sum makes the whole loss `nan`, and one step later all weights. The
-# text of the paper says it: the network predicts the *root*, and nobody ever takes the
-# root of an output. To get a box, the output is squared, here in `square_sides`, and
-# squares are never negative.
+# One `nan` in the sum makes the whole loss `nan`, and one step later all weights. So
+# the network predicts the *root*, as the text of the paper says, and nobody ever takes
+# the root of an output. To get a box, the output is squared (`square_sides`).
 #
 # ### Why 5 and 0.5?
 #
-# Nearly all predictors are empty. Suppose that a network knows nothing yet and can only
-# choose one confidence for all its predictors. The best choice is a weighted mean of
-# all targets, so the weights decide who is heard.
+# Nearly all predictors are empty. Suppose that a network can only choose one confidence
+# for all its predictors. The best choice is a weighted mean of all targets, so the
+# weights decide who is heard.
 
 # %%
 per_scene = sum(len(target["boxes"]) for _, target in learn) / len(learn)
@@ -797,14 +724,13 @@ for weight in (1.0, 0.5):
     print(f"noobj_weight {weight}: empty predictors carry {share:.0%} of the weight")
 
 # %% [markdown]
-# Even with 0.5, silence outvotes the objects by far in every step. The factor of 5
-# works in the same direction: the few predictors with an object are not to be drowned
-# out. Lesson 06 has a better remedy for this imbalance.
+# Even with 0.5, silence outvotes the objects by far. The factor of 5 works in the same
+# direction. Lesson 06 has a better remedy for this imbalance.
 #
 # ## A network of its own
 #
-# YOLO's authors designed their own network. Here are its layers as a list, each
-# convolution with its kernel, channels and stride.
+# YOLO's authors designed their own network; its convolutions are a list of kernel,
+# channels and stride.
 
 # %%
 HALVE = nn.MaxPool2d(2)
@@ -852,8 +778,7 @@ for name, part in {
 # %% [markdown]
 # Six halvings turn 448 pixels into 7 cells, and that is where S = 7 comes from. Three
 # quarters of the weights are in the first fully connected layer, which lets every cell
-# see the whole image. (Before it learns to detect, the authors train the first twenty
-# convolutions to name the photographs of ImageNet.)
+# see the whole image.
 #
 # Ours is much smaller. The residual backbone of the earlier lessons with four halvings
 # turns 7 x 16 = 112 pixels into 7 cells, so images are resized to 112 first. In place
@@ -867,8 +792,8 @@ from course_utils.models.yolo import first_outputs, resize
 from course_utils.models.yolo import YOLOHead
 
 # %% [markdown]
-# A linear output may be a little below 0 or above 1. For scores, confidences and class
-# values are therefore clipped: the product of two negative ones would be a high score.
+# A linear output may be a little below 0 or above 1, so confidences and class values
+# are clipped: the product of two negative ones would be a high score.
 
 # %% tags=["show"]
 from course_utils.ops.yolo_grid import class_scores
@@ -877,8 +802,8 @@ from course_utils.ops.yolo_grid import class_scores
 from course_utils.models.yolo import score_boxes
 
 # %% [markdown]
-# `select_detections` then does what every detector so far has done: drop what scores
-# too little, and suppress duplicates class by class.
+# `select_detections` then drops what scores too little, and suppresses duplicates class
+# by class.
 
 # %% tags=["show"]
 from course_utils.ops.post_processing import best_of_each_class, first_of_each_class
@@ -911,10 +836,10 @@ print("outputs:", tuple(model(images).shape))
 # %% [markdown]
 # ### Doubt before training
 #
-# Two checks cost a second and can save hours. First, the loss of the very first step
-# can be estimated on paper. The head starts with class values of 1/7, so each object
-# costs $(1 - 1/7)^2 + 6 \cdot (1/7)^2 = 6/7$ in the fifth term. Confidences start at 0,
-# so the fourth term is close to 0.
+# Two checks cost a second and can save hours. First, the loss of the first step can be
+# estimated on paper. The head starts with class values of 1/7, so each object costs $(1
+# - 1/7)^2 + 6 \cdot (1/7)^2 = 6/7$ in the fifth term. Confidences start at 0, so the
+# fourth term is close to 0.
 
 # %%
 cells = encode_batch(targets, size, 7, len(CLASS_NAMES))
@@ -925,8 +850,8 @@ print(f"no object: {losses['loss_no_object']:.2f}, on paper 0")
 
 # %% [markdown]
 # Second, feed the *right* outputs of all test scenes to the code that makes detections.
-# What comes out is the AP of a perfect network on this grid: if it were low, the fault
-# would be in the encoding, the decoding or the suppression, and no training could help.
+# If their AP were low, the fault would be in the encoding, the decoding or the
+# suppression, and no training could help.
 
 # %%
 from course_utils.metrics.coco import evaluate_detections
@@ -947,16 +872,15 @@ if budget != "smoke":
     assert limit["AP50"] > 0.95
 
 # %% [markdown]
-# What a perfect network misses is what lost its cell. With S = 7 that is little, and
-# the loop from targets to outputs to boxes works.
+# What a perfect network misses is what lost its cell; the loop from targets to outputs
+# to boxes works.
 #
 # ## Training it
 #
 # A network that predicts for the whole image at once easily learns whole images by
-# heart. So the authors never show it the same image twice: each side of the image moves
-# by up to a fifth, and exposure and saturation change by a factor of up to 1.5. Boxes
-# move along, and an object whose centre is no longer in sight is dropped. Our scenes
-# are simpler than photographs, so half of the shift is enough.
+# heart. So the authors never show it the same image twice: each side moves by up to a
+# fifth, and exposure and saturation change by a factor of up to 1.5. Our scenes are
+# simpler than photographs, so half of the shift is enough.
 
 # %%
 from course_utils.training.augment import augment_yolo
@@ -1009,12 +933,12 @@ for name, values in history.curves(smooth=20).items():
 # %% [markdown]
 # ### Why does one loss rise?
 #
-# `loss_no_object` grows while everything else improves. That looks like a fault, and it
-# is none. The fourth term starts at nearly 0, because the head starts with confidences
-# of 0, which is right for every empty predictor. To lower the third term, the network
-# has to raise confidences where objects are. But it cannot tell precisely *which*
-# predictor will be responsible, and so some of the empty ones rise, too. If this is the
-# reason, the confident empty predictors should sit next to objects, and nowhere else:
+# `loss_no_object` grows while everything else improves. That is no fault. The fourth
+# term starts at nearly 0, because the head starts with confidences of 0, which is right
+# for every empty predictor. To lower the third term, the network has to raise
+# confidences where objects are. But it cannot tell precisely *which* predictor will be
+# responsible, and so some of the empty ones rise, too. If this is the reason, the
+# confident empty predictors should sit next to objects, and nowhere else:
 
 
 # %%
@@ -1051,9 +975,9 @@ for name, group in groups.items():
     )
 
 # %% [markdown]
-# So it is. Only a few empty predictors share a cell with a responsible one, and they
-# carry most of the fourth term; nearly all of the remainder comes from the cells next
-# door, and those further away keep silent, as they should.
+# So it is. Few empty predictors share a cell with a responsible one, and they carry
+# most of the fourth term; nearly all of the remainder comes from the cells next door,
+# and those further away are silent, as they should be.
 #
 # ### What it reaches
 
@@ -1084,8 +1008,7 @@ show_images(
 
 # %% [markdown]
 # Two gaps to keep in mind: AP75 is far below AP50, so many boxes fit only loosely; and
-# scenes that it has learned from are a little easier than new ones, in spite of all the
-# changes to them.
+# scenes that it has learned from are a little easier than new ones.
 #
 # ### What the confidence knows
 #
@@ -1125,46 +1048,10 @@ show(
 )
 
 # %% [markdown]
-# ### A cell is not a window
-#
-# The grid looks as if a cell saw only its own piece of the image. Take the most
-# confident cell of our scene, and ask on which pixels its confidence depends.
-
-# %%
-pixels = image[None].to(device).requires_grad_()
-scene_confidence = model(pixels)[0, ..., 4]
-row, column = divmod(scene_confidence.argmax().item(), 7)
-scene_confidence[row, column].backward()
-influence = pixels.grad[0].abs().sum(dim=0).cpu()  # (side, side)
-top, bottom = round(row * side / 7), round((row + 1) * side / 7)
-left, right = round(column * side / 7), round((column + 1) * side / 7)
-inside = influence[top:bottom, left:right].sum() / influence.sum()
-print(
-    f"cell ({row}, {column}): {1 / 49:.0%} of the image, {inside:.0%} of the influence"
-)
-
-# %% tags=["hide-input"]
-fig, (ax,) = new_figure(width=4.6, height=3.6)
-blocks = F.avg_pool2d(influence[None], side // 32)[0]  # 32 x 32, less noisy
-draw_heat_map(ax, (blocks / blocks.max()).sqrt(), image=image, name="influence (root)")
-draw_grid(ax, side, 7)
-ax.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, lw=2))
-show(
-    fig,
-    alt="The scene with the influence of each pixel on one cell, in colours. The cell "
-    "is a small square; the influence spreads far around it.",
-    caption="The black square is the cell. It answers for its square, and looks wider.",
-)
-
-# %% [markdown]
-# A cell *answers* for its square, but it looks at much more: a centre can only be found
-# by somebody who sees where the object ends.
-#
 # ## From 98 boxes to detections
 #
-# Now prediction, slowly, for our scene. The outputs are 98 boxes with a confidence and
-# class values each, and nothing is sorted out yet. YOLO's prediction is often explained
-# with a table of scores in which more and more numbers become 0:
+# Now prediction, slowly, for our scene. It is often explained with a table of scores in
+# which more and more numbers become 0:
 #
 # 1. score = confidence x class value, for each of the 98 boxes and each class;
 # 2. scores below a threshold become 0;
@@ -1180,7 +1067,7 @@ from course_utils.ops.post_processing import zero_low_scores, zero_overlapped_sc
 # **On paper.** Four boxes of 20 x 20 pixels stand in a row, each 4 pixels further than
 # the one before, with scores for "dog" of 0.5, 0.3, 0.2 and 0.1. The first overlaps the
 # second by two thirds, but the third by less than half. So the second becomes 0, the
-# third stays, and it sets the fourth to 0:
+# third stays, and sets the fourth to 0:
 
 # %%
 row_of_four = torch.tensor([[4.0 * i, 0, 4 * i + 20, 20] for i in range(4)])
@@ -1235,8 +1122,7 @@ assert torch.equal(columns[order] + 1, by_index["labels"])
 print(f"{len(rows)} detections either way, with the same boxes and classes")
 
 # %% [markdown]
-# Indices are the better habit, because a score of 0 that means "suppressed" cannot be
-# told from one that means "never seen". How much does each setting matter?
+# How much does each setting matter?
 
 
 # %%
@@ -1258,9 +1144,8 @@ for name, changes in {
 
 # %% [markdown]
 # The paper reports that suppression adds two or three points of mAP. Here it matters
-# much more, and you have seen why: the two predictors of a cell give nearly the same
-# box, so that most objects are reported twice. A high threshold makes clean pictures
-# and a lower AP, as in lesson 04. Try it:
+# more, because the two predictors of a cell give nearly the same box. A high threshold
+# makes clean pictures, but a lower AP. Try it:
 
 
 # %% tags=["hide-input"]
@@ -1355,8 +1240,7 @@ show_parts(
 
 # %% [markdown]
 # Times differ from machine to machine; multiplications do not. If lesson 04 has kept
-# its trained Faster R-CNN, we count those of both, and use it below to find out what
-# YOLO finds hard.
+# its Faster R-CNN, we count those of both, and compare what they find.
 
 # %%
 from course_utils.models.faster_rcnn import small_faster_rcnn
@@ -1412,18 +1296,16 @@ show_curves(
 )
 
 # %% [markdown]
-# The authors did a finer comparison of this kind with Fast R-CNN. In the paper's words,
-# localization errors account for more of YOLO's errors than all other sources combined,
-# whereas 13.6 % of the top detections of Fast R-CNN contain no object at all, almost
-# three times as many as of YOLO: a cell of YOLO has the whole image around it, whereas
-# Fast R-CNN judges pieces that somebody cut out. (Lesson 06 sorts errors in this way.)
+# In the paper's words, localization errors account for more of YOLO's errors than all
+# other sources combined, whereas 13.6 % of the top detections of Fast R-CNN contain no
+# object at all, almost three times as many as of YOLO, whose cells have the whole image
+# around them. (Lesson 06 sorts errors in this way.)
 #
 # ### Small objects in groups
 #
 # The paper names a weakness itself: small objects in groups, such as a flock of birds.
-# The tabletop can make such scenes: objects of half their usual size, once anywhere on
-# the floor, once crowded around two spots. So we can see which of the two is the
-# trouble.
+# On the tabletop we can make objects of half their usual size, once anywhere on the
+# floor and once crowded around two spots, to see which of the two is the trouble.
 
 # %%
 small = {"scale": 0.5, "min_solids": 5}
@@ -1479,10 +1361,9 @@ show(
 )
 
 # %% [markdown]
-# Small objects are hard for both: they have few pixels, and neither detector has seen
-# many of that size in training. Next to Faster R-CNN, YOLO keeps a smaller part of its
-# AP50. Its map has one vector for 18 x 18 pixels of the image, whereas that of Faster
-# R-CNN has one for 4 x 4.
+# Small objects are hard: they have few pixels, and no detector here has seen many of
+# that size in training. Compared with Faster R-CNN, YOLO keeps a smaller part of its
+# AP50.
 #
 # ### Two centres in one cell
 #
@@ -1512,9 +1393,8 @@ for name in detectors:
 # %% [markdown]
 # In a shared cell YOLO finds far fewer objects than in a cell of their own, and it
 # matters little which came first in the list: at test time there is no list. The cell
-# has one set of class values, and what is found beyond that comes from cells nearby. A
-# crowd is hard for Faster R-CNN, too, since objects hide each other, but each of its
-# anchors may report another object.
+# has one set of class values, and what is found beyond that comes from cells nearby.
+# Each anchor of Faster R-CNN may report another object.
 
 # %% tags=["hide-input"]
 watch.report(
@@ -1530,21 +1410,20 @@ watch.report(
 # ## Recap
 #
 # YOLO lays a grid over the image, and the cell that holds the centre of an object is to
-# report it. Each cell has B predictors of a box and a confidence, and one set of class
-# values. During training, the predictor with the highest IoU is responsible; its
-# confidence is to become that IoU, and all others are to be silent. Prediction is one
-# pass, 98 boxes, and suppression. That is fast, and it is paid for with loose boxes,
-# and with objects that are small or share a cell.
+# report it, with B predictors of a box and a confidence, and one set of class values.
+# In training, the predictor with the highest IoU is responsible; its confidence is to
+# become that IoU, and all others are to be silent. Prediction is one pass, 98 boxes,
+# and suppression. That is fast, and it is paid for with loose boxes, and with objects
+# that are small or share a cell.
 #
 # | | Faster R-CNN | YOLO v1 | why |
 # |---|---|---|---|
-# | features | shared backbone | the same | one pass over the image is needed anyway |
-# | candidates | anchors, scored by the RPN | 98 predictors without anchors | nothing to choose from, so no first stage |
-# | second look | RoI pooling and a head for each proposal | none | it is where the time goes |
-# | classes | for each proposal, with background | for each cell, without | 1470 numbers instead of 2450 |
-# | who is positive | anchors above an IoU threshold | one predictor of the owner cell | decided by what it predicts now |
-# | imbalance | sampling, 1 : 3 or 1 : 1 | weights 5 and 0.5 | all predictors are few enough to keep |
-# | losses | cross-entropy and smooth L1 | squares throughout | easy to optimize |
+# | candidates | anchors, scored by the RPN | 98 predictors, no anchors | no first stage |
+# | second look | RoI pooling, a head | none | speed |
+# | classes | per proposal, with background | per cell, without | fewer numbers |
+# | who is positive | anchors of high IoU | one predictor of the owner cell | who is better becomes better still |
+# | imbalance | sampling | weights 5 and 0.5 | 98 are few enough to keep |
+# | losses | cross-entropy, smooth L1 | squares | easy to optimize |
 #
 # ## Common mistakes
 #
@@ -1564,9 +1443,8 @@ watch.report(
 #
 # <details><summary>Answer</summary>
 #
-# It learns from one object per cell, so from 49 at most, and it reports 98 boxes, two
-# per cell. More predictors per cell would not help, because they share one target. A
-# finer grid would.
+# It learns from one object per cell, so from 49 at most, and it reports 98 boxes. More
+# predictors per cell would not help it to learn, because they share one target.
 #
 # </details>
 #
@@ -1575,24 +1453,22 @@ watch.report(
 #
 # <details><summary>Answer</summary>
 #
-# The first surely holds an object in a box that fits, but it could be one of two
-# classes. The second is surely a dog, if it is anything, but the box fits badly or
-# there may be nothing. Confidence stands for Pr(object) x IoU and the class value for
-# Pr(class | object), so the product is Pr(class) x IoU. A detection is right only if
-# both hold.
+# The first surely holds an object in a box that fits, but of one of two classes. The
+# second is surely a dog, if it is anything. Confidence stands for Pr(object) x IoU and
+# the class value for Pr(class | object), so the product is Pr(class) x IoU. A detection
+# is right only if both hold.
 #
 # </details>
 #
 # **3.** A friend trains YOLO v1. The loss falls quickly and then stays, and the network
-# reports nothing on any image, even at a threshold of 0.05. Which of the five terms is
-# likely to be small, which is large, and which setting would you look at first?
+# reports nothing on any image. Which of the five terms is likely to be small, which is
+# large, and which setting would you look at first?
 #
 # <details><summary>Answer</summary>
 #
 # `loss_no_object` is small and `loss_confidence` is large: the network has learned that
 # silence is right for nearly all predictors. Look at `noobj_weight`, and whether it
 # stands before the right term; then at the learning rate in the first steps, since
-# silence is what a network finds first. Then check the targets: with x and y swapped,
-# the responsible predictors get targets that nothing in the image explains.
+# silence is what a network finds first.
 #
 # </details>
