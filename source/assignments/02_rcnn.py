@@ -81,7 +81,7 @@ from course_utils.checks.rcnn import (
 # </details>
 
 
-# %% tags=["task", "points:2", "section:Regions grow into things"]
+# %% tags=["task", "points:2", "section:Regions grow into objects"]
 def group_similarities(
     regions: dict[str, Tensor], groups: Tensor, image_size: tuple[int, int]
 ) -> Tensor:
@@ -136,7 +136,7 @@ check_group_similarities(group_similarities)
 # </details>
 
 
-# %% tags=["task", "points:1", "section:Regions grow into things"]
+# %% tags=["task", "points:1", "section:Regions grow into objects"]
 def merged_regions(
     histograms: Tensor,
     sizes: Tensor,

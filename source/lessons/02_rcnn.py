@@ -9,15 +9,15 @@
 # needs: [00_start_here, 01_sliding_windows]
 # minutes: {read: 120, run: 4}
 # papers:
-#   - "[R-CNN](https://arxiv.org/abs/1311.2524), Girshick et al. 2014: the system of this
-#     lesson; appendix A is about warping, B about the two sets of labels, C about boxes"
+#   - "[R-CNN](https://arxiv.org/abs/1311.2524), Girshick et al. 2014; appendices A to C are
+#     about warping, the two sets of labels, and boxes"
 #   - "[rbgirshick/rcnn](https://github.com/rbgirshick/rcnn): the authors' code (MATLAB and
 #     Caffe)"
 #   - "[Efficient graph-based image segmentation](https://doi.org/10.1023/B:VISI.0000022288.19776.77),
 #     Felzenszwalb and Huttenlocher 2004; reference implementation:
 #     [scikit-image](https://scikit-image.org/docs/stable/api/skimage.segmentation.html#skimage.segmentation.felzenszwalb)"
 #   - "[Selective search for object recognition](https://doi.org/10.1007/s11263-013-0620-5),
-#     Uijlings et al. 2013, which explains why one grouping is not enough"
+#     Uijlings et al. 2013"
 # ---
 # ruff: noqa: E501
 
@@ -68,9 +68,9 @@ watch = start_lesson("02_rcnn", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
 
 # %% [markdown]
-# This is what the detector has to do: find the objects of a scene that it has never
-# seen, and name them. If you have run this lesson before, the boxes below are those of
-# your own R-CNN; otherwise they are the ground truth that it is measured against.
+# This is what the detector has to do. If you have run this lesson before, the boxes are
+# those of your own R-CNN; otherwise they are the ground truth that it is measured
+# against.
 
 # %% tags=["hide-input"]
 from course_utils.data.proposals import propose_all
@@ -148,11 +148,10 @@ show_system(
 # %% [markdown]
 # ## Regions, on paper
 #
-# An object is often of one colour, and its surroundings of another. So a good first
-# step is to cut the image into regions of similar pixels. The method is from 2004
-# (Felzenszwalb and Huttenlocher), and it treats the image as a graph: each pixel is a
-# node, and an **edge** joins it to each of its 8 neighbours. The weight of an edge is
-# the difference between the two colours.
+# An object is often of one colour, and its surroundings of another. So a first step is
+# to cut the image into regions of similar pixels (Felzenszwalb and Huttenlocher 2004).
+# The image becomes a graph: each pixel is a node, and an **edge** joins it to each of
+# its 8 neighbours. The weight of an edge is the difference between the two colours.
 
 # %%
 tiny = torch.tensor([[10.0, 10, 12, 60], [10, 11, 12, 62], [11, 12, 61, 63]])
@@ -160,9 +159,8 @@ for row in tiny.long().tolist():
     print(*(f"{value:4}" for value in row))
 
 # %% [markdown]
-# In this grey image of 3 x 4 pixels you see two regions at once. The algorithm has to
-# see them by looking at one edge after the other, from the lightest to the heaviest.
-# Sorting is a detail, written for speed.
+# You see two regions at once. The algorithm has to see them by looking at one edge
+# after the other, from the lightest to the heaviest.
 
 # %% tags=["show", "hide-input"]
 from course_utils.ops.selective_search.graph_segmentation import lightest_first
@@ -178,9 +176,9 @@ for place in (0, 1, 2, -2, -1):
     print(f"  pixels {a:2} and {b:2} differ by {graph.weights[place]:.0f}")
 
 # %% [markdown]
-# Regions will be joined again and again, so we must always know which region a pixel is
-# in. A **disjoint-set** structure answers that in almost no time: every node points to
-# another one of its region, and the last one in the chain, the root, stands for all.
+# To know at any time which region a pixel is in, we use a **disjoint-set** structure:
+# every node points to another one of its region, and the last one in the chain, the
+# root, stands for all.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.graph_segmentation import DisjointSets
@@ -194,13 +192,12 @@ print("the root of each node:", [sets.find(node) for node in range(5)])
 print("nodes in the set of node 0:", sets.size[sets.find(0)])
 
 # %% [markdown]
-# When should an edge join the regions at its two ends? Compare it with the heaviest edge
-# that each region already has **inside**. If the edge between them is no heavier, there
-# is no border to be seen.
+# When should an edge join the regions at its two ends? If it is no heavier than the
+# heaviest edge that each region already has **inside**, there is no border to be seen.
 #
 # A single pixel has nothing inside, so by this rule alone nothing could ever join it.
-# Therefore each region is granted an allowance of `k / size`, which is generous for small
-# regions and soon forgotten by large ones.
+# Therefore each region is granted an allowance of `k / size`: generous for small
+# regions, soon forgotten by large ones.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.graph_segmentation import join_similar
@@ -230,10 +227,9 @@ for k in (0.5, 5, 500):
 # <details><summary>Answer</summary>
 #
 # With k = 0.5 only equal pixels join, which leaves 7 regions. With 5 there are 2, those
-# that you saw. With 500 the allowance is larger than every difference, and all becomes
-# one. So k says how large a difference has to be before it counts as a border, and
-# because of `k / size`, also how large regions tend to be.
-#
+# that you saw. With 500 all becomes one. So k says how large a difference has to be
+# before it counts as a border, and because of `k / size`, how large regions tend to be.
+
 # </details>
 
 # %% [markdown]
@@ -249,10 +245,9 @@ from course_utils.ops.selective_search.smoothing import gaussian_kernel
 from course_utils.ops.selective_search.smoothing import filter_axis, gaussian_blur
 
 # %% [markdown]
-# A photograph has a million edges, for which a loop in Python takes seconds. The next
-# cell holds the same two loops in a faster form, which finds with NumPy the many edges
-# that change nothing. It is folded because it teaches nothing new; the project's tests
-# compare the two pixel by pixel.
+# The next cell holds the same two loops in a faster form, which lets NumPy find the
+# many edges that change nothing. It is folded because it teaches nothing new; the
+# project's tests compare the two pixel by pixel.
 
 # %% tags=["show", "hide-input"]
 from course_utils.ops.selective_search.graph_segmentation import batches, rename_ends
@@ -311,10 +306,9 @@ assert counts == sorted(counts, reverse=True)
 # No single k is right. A small one splits the cup into its parts, and a large one joins
 # it to the table wherever the colours are alike.
 #
-# **Trust.** Does scikit-image find the same regions? The numbers that regions happen to
-# have mean nothing, so we compare *partitions*: for how many pairs of pixels do the two
-# disagree whether they belong together? This is the adapted Rand error, and it is 0 for
-# equal partitions.
+# **Trust.** Does scikit-image find the same regions? We compare *partitions*: for how
+# many pairs of pixels do the two disagree whether they belong together? This is the
+# adapted Rand error, 0 for equal partitions.
 
 # %%
 from skimage.metrics import adapted_rand_error
@@ -332,18 +326,15 @@ for name in ("coffee", "chelsea", "astronaut"):
 
 # %% [markdown]
 # They agree up to ties between edges of the same weight.
-#
 # ## Regions grow into objects
 #
 # Objects are made of parts: a cup has a saucer, a handle, and coffee in it. No single k
-# keeps all of them in one piece, so we do not choose. Instead we start with small
-# regions, join the two most **similar neighbours**, and repeat until one region is left.
-# Somewhere on the way every object should have been in one piece, and the box around
-# each region on the way is a proposal. This is **selective search** (Uijlings et al.
-# 2013).
+# keeps all of them in one piece, so we do not choose. We start with small regions, join
+# the two most **similar neighbours**, and repeat until one region is left. Somewhere on
+# the way every object should have been in one piece, and the box around each region is
+# a proposal. This is **selective search** (Uijlings et al. 2013).
 #
-# To compare regions we describe each of them by a few numbers: size, box, and
-# histograms. The box needs the smallest and largest coordinates of its pixels.
+# To compare regions we describe each by its size, its box, and histograms.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.regions import Regions, region_boxes
@@ -384,8 +375,7 @@ from course_utils.ops.selective_search.regions import texture_similarity
 
 # %% [markdown]
 # The other two ask nothing about looks. *Size* prefers small regions, so that no giant
-# eats its neighbours one by one; *fill* asks how well the two fill their common box, so
-# that holes are closed early.
+# eats its neighbours one by one; *fill* asks how well the two fill their common box.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.regions import joint_box, size_similarity
@@ -412,9 +402,9 @@ for name, place in (("most alike", total.argmax()), ("least alike", total.argmin
 from course_utils.ops.selective_search.search import Merge, merge_regions
 
 # %% [markdown]
-# Who touches whom is kept as a set of neighbours for each region. The pairs wait on a
-# heap, which gives the most similar one at any time. A pair may be out of date when it
-# comes off the heap, because one of its regions has been merged meanwhile.
+# Each region has a set of neighbours, and the pairs wait on a heap, which gives the
+# most similar one at any time. A pair is out of date if one of its regions has been
+# merged meanwhile.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.search import compare, neighbour_sets
@@ -493,10 +483,9 @@ show_boxes(
 
 # %% [markdown]
 # One grouping does not find everything: the best box is off by a good part of the cup.
-# The cure is to run several groupings, each with its own blind spots, and to take all
-# their boxes. They differ in the colour space, in k, and in the measures that are added
-# up. The paper's fast mode makes 8 groupings and its quality mode 80. Our scenes are
-# small, so a mode with four groupings is enough for them.
+# So we run several, each with its own blind spots, and take all their boxes. They
+# differ in the colour space, in k, and in the measures that are added up. Our scenes
+# are small, so a mode with four groupings is enough for them.
 
 # %% tags=["show", "hide-input"]
 from course_utils.ops.selective_search.color_spaces import rgb_to_hsv, rgb_to_lab
@@ -516,8 +505,8 @@ for name, mode in STRATEGIES.items():
 
 # %% [markdown]
 # Which boxes come first? Large regions, late in the grouping, are more likely to be
-# objects, but this order alone would put all giants first. So each box's place, counted
-# from the top of its hierarchy, is multiplied by a random number.
+# objects, but this order alone would put all giants first. So a box's place, from the
+# top of its hierarchy, is multiplied by a random number.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.search import rank_boxes
@@ -549,12 +538,9 @@ for name in ("coffee", "rocket", "coins"):
 #
 # A detector that looks only at proposals can never find what they miss. So before any
 # network, two questions. What share of all objects has a proposal with an IoU of at
-# least 0.5? That is **recall**. And how well does the best proposal fit? The mean of the
-# best overlaps, over the objects of a class and then over classes, is **MABO** (mean
-# average best overlap).
-#
-# Both depend on how many boxes are looked at, so the running maximum over the ranked
-# boxes gives the best overlap for every number of boxes at once.
+# least 0.5? That is **recall**. And how well does the best proposal fit? The mean best
+# overlap, over the objects of a class and then over classes, is **MABO**. Both depend
+# on how many boxes are looked at.
 
 # %% tags=["show"]
 from course_utils.metrics.proposals import best_overlaps
@@ -566,8 +552,7 @@ from course_utils.metrics.proposals import mean_average_best_overlap
 from course_utils.metrics.proposals import ProposalCurve, evaluate_proposals
 
 # %% [markdown]
-# Now the scenes of the tabletop. `propose_all` calls `selective_search` for each scene
-# and keeps the boxes on disk; `plain_scenes` puts them into each scene's target.
+# `propose_all` calls `selective_search` for each scene and keeps the boxes on disk.
 
 # %%
 from course_utils.training.papers.rcnn_stages import plain_scenes
@@ -618,11 +603,11 @@ if budget != "smoke":
     assert recall >= 0.9
 
 # %% [markdown]
-# Almost every object has a good proposal, and the first half of the boxes gets nearly as
-# far as all of them. Lesson 01 looked at thousands of windows in a scene.
+# Almost every object has a good proposal, and the first half of the boxes gets nearly
+# as far as all of them. Lesson 01 looked at thousands of windows in a scene.
 #
-# On photographs, for which the method was made, OpenCV has another implementation. Two
-# methods are compared *at the same number of boxes*, or not at all.
+# On photographs, we can compare with OpenCV's implementation, *at the same number of
+# boxes*.
 
 
 # %% tags=["hide-input"]
@@ -655,14 +640,13 @@ for who, boxes in boxes_by.items():
 
 # %% [markdown]
 # With all their boxes, both find every object; over the first boxes they differ, since
-# they rank differently. So ask of any proposal method: recall *at how many boxes*?
-#
+# they rank differently.
 # ## From a box to a picture: warping
 #
 # Proposals have all sizes and shapes, whereas a network with a fully connected layer
 # takes pictures of one size. So each box is **warped**: stretched to a square, whatever
-# its shape. A tall cone becomes a wide one, in training and in testing alike.
-#
+# its shape, in training and in testing alike.
+
 # A box alone does not show whether its object ends at the border or is cut by it. So
 # the box first grows a little, and the crop shows some pixels of **context** at each
 # side. R-CNN with AlexNet has crops of 227 x 227 with 16 pixels of context, so each box
@@ -724,7 +708,7 @@ show(
 # ## The network, and where it starts
 #
 # The backbone is a small residual network, which later lessons use as well. Its batch
-# normalisation behaves the same in every prediction, whatever else is in the batch.
+# normalisation predicts the same whatever else is in the batch.
 
 # %% tags=["show"]
 from course_utils.models.backbones import BatchNorm, convolution
@@ -764,9 +748,8 @@ print(f"{sum(weight.numel() for weight in network.parameters()):,} weights")
 # %% [markdown]
 # R-CNN did not start from random weights. Its network could already tell the 1,000
 # classes of ImageNet apart, from pictures of *one object each*: boxes are expensive to
-# draw, whereas names of pictures are cheap. We do the same on a small scale, with
-# pictures of one solid each, loosely framed. There is no background class, and nothing
-# says where an object ends.
+# draw, names are cheap. We do the same on a small scale, with pictures of one solid
+# each. There is no background class, and nothing says where an object ends.
 
 # %%
 from course_utils.training import TrainingSettings, train
@@ -823,8 +806,7 @@ pretrained = copy.deepcopy(network)  # to compare with, later
 # this question **twice, differently**.
 #
 # To **fine-tune** the network, an IoU of at least 0.5 makes the proposal a cube, and
-# anything less is background. This gives many more positives than there are objects, and
-# a network needs many.
+# anything less is background. This gives many more positives than there are objects.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.detector import region_labels
@@ -879,9 +861,8 @@ show(
 )
 
 # %% [markdown]
-# A common mistake is to take 0.5 as the bound for both. For the SVMs the authors tried
-# other bounds than 0.3: with 0.5 they lost 5 points of mAP, and with 0 they lost 4.
-#
+# A common mistake is to take 0.5 as the bound for both. For the SVMs the authors lost 5
+# points of mAP with 0.5 and 4 with 0, against 0.3.
 # ## Training, in four stages
 #
 # The parts of R-CNN learn one after the other, and nothing that a later stage learns
@@ -922,9 +903,9 @@ show(
 # %% [markdown]
 # ### The first stage: fine-tuning
 #
-# A batch has 128 regions: 32 of objects and 96 of background. In a photograph hardly any
-# of thousands of proposals shows an object, and without this balance a batch would be
-# all background. Where there are not 32 objects, background fills up.
+# A batch has 128 regions: 32 of objects and 96 of background. In a photograph hardly
+# any of thousands of proposals shows an object, so without this balance a batch would
+# be all background.
 
 # %% tags=["show"]
 from course_utils.ops.matching import draw, sample_balanced
@@ -951,9 +932,8 @@ print(f"{(labels > 0).sum()} objects and {(labels == 0).sum()} background in a b
 print(f"{(all_labels > 0).float().mean():.0%} of all candidates are objects")
 
 # %% [markdown]
-# SVMs and regressors are linear, so both are little more than a matrix. They have no
-# gradient: their weights are buffers, which are stored with the model but never trained
-# by the loop.
+# SVMs and regressors are linear: little more than a matrix. Their weights are buffers,
+# which are stored with the model but never trained by the loop.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.svms import LinearSVMs
@@ -962,9 +942,9 @@ from course_utils.models.rcnn.svms import LinearSVMs
 from course_utils.models.rcnn.box_regression import with_ones
 
 # %% [markdown]
-# The class `RCNN` holds the three parts together. Its loss is that of fine-tuning. Two
-# names in it come later: `zero_heads` makes SVMs and regressors of zeros until there are
-# trained ones, and `detect_in_image` is the end of the path above.
+# The class `RCNN` holds the parts together; its loss is that of fine-tuning. Two names
+# come later: `zero_heads` makes SVMs and regressors of zeros until there are trained
+# ones, and `detect_in_image` is the end of the path above.
 
 # %% tags=["show", "hide-input"]
 from course_utils.models.rcnn.network import features_in_parts
@@ -1008,16 +988,14 @@ print(f"{passes:,} passes for {svm_scenes} scenes in {feature_seconds:.0f} s")
 print(f"kept here: {passes * (pool5 + fc) * 4 / 1e6:.0f} MB")
 
 # %% [markdown]
-# **On paper.** The pool5 of the paper's network has 9,216 numbers of 4 bytes, for each of
-# 2,000 boxes. How much is that per image? It is 74 MB, and the authors report about 200
-# GB for Pascal VOC 2007.
-#
+# **On paper.** The pool5 of the paper's network has 9,216 numbers of 4 bytes, for each
+# of 2,000 boxes: 74 MB per image. The authors report about 200 GB for Pascal VOC 2007.
 # ### The third stage: support vector machines
 #
-# The network already has a last layer that names regions, so why train another one? It
-# was fine-tuned with loose labels and random background. An SVM gets strict labels, and
-# the background that is hardest to tell from an object.
-#
+# The network already has a last layer that names regions. Why train another one? It was
+# fine-tuned with loose labels and random background. An SVM gets strict labels, and the
+# background that is hardest to tell from an object.
+
 # A linear SVM has a score, w · x + b. Every positive should score at least 1, and every
 # negative at most -1. What is missing is the **hinge**, max(0, 1 - sign · score). Ours
 # pay its square, as scikit-learn's do by default; the authors' code pays the hinge
@@ -1041,10 +1019,9 @@ for row in zip(signs, scores, hinge, hinge.square(), strict=True):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The two in the middle: each misses the margin by 0.5, which costs 0.25 once squared. The
-# first and the last are beyond the margin. They could move about there without any
-# effect, so they have no say in where the border goes.
-#
+# The two in the middle: each misses the margin by 0.5, which costs 0.25 once squared.
+# The first and the last are beyond the margin and have no say in where the border goes.
+
 # </details>
 
 # %% [markdown]
@@ -1148,9 +1125,9 @@ from course_utils.models.rcnn.svms import hard_negatives
 from course_utils.models.rcnn.svms import fit_on_used, scale_to_norm
 
 # %% [markdown]
-# We take all negatives of the first few scenes, and then walk through the other scenes
-# *once*, adding only the hard ones. After 2,000 new ones of a class the SVMs are fitted
-# again, and negatives that have become easy are dropped.
+# We take all negatives of the first few scenes, then walk through the others *once*,
+# adding only the hard ones. After 2,000 new ones of a class the SVMs are fitted again,
+# and easy negatives are dropped.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.svms import MiningRound, train_svms
@@ -1203,19 +1180,18 @@ show_images(
 )
 
 # %% [markdown]
-# Look for three kinds among them: parts of objects, two objects in one box, and objects
-# of a similar class. A random sample of background would hold few of these.
-#
+# Among them are parts of objects, two objects in one box, and objects of a similar
+# class. A random sample of background would hold few of these.
 # ### The fourth stage: correcting the box
 #
 # A proposal comes from colours and edges, not from knowledge of objects. It is often a
 # little off, and no score can repair that. But the features know: half a wheel at the
 # left border means that the object goes on to the left.
 #
-# So we predict four numbers for a proposal p: by how many widths the centre has to move to
-# the right, by how many heights down, and the logarithms of how much wider and higher the
-# box has to become.
-#
+# So we predict four numbers for a proposal p: by how many widths its centre has to move
+# to the right, by how many heights down, and the logarithms of how much wider and
+# higher it has to become.
+
 # $$b_x = p_x + p_w t_x \qquad b_y = p_y + p_h t_y \qquad b_w = p_w e^{t_w} \qquad
 # b_h = p_h e^{t_h}$$
 #
@@ -1252,9 +1228,8 @@ for name, corners in targets_of_p.items():
 # </details>
 
 # %% [markdown]
-# **Trust.** Decoding undoes encoding, and a box that only grows keeps its centre. A misprint
-# of these formulas, $p_w t_w$ in place of $p_w t_x$, would move it; more of those are in the
-# [errata](errata.ipynb).
+# **Trust.** Decoding undoes encoding, and a box that only grows keeps its centre. With
+# a common misprint, $p_w t_w$ in place of $p_w t_x$, it would move.
 
 # %%
 wider = decode_boxes(torch.tensor([[0.0, 0.0, 0.5, 0.0]]), p)
@@ -1272,7 +1247,7 @@ from course_utils.models.rcnn.box_regression import regression_pairs
 
 # %% [markdown]
 # There are few examples for so many features, so large weights have to pay: **ridge
-# regression**. Its minimum has a closed form.
+# regression**, whose minimum has a closed form.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.box_regression import fit_ridge
@@ -1315,8 +1290,8 @@ model.box_regressors = train_box_regressors(
 regression_seconds = time.perf_counter() - began
 
 # %% [markdown]
-# Does it work on scenes that it has never seen? We take the test proposals near objects,
-# and compare each with its object before and after the correction.
+# Does it work on scenes that it has never seen? We compare the test proposals near
+# objects with their objects, before and after.
 
 # %%
 looked = [
@@ -1341,9 +1316,9 @@ print(f"mean IoU {iou_before:.3f}, corrected {iou_after:.3f}")
 #
 # ## Detecting
 #
-# All parts are there. For a new image, each SVM scores each region, and duplicates are
-# suppressed **within each class**. `batched_nms` of lesson 01's suppression asks, for
-# each pair of boxes, whether the classes are the same.
+# For a new image, each SVM scores each region, and duplicates are suppressed **within
+# each class**: the suppression of lesson 01, which now also asks whether the classes
+# are the same.
 
 # %% tags=["show"]
 from course_utils.ops.nms import batched_nms
@@ -1401,8 +1376,8 @@ show_images(
 # %% [markdown]
 # ## How good is it?
 #
-# The evaluator is that of lesson 01. First the network's own softmax, then the SVMs in its
-# place, then the SVMs with the box regressors. All three share the same features.
+# First the network's own softmax, then the SVMs in its place, then the SVMs with the
+# box regressors. All three share the same features.
 
 # %%
 from course_utils.metrics.coco import evaluate_detections
@@ -1489,15 +1464,14 @@ for name, (whole_ap, *halves) in by_network.items():
     print(f"{name:>18}: AP {whole_ap:.3f}, halves {halves[0]:.3f} and {halves[1]:.3f}")
 
 # %% [markdown]
-# The gap between the two networks is much wider than that between the halves. A network
-# that knows pictures gives features from which an SVM learns something; knowing
-# *proposals*, with all their ways to be wrong, adds a great deal.
+# The gap between the two networks is much wider than that between the halves. Knowing
+# pictures helps; knowing *proposals*, with all their ways to be wrong, adds a great
+# deal.
 #
-# The paper's figures for Pascal VOC 2007 (mean over 20 classes of AP at an IoU of 0.5,
-# in percent) are 54.2 with AlexNet, 58.5 with box regression in addition, and 66.0 with
+# The paper's figures for Pascal VOC 2007 (mean AP over 20 classes at an IoU of 0.5, in
+# percent) are 54.2 with AlexNet, 58.5 with box regression in addition, and 66.0 with
 # VGG-16 and box regression. There, too, regression helps, and a deeper network helps
 # more.
-#
 # ## What it costs
 #
 # Where does the time of one image go? Here the proposals are computed anew, not read from
@@ -1538,9 +1512,9 @@ for part, milliseconds in cost.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The linear parts are nearly free, since they are a few matrix products. The search and
-# the network share the rest; the next figure shows by how much on this machine.
-#
+# The linear parts are nearly free, since they are a few matrix products. Search and
+# network share the rest; the figure shows by how much on this machine.
+
 # </details>
 
 # %% tags=["hide-input"]
@@ -1556,10 +1530,9 @@ print(f"{total:.0f} ms per image; the network takes {cost['network'] / total:.0%
 print(f"if its passes were free: {sharing:.0f} ms, {total / sharing:.1f} times as fast")
 
 # %% [markdown]
-# Now look at *what* the network computes. The proposals overlap, so the same pixels
-# pass through the same convolutions again and again. Count multiply-adds, which are the
-# same on every machine: for all crops of this scene, and for a single pass of the same
-# backbone over the whole image.
+# Now look at *what* the network computes. Proposals overlap, so the same pixels pass
+# through the same convolutions again and again. Count multiply-adds, for all crops of
+# this scene, and for one pass of the same backbone over the whole image.
 
 # %%
 crops = model.crops(image.to(device), proposals.to(device))
@@ -1570,11 +1543,10 @@ print(f"{len(crops)} crops: {by_crops / 1e6:,.0f} million multiply-adds")
 print(f"the image once: {by_image / 1e6:,.0f} million, 1 / {by_crops / by_image:.0f}")
 
 # %% [markdown]
-# If the convolutions ran once per image and were shared by all proposals, nearly all of
+# If the convolutions ran once per image and all proposals shared them, nearly all of
 # the network's work would be saved. Here the search would remain, so the gain is
 # limited to the factor printed above. With more proposals, larger crops and a deeper
-# network, the network's share approaches the whole. Count again, for the paper's
-# setting.
+# network, the network's share approaches the whole. Count for the paper's setting:
 
 # %%
 from torchvision.models import vgg16
@@ -1588,12 +1560,11 @@ print(f"2,000 crops: {2000 * per_crop / 1e9:,.0f} billion")
 print(f"its convolutions once, on 600 x 1000: {once / 1e9:.0f} billion")
 
 # %% [markdown]
-# The measured time agrees: with VGG-16 on a K40 GPU, the network of R-CNN takes 47 s
-# per image, and selective search adds about 2 s (Girshick 2015, Fast R-CNN). Other
-# times are in circulation, for other networks and machines; see the
-# [errata](errata.ipynb). Sharing the convolutions is the idea of lesson 03. What is
-# left then is the search, the reason for lesson 04.
-#
+# The measured time agrees: with VGG-16 on a K40 GPU, R-CNN's network takes 47 s per
+# image, and selective search adds about 2 s (Girshick 2015, Fast R-CNN; other times in
+# the [errata](errata.ipynb)). Sharing the convolutions is the idea of lesson 03. What
+# is left then is the search, the reason for lesson 04.
+
 # Later lessons compare all systems of the course, so we keep the numbers and the model.
 
 # %% tags=["hide-input"]
@@ -1620,20 +1591,18 @@ print({name: row[name] for name in ("system", "AP50", "parameters")})
 # %% [markdown]
 # ## Recap
 #
-# Selective search grows regions of similar pixels into proposals, a few hundred boxes
-# that cover almost every object. Each is warped to a square and passes through a
-# network on its own. A linear SVM for each class names the features, after a search for
-# hard negatives; a linear regressor for each class corrects the box. These parts learn
-# one after the other, with cross-entropy, squared hinge and least squares. The passes
-# through the network repeat nearly all of their work.
-#
+# Selective search grows regions of similar pixels into proposals that cover almost
+# every object. Each is warped to a square and passes through a network on its own.
+# Linear SVMs name the features, after a search for hard negatives; linear regressors
+# correct the boxes. These parts learn one after the other, with cross-entropy, squared
+# hinge and least squares. The passes repeat nearly all of their work.
+
 # | | lesson 01 | R-CNN | why |
 # |---|---|---|---|
 # | where to look | every window of a grid | selective search | a good network affords hundreds of looks, not thousands |
 # | what looks | a tiny network | a residual network, fine-tuned | better features |
 # | who decides | its softmax | linear SVMs | strict labels, hard negatives |
 # | boxes | stay | move by regression | a proposal is a little off |
-# | suppression, evaluation | by class, COCO's AP | the same | |
 #
 # ## Common mistakes
 #
@@ -1653,10 +1622,9 @@ print({name: row[name] for name in ("system", "AP50", "parameters")})
 # <details><summary>Answer</summary>
 #
 # Not simply 0.8. An object whose best proposal has an IoU of 0.45 can still be found,
-# if the SVM fires on that proposal and the regressor moves its box above 0.5. The bound
-# is soft, since the regressors learned only from proposals above 0.6. Without
-# regression it is strict: an object without a proposal of 0.5 is missed.
-#
+# if the SVM fires on it and the regressor moves its box above 0.5. Without regression
+# the bound is strict: an object without a proposal of 0.5 is missed.
+
 # </details>
 #
 # **2.** Why are the SVMs' positives only the objects' own boxes, although a proposal
@@ -1666,9 +1634,8 @@ print({name: row[name] for name in ("system", "AP50", "parameters")})
 #
 # Because the score should be *highest* for the best box. If a box of 0.5 were as good
 # an example as the object's own, all boxes between would score alike, and suppression
-# would keep any of them. A box of 0.9 would do no harm, but the line has to be
-# somewhere, and an SVM needs few positives.
-#
+# would keep any of them.
+
 # </details>
 #
 # **3.** R-CNN keeps features to train its SVMs. Could it keep those of *every* box that
@@ -1678,9 +1645,8 @@ print({name: row[name] for name in ("system", "AP50", "parameters")})
 #
 # No: a new image has new pixels, and a feature belongs to pixels, not to coordinates.
 # What could be shared are computations *within* one image, because its proposals
-# overlap. That takes convolutions that run on the whole image, and a way to read a
-# box's features from their map.
-#
+# overlap.
+
 # </details>
 
 # %% tags=["hide-input"]
