@@ -176,7 +176,7 @@ def class_iou(detections: Detections, objects: Objects) -> Tensor:
 
 
 def preferences(iou: Tensor, is_ignored: Tensor) -> Tensor:
-    """How much each detection wants each object, as whole numbers above 0, all unlike.
+    """How much each detection wants each object: whole numbers above 0, all different.
 
     A higher IoU is wanted more, and any object that counts more than any that does not.
     Of equal IoU the last is wanted most, as in pycocotools. (I, D, G) IoU and
@@ -213,7 +213,7 @@ def match_in_turn(
 
 
 def stack_padded(parts: Sequence[Tensor], fill: float) -> Tensor:
-    """Tensors of unlike sizes as one, each filled up at its ends; no size is 0.
+    """Tensors of different sizes as one, each filled up at its ends; no size is 0.
 
     I tensors of (d, g) -> (I, largest d, largest g).
     """

@@ -1,5 +1,5 @@
 # ---
-# question: how can a network that names a picture say where its objects are?
+# question: How can a network that names a picture say where its objects are?
 # build:
 #   - measure how much two boxes overlap
 #   - train a classifier of windows, and run it over a whole image in one pass
@@ -30,7 +30,7 @@
 #
 # The simplest answer is to cut the picture into many pieces, the **windows**, and to
 # ask about each one: is this a sphere, a chair, or nothing? The windows with the best
-# answers become boxes. The first face detectors worked like this, and every later
+# answers become boxes. Early face detectors worked like this, and every later
 # detector in this course replaces one part of the system and keeps the others.
 
 # %% tags=["hide-input"]
@@ -78,17 +78,17 @@ finished = SlidingWindowDetector(classifier, sizes, score_threshold=0.3)
 is_kept = kept_path("sliding_windows", budget).exists()
 if is_kept and load_model(finished, "sliding_windows", budget):
     (goal,) = finished.predict(image[None])
-    words = "what your detector found when you last ran this lesson"
+    words = "What your detector found when you last ran this lesson."
 else:
-    goal, words = target, "the ground truth, which the detector should find"
+    goal, words = target, "The ground truth: what the detector should find."
 show_boxes(
     image,
     goal["boxes"],
     labels=goal["labels"],
     scores=goal.get("scores"),
     class_names=CLASS_NAMES,
-    alt=f"A tabletop scene with a named box around objects: {words}.",
-    caption=f"In colour: {words}.",
+    alt=f"A tabletop scene with named boxes around objects. {words}",
+    caption=words,
     size=5.5,
 )
 
@@ -143,13 +143,21 @@ print(f"the same product in 32 bits: {as_int32.item():,}")
 # area that both boxes cover, divided by the area that at least one of them covers. It
 # is 1 for the same box twice and 0 for boxes that do not touch.
 #
+# In code, broadcasting compares every box of one set with every box of another. Two
+# details matter. Boxes that lie apart would have two negative sides, whose product is a
+# positive area, so sides are clamped at 0. And two empty boxes have an empty union, so
+# the division must not be 0/0.
+
+# %% tags=["show"]
+from course_utils.ops.boxes import box_iou, box_overlap, ratio
+
+# %% [markdown]
 # **Predict, on paper.** a = (0, 0, 4, 4) and b = (2, 1, 6, 5), both as (x1, y1, x2,
 # y2). What is their IoU?
 
 # %% tags=["predict"]
-intersection = (4 - 2) * (4 - 1)
-union = 4 * 4 + 4 * 4 - intersection
-print(f"intersection {intersection}, union {union}, IoU {intersection / union:.4f}")
+a, b = torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([[2.0, 1, 6, 5]])
+print(f"IoU {box_iou(a, b).item():.4f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -160,15 +168,6 @@ print(f"intersection {intersection}, union {union}, IoU {intersection / union:.4
 #
 # </details>
 #
-# In code, broadcasting compares every box of one set with every box of another. Two
-# details matter. Boxes that lie apart would have two negative sides, whose product is a
-# positive area, so sides are clamped at 0. And two empty boxes have an empty union, so
-# the division must not be 0/0.
-
-# %% tags=["show"]
-from course_utils.ops.boxes import box_iou, box_overlap, ratio
-
-# %% [markdown]
 # torchvision has this function, too. Does ours agree with it on random boxes, in value
 # and in gradient?
 
@@ -333,7 +332,7 @@ from course_utils.ops.windows import (
 )
 
 # %% tags=["hide-input"]
-scales = pyramid_scales(128, 128, window=24, factor=0.6)
+scales = pyramid_scales(128, 128, window=24, factor=0.55)
 fig, axes = new_figure(1, len(scales), width=9.6, height=3.5)
 for ax, scale, level in zip(axes, scales, image_pyramid(image, scales), strict=True):
     draw_image(ax, level, title=f"scale {scale:.2f}: {24 / scale:.0f} pixels")
@@ -784,8 +783,8 @@ for score, p, r in zip((0.9, 0.8, 0.7), precision, recall, strict=True):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Precision is 1, then 1/2, then 2/3; recall is 1/2, 1/2 and 1. Precision falls with
-# every wrong detection and rises with every hit, while recall can only rise.
+# Precision is 1, then 1/2, then 2/3; recall is 1/2, 1/2 and 1. Precision goes down and
+# up again, while recall can only rise.
 #
 # </details>
 #
@@ -957,13 +956,13 @@ print(f"AP {before['AP']:.3f}, AP50 {before['AP50']:.3f}, AP75 {before['AP75']:.
 
 # %% tags=["hide-input"]
 home = sys.modules[evaluate_detections.__module__]
-steps_of_evaluator = ("best_of_image", "objects_of_image", "class_iou")
+steps_of_evaluator = ("rank_in_class", "objects_of_image", "class_iou")
 steps_of_evaluator += ("match_in_turn", "settle", "line_up", "class_ap", "stack_scores")
 show_system(
     lambda: evaluate_detections(predictions, targets),
     {name: (home, name) for name in steps_of_evaluator},
     [
-        ("best_of_image", "class_iou"),
+        ("rank_in_class", "class_iou"),
         ("objects_of_image", "class_iou"),
         ("class_iou", "match_in_turn"),
         ("match_in_turn", "settle"),
@@ -972,12 +971,15 @@ show_system(
         ("class_ap", "stack_scores"),
     ],
     names={
+        "rank_in_class": ("ranks",),
+        "class_iou": ("IoU",),
         "match_in_turn": ("hit", "ignored"),
         "line_up": ("rank", "outcome"),
         "class_ap": ("AP",),
     },
-    caption="The path of a detection through the evaluator: the first image, the first "
-    "images side by side, the first class, and all classes.",
+    caption="The path of a detection through the evaluator. Down to class_iou, shapes "
+    "are of the first image; then of some images side by side, of one image again, of "
+    "the first class, and of all classes.",
 )
 
 # %% [markdown]
@@ -1070,7 +1072,7 @@ print(f"images {tuple(small.shape)}, labels {tuple(asked.shape)}")
 print(f"on an object: {(asked > 0).sum()}, background: {(asked == 0).sum()}")
 
 # %% [markdown]
-# Background outnumbers objects by far, which is why so few of it is chosen. Training
+# Background outnumbers objects by far, which is why so little of it is chosen. Training
 # goes on from the weights that we have, each step with four scenes and one size.
 
 # %%
@@ -1078,7 +1080,7 @@ window_plan = TrainingSettings(
     steps=2 * steps, lr=1e-3, batch_size=4, seed=1, augment=ask_one_size, **optimizer
 )
 second_history = train(detector, learn, window_plan)
-keep_model(detector, "sliding_windows", budget)
+kept_file = keep_model(detector, "sliding_windows", budget)
 
 # %%
 predictions = predict_all(detector, test, batch_size=1)
@@ -1151,8 +1153,8 @@ print(f"{milliseconds:.0f} ms per image, in {len(sizes)} dense passes")
 # ## A real face
 #
 # Does the system work on a photograph, too? scikit-image comes with 100 small pictures
-# of faces and 100 of other objects. Train on three quarters of them, and find the face
-# in a photograph that has nothing to do with them.
+# of faces and 100 without a face. Train on three quarters of them, and find the face in
+# a photograph that has nothing to do with them.
 
 # %%
 from course_utils.data.photos import face_patches, photo
@@ -1271,10 +1273,10 @@ def vary(images, targets, generator):
 
 
 # %% [markdown]
-# Hard negatives help here, too. We train three times. Between two trainings, the finder
-# looks at the photographs without a face: whatever it finds there is a mistake, and
-# joins the crops of no face, twice. This is how Rowley, Baluja and Kanade trained
-# theirs.
+# The face finder also learns from hard negatives. We train it three times. Between two
+# trainings, it looks at the photographs without a face: whatever it finds there is a
+# mistake, and joins the crops of no face, twice. Rowley, Baluja and Kanade trained
+# their face detector in this way.
 
 
 # %%
@@ -1387,8 +1389,8 @@ watch.report(
 #
 # - **Counting H - h places instead of H - h + 1.** Objects at the right and bottom
 #   edges are missed, and a window as large as the image has no place at all.
-# - **No clamp in the IoU.** Boxes that lie apart get a positive overlap, so suppression
-#   removes good boxes far away from the best one.
+# - **No clamp in the IoU.** Boxes that lie diagonally apart get a positive overlap, so
+#   suppression removes good boxes far away from the best one.
 # - **Suppression across classes.** Objects in front of larger ones vanish, and recall
 #   stays low however good the scores are.
 # - **Padding in a network that runs densely.** Accuracy on crops is fine, but the
