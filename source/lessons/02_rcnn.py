@@ -441,10 +441,9 @@ assert len(hierarchy.boxes()) == 2 * count - 1
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Each merge leaves one region fewer, so R - 1 merges. Every region that ever existed has
-# a box: the R first ones and one for each merge, 2R - 1 in all. Here that is 119 regions
-# and 237 boxes.
-#
+# Each merge leaves one region fewer, so R - 1 merges; with the R first regions, 2R - 1
+# boxes. Here: 119 regions and 237 boxes.
+
 # </details>
 
 # %% tags=["show", "hide-input"]
@@ -604,8 +603,8 @@ if budget != "smoke":
 
 # %% [markdown]
 # Almost every object has a good proposal, and the first half of the boxes gets nearly
-# as far as all of them. Lesson 01 looked at thousands of windows in a scene.
-#
+# as far as all of them.
+
 # On photographs, we can compare with OpenCV's implementation, *at the same number of
 # boxes*.
 
@@ -953,7 +952,7 @@ from course_utils.models.rcnn.network import features_in_parts
 from course_utils.models.rcnn.detector import RCNN
 
 # %% [markdown]
-# Ours has 8 pixels of context and starts with the network that we have pretrained.
+# Ours starts with the network that we have pretrained.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.tabletop import rcnn_for_tabletop
@@ -1091,9 +1090,9 @@ assert torch.allclose(svm.weight, alone.weight, atol=1e-4)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Not at all: the examples outside the margin cost nothing, so the minimum is the same
-# without them. Remember this for the hard negatives.
-#
+# Not at all: the examples outside the margin cost nothing. Remember this for the hard
+# negatives.
+
 # </details>
 #
 # **Trust.** scikit-learn solves the same problem in another way.
@@ -1600,7 +1599,7 @@ print({name: row[name] for name in ("system", "AP50", "parameters")})
 # | | lesson 01 | R-CNN | why |
 # |---|---|---|---|
 # | where to look | every window of a grid | selective search | a good network affords hundreds of looks, not thousands |
-# | what looks | a tiny network | a residual network, fine-tuned | better features |
+# | what looks | a tiny network | a fine-tuned residual network | better features |
 # | who decides | its softmax | linear SVMs | strict labels, hard negatives |
 # | boxes | stay | move by regression | a proposal is a little off |
 #
