@@ -133,7 +133,7 @@ for row in read_rows(budget):
 # hold an object, and how must it be moved and stretched to fit?
 #
 # Here is the whole system, drawn from a real call. What Fast R-CNN did not have is
-# orange; everything in blue comes from lessons 02 and 03.
+# orange.
 
 # %%
 import course_utils.models.fast_rcnn as fast_rcnn_module
@@ -151,34 +151,30 @@ show_system(
         "image": sample_image[None],
         "backbone": sketch.backbone,
         "RPN head": sketch.rpn.head,
-        "anchors": sketch.rpn.anchors,
-        "decode the best": (rpn_module, "decode_anchors"),
+        "decode the best anchors": (rpn_module, "decode_anchors"),
         "clip and suppress": (rpn_module, "filter_proposals"),
         "RoI pooling": (fast_rcnn_module, "roi_pool"),
         "box head": sketch.roi_heads.box_head,
-        "detections": (fast_rcnn_module, "select_detections"),
+        "suppression by class": (fast_rcnn_module, "select_detections"),
     },
     [
         ("image", "backbone"),
         ("backbone", "RPN head"),
-        ("backbone", "anchors"),
         ("backbone", "RoI pooling"),
-        ("RPN head", "decode the best"),
-        ("anchors", "decode the best"),
-        ("decode the best", "clip and suppress"),
+        ("RPN head", "decode the best anchors"),
+        ("decode the best anchors", "clip and suppress"),
         ("clip and suppress", "RoI pooling"),
         ("RoI pooling", "box head"),
-        ("box head", "detections"),
+        ("box head", "suppression by class"),
     ],
     names={
         "backbone": ["features"],
         "RPN head": ["objectness", "deltas"],
-        "anchors": ["anchors"],
-        "decode the best": ["boxes"],
+        "decode the best anchors": ["boxes"],
         "RoI pooling": ["pooled"],
         "box head": ["logits", "deltas"],
     },
-    new=["RPN head", "anchors", "decode the best", "clip and suppress"],
+    new=["RPN head", "decode the best anchors", "clip and suppress"],
     caption="Faster R-CNN. Orange: the region proposal network.",
 )
 
@@ -304,8 +300,7 @@ print("  ratio:", [f"{v:.2f}" for v in (h / w).quantile(shares)])
 
 # %% [markdown]
 # The RPN rests on an assumption: **some anchor overlaps each object well enough** to be
-# corrected into its box. This can be tested before anything is trained, because the
-# best that any training could start from is the best anchor of each object.
+# corrected into its box. This can be tested before anything is trained.
 #
 # **Predict.** Take one square anchor at each position, or three sizes, or three sizes
 # in three shapes. For what share of the objects does the best anchor reach an IoU of
@@ -465,11 +460,10 @@ if budget != "smoke":
     assert 0.2 < alone < 0.9, alone
 
 # %% [markdown]
-# So the rule that reads like an afterthought is the only one that makes an anchor
-# responsible for more than a third of the objects. It has three corners. Two anchors
-# can tie for the best of an object; the best anchor of one object may overlap another
-# one even more; and an object may be so small, or so far outside, that no anchor
-# touches it.
+# So the rule that reads like an afterthought is the only one that works for more than a
+# third of the objects. It has three corners. Two anchors can tie for the best of an
+# object; the best anchor of one object may overlap another one even more; and an object
+# may be so small, or so far outside, that no anchor touches it.
 
 # %%
 corners = {
@@ -490,14 +484,14 @@ for name, values in corners.items():
 # more than 0.
 #
 # Ties are not rare. All anchors of one shape that hold an object completely have the
-# same IoU with it. Take an object of 20 pixels among the paper's smallest square anchors:
+# same IoU with it. Take an object of 20 pixels among the paper's anchors of a photograph:
 
 # %%
-squares = anchor_grid(nine[3:4], map_size=(38, 63), stride=(16, 16))
-for x in (500, 504, 507):
-    speck = torch.tensor([[x, 300.0, x + 20, 320.0]])
-    iou = box_iou(speck, squares)
-    print(f"at x = {x}: {is_best_anchor(iou).sum()} anchors tie at {iou.max():.3f}")
+for x, y in ((490, 300), (488, 300), (488, 310)):
+    speck = torch.tensor([[x, y, x + 20.0, y + 20.0]])
+    speck_iou = box_iou(speck, ours)
+    count = is_best_anchor(speck_iou).sum()
+    print(f"at ({x}, {y}): {count} anchors tie at an IoU of {speck_iou.max():.3f}")
 
 # %% [markdown]
 # Now we label the anchors of our scene.
@@ -621,8 +615,8 @@ print(f"{weights:,} weights serve {len(ours):,} anchors")
 from course_utils.models.rpn import flatten_map
 
 # %% [markdown]
-# A plain `view` gives the right shape as well, so what is wrong with it? Fill a map of
-# 2 anchors, 2 rows and 3 columns with three digits: anchor, row, column.
+# A plain `view` gives the right shape as well, so what is wrong with it? Fill a map with
+# three digits: anchor, row, column.
 
 # %%
 a, y, x = torch.meshgrid(
@@ -681,8 +675,7 @@ for name, column in zip(("x", "y", "width", "height"), wanted.T, strict=True):
     print(f"{name:>6}: half of the objects want less than {column.median():.2f}")
 
 # %% [markdown]
-# Most are far below 1, because an anchor that is an object is a good fit already. With
-# beta = 1 they would all lie in the flat bottom of the parabola, where the gradient
+# Most are far below 1, because an anchor that is an object is a good fit already. With beta = 1 nearly all would lie in the flat bottom of the parabola, where the gradient
 # fades. The paper's equation has 1; the authors' code has `sigma = 3` for the RPN,
 # which is beta = 1/9, and so have torchvision and we.
 
@@ -729,34 +722,44 @@ for name, slow in zip(fast, losses_by_hand(z, d, some_labels, goal), strict=True
 show_system(
     lambda: sketch.losses(sample_image[None], [sample_target]),
     {
+        "image": sample_image[None],
         "ground truth": sample_target["boxes"],
+        "backbone": sketch.backbone,
         "anchors": sketch.rpn.anchors,
-        "IoU": (rpn_module, "box_iou"),
-        "match": (rpn_module, "match_anchors"),
-        "label": (rpn_module, "label_anchors"),
-        "draw a sample": (rpn_module, "sample_anchors"),
         "RPN head": sketch.rpn.head,
+        "match and label": (rpn_module, "label_anchors"),
+        "order of the anchors": (rpn_module, "flatten_map"),
+        "draw a sample": (rpn_module, "sample_anchors"),
         "two losses": (rpn_module, "rpn_losses"),
     },
     [
-        ("ground truth", "IoU"),
-        ("anchors", "IoU"),
-        ("IoU", "match"),
-        ("match", "label"),
-        ("label", "draw a sample"),
+        ("ground truth", "match and label"),
+        ("image", "anchors"),
+        ("image", "backbone"),
+        ("anchors", "match and label"),
+        ("backbone", "RPN head"),
+        ("match and label", "draw a sample"),
+        ("RPN head", "order of the anchors"),
         ("draw a sample", "two losses"),
-        ("RPN head", "two losses"),
+        ("order of the anchors", "two losses"),
     ],
     names={
         "ground truth": ["boxes"],
         "anchors": ["anchors"],
-        "IoU": ["IoU"],
-        "match": ["object of each anchor"],
-        "label": ["labels", "boxes"],
+        "backbone": ["features"],
+        "match and label": ["labels", "boxes"],
         "draw a sample": ["rows", "labels", "targets"],
         "RPN head": ["objectness", "deltas"],
+        "order of the anchors": ["objectness"],
     },
-    new=["anchors", "match", "label", "draw a sample", "RPN head", "two losses"],
+    new=[
+        "anchors",
+        "match and label",
+        "RPN head",
+        "draw a sample",
+        "order of the anchors",
+        "two losses",
+    ],
     caption="From ground truth to the RPN's losses, for one image.",
 )
 
@@ -796,8 +799,7 @@ quarter_right = torch.tensor([[0.25, 0.0, 0.0, 0.0]]).expand(2, 4)
 print("a shift of 0.25 in x:", decode_boxes(quarter_right, two_anchors).tolist())
 
 # %% [markdown]
-# Steps 3 to 6 are one function per image, and the last function does all of it for a
-# batch.
+# Steps 3 to 6 are one function per image; the next one does all of it for a batch.
 
 # %% tags=["show"]
 from course_utils.models.rpn import filter_proposals
@@ -824,7 +826,7 @@ def follow_proposals(rpn, features, counts=(300, 100)):
     proposals = filter_proposals(decoded, scores[0], (side, side), most=counts[1])
     return {
         "best anchors": outputs.anchors[index[0]].cpu(),
-        "decoded": decoded.cpu(),
+        "decoded boxes": decoded.cpu(),
         "proposals": proposals["boxes"].cpu(),
     }
 
@@ -832,7 +834,7 @@ def follow_proposals(rpn, features, counts=(300, 100)):
 def print_stages(stages):
     for name, boxes in stages.items():
         covered = (box_iou(truth, boxes).amax(dim=1) >= 0.5).sum()
-        print(f"{name:>12}: {len(boxes):>3} boxes, ", end="")
+        print(f"{name:>13}: {len(boxes):>3}, ", end="")
         print(f"{covered} of {len(truth)} objects covered at IoU 0.5")
 
 
@@ -847,8 +849,8 @@ print_stages(before_training)
 def draw_stages(axes, stages, when):
     for ax, (name, boxes) in zip(axes, stages.items(), strict=True):
         draw_image(ax, image, title=f"{when}: {len(boxes)} {name}", ticks=False)
-        draw_boxes(ax, boxes[:15], index=1, linewidth=1.1)
-        draw_boxes(ax, truth, index=3, linewidth=1.4)
+        draw_boxes(ax, boxes[:15], index=0, linewidth=1.1)
+        draw_boxes(ax, truth, index=3, linewidth=2)
         ax.set(xlim=(-14, side + 14), ylim=(side + 14, -14))
 
 
@@ -858,8 +860,8 @@ show(
     fig,
     alt="The scene under the best anchors, the decoded boxes and the proposals of an "
     "untrained network: they lie anywhere, without any preference for the objects.",
-    caption="The first 15 boxes of each stage, before training. Green and dotted: the "
-    "objects.",
+    caption="Red: the first 15 boxes of each stage, before training. Green and dotted: "
+    "the objects.",
 )
 
 # %% [markdown]
@@ -955,7 +957,7 @@ for name, loss in our_losses.items():
 #
 # ## Training it
 #
-# One optimizer lowers one sum of four losses.
+# One optimizer lowers the sum of the four losses.
 
 # %%
 from course_utils.training import TrainingSettings, predict_all, train
@@ -1033,7 +1035,8 @@ show(
     alt="Two rows of three pictures of the scene. Untrained, best anchors, decoded boxes "
     "and proposals lie anywhere. Trained, the best anchors lie on the objects, the "
     "decoded boxes gather around them, and suppression leaves fewer.",
-    caption="The first 15 boxes of each stage, before training and after it.",
+    caption="Red: the first 15 boxes of each stage, before training and after it. Green "
+    "and dotted: the objects.",
 )
 
 # %% [markdown]
@@ -1197,8 +1200,8 @@ for name, rows_of_step in histories.items():
 # %%
 backbones = [part for part in four.modules() if isinstance(part, Backbone)]
 print(f"backbones in the finished network: {len(backbones)}")
-result = evaluate_detections(predict_all(four, test), test_targets)
-print(f"AP50 after 4 x {quarter} steps: {result['AP50']:.3f}")
+four_figures = evaluate_detections(predict_all(four, test), test_targets)
+print(f"AP50 after 4 x {quarter} steps: {four_figures['AP50']:.3f}")
 
 # %% [markdown]
 # This is no duel with joint training, which has had many times as many steps here. The
@@ -1241,7 +1244,7 @@ class WrongOrder(RPN):
 
 # %% [markdown]
 # Each RPN starts from nothing between the trained backbone, which stays as it is, and a
-# copy of the trained box head. A healthy one is treated in the same way.
+# copy of the trained box head; so does a healthy one.
 
 # %%
 short_run = TrainingSettings(steps=short_steps, seed=1, warmup_steps=10, **learning)
@@ -1291,7 +1294,8 @@ def draw_losses(ax, loss):
     draw_curves(ax, lines, title=loss)
     ax.get_legend().remove()
     ends = sorted((math.log10(values[-1]), name) for name, values in lines.items())
-    low, high = (math.log10(limit(map(limit, lines.values()))) for limit in (min, max))
+    all_values = [value for values in lines.values() for value in values]
+    low, high = math.log10(min(all_values)), math.log10(max(all_values))
     places = spread([end for end, _ in ends], (high - low) / 12)
     colors = {line.get_label(): line.get_color() for line in ax.get_lines()}
     for (_, name), place in zip(ends, places, strict=True):
@@ -1354,13 +1358,13 @@ fig, axes = new_figure(2, 2, width=7.2, height=7.4)
 for ax, (name, patient) in zip(axes, patients.items(), strict=True):
     proposals = patient.propose(image[None].to(device))[0]["boxes"]
     draw_image(ax, image, title=name, ticks=False)
-    draw_boxes(ax, proposals[:10], index=1, linewidth=1.3)
-    draw_boxes(ax, truth, index=3, linewidth=1.5)
+    draw_boxes(ax, proposals[:10], index=0, linewidth=1.3)
+    draw_boxes(ax, truth, index=3, linewidth=2)
 show(
     fig,
     alt="The scene with ten proposals of each network. The healthy one's fit the "
     "objects; many of the broken ones' miss them.",
-    caption="The first 10 proposals of each. Green and dotted: the objects.",
+    caption="Red: the first 10 proposals of each. Green and dotted: the objects.",
 )
 
 # %% [markdown]
@@ -1520,7 +1524,7 @@ watch.report(
     ms_proposals=ms_rpn,
     training_seconds=history.seconds,
     recall_of_10_proposals=recalls["RPN, trained"].recall[3],
-    ap50_of_four_steps=result["AP50"],
+    ap50_of_four_steps=four_figures["AP50"],
 )
 
 # %% [markdown]
