@@ -11,32 +11,32 @@
 # needs: [04_faster_rcnn, 05_yolo]
 # minutes: {read: 110, run: 4}
 # papers:
-#   - "[SSD: single shot multibox detector](https://arxiv.org/abs/1512.02325): Liu et al. 2016"
-#   - "[The authors' code](https://github.com/weiliu89/caffe/tree/ssd), for Caffe, with its own table of results"
-#   - "[torchvision's SSD](https://github.com/pytorch/vision/blob/main/torchvision/models/detection/ssd.py), the reference implementation of this lesson"
-#   - "[Focal loss for dense object detection](https://arxiv.org/abs/1708.02002): what came after hard negative mining (Lin et al. 2017)"
-#   - "[Diagnosing error in object detectors](https://doi.org/10.1007/978-3-642-33712-3_25): the kinds of errors (Hoiem et al. 2012)"
+#   - "[SSD: single shot multibox detector](https://arxiv.org/abs/1512.02325) (Liu et al. 2016)"
+#   - "[the authors' code](https://github.com/weiliu89/caffe/tree/ssd), with results"
+#   - "[torchvision's SSD](https://github.com/pytorch/vision/blob/main/torchvision/models/detection/ssd.py), the reference implementation"
+#   - "[Focal loss](https://arxiv.org/abs/1708.02002): what came after hard negatives (Lin et al. 2017)"
+#   - "[Diagnosing error in object detectors](https://doi.org/10.1007/978-3-642-33712-3_25) (Hoiem et al. 2012)"
 # ---
 # ruff: noqa: E501
 
 # %% [markdown]
 # # 06. SSD
 #
-# Faster R-CNN tries thousands of anchors and then looks a second time at the promising
-# ones: accurate, but in two stages. YOLO answers in one pass from a grid of 7 x 7 cells
-# with two predictors each: fast, but weak where objects are small or close together.
+# Faster R-CNN looks a second time at its promising anchors: accurate, but in two
+# stages. YOLO answers in one pass from a grid of 7 x 7 cells: fast, but weak where
+# objects are small or close together.
 #
 # SSD, the *single shot multibox detector* (Liu et al. 2016), combines the two. It works
-# like an RPN that names the class at once, and it reads not one feature map but
-# several, from fine to coarse. Small objects are found on the fine maps, because only
-# there do the cells lie close enough together, and large objects on the coarse maps,
-# because only there does a cell see enough of the image.
+# like an RPN that names the class at once, and it reads several feature maps, from fine
+# to coarse. Small objects are found on the fine maps, where cells lie close together,
+# and large objects on the coarse maps, where a cell sees enough of the image.
 
 # %%
 import inspect
 from functools import partial
 from itertools import pairwise
 from statistics import mean, stdev
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +53,7 @@ from course_utils.draw import (
 )
 from course_utils.draw import show, show_curves, show_errors, show_images, show_losses
 from course_utils.draw import show_system, show_systems
+from course_utils.models.model import Model, check_batch, image_size
 from course_utils.ops.boxes import box_iou
 
 # %% [markdown]
@@ -81,10 +82,9 @@ truth = target["boxes"]
 # %% [markdown]
 # ## What you will get
 #
-# Here is the finished detector at work on two scenes that it has not seen in training.
-# The boxes were recorded when this lesson was written; further down you will train the
-# network and compare. The colour of a box says which of three feature maps it comes
-# from.
+# The finished detector at work on two scenes that it has not seen in training, recorded
+# when this lesson was written. The colour of a box says which of three feature maps it
+# comes from. Further down you train the network and compare.
 
 # %% tags=["hide-input"]
 MAP_COLORS = (0, 2, 6)  # red, blue and black, from the finest map to the coarsest
@@ -93,22 +93,22 @@ RECORDED = {}  # filled below
 # %% [markdown]
 # ## The whole system
 #
-# Detectors of this course have grown out of each other, and SSD joins two lines:
+# SSD joins the two lines of detectors that this course has followed:
 #
-# | | where the boxes come from | passes through the network | what names the object |
-# |---|---|---|---|
-# | R-CNN | selective search, about 2,000 | one per proposal | SVMs on the features of a crop |
-# | Fast R-CNN | selective search | one per image | a head on pooled features |
-# | Faster R-CNN | anchors on one map, refined by an RPN | one per image | a head on pooled features |
-# | YOLO | 98 predictors of a 7 x 7 grid | one per image | fully connected layers |
-# | SSD | default boxes on several maps | one per image | one 3 x 3 convolution per map |
+# | | boxes come from | named by |
+# |---|---|---|
+# | R-CNN | selective search | SVMs, one crop after the other |
+# | Fast R-CNN | selective search | a head on pooled features |
+# | Faster R-CNN | anchors on one map, refined by an RPN | a head on pooled features |
+# | YOLO | 98 predictors on a 7 x 7 grid | fully connected layers |
+# | SSD | default boxes on several maps | one convolution per map |
 #
-# We build it small. The backbone is that of the earlier lessons; the last three of its
-# maps are handed out, with strides of 8, 16 and 32 pixels.
+# We build it small, on the backbone of the earlier lessons. The last three of its maps
+# are handed out, with strides of 8, 16 and 32 pixels.
 
 # %%
 from course_utils.models.backbones import Backbone
-from course_utils.models.ssd import SSD, LastMaps
+from course_utils.models.ssd import SSD, LastMaps, Layout, check_layout
 
 scales, ratios = (0.18, 0.3, 0.45, 0.65), ((2,), (2,), (2,))
 
@@ -125,10 +125,8 @@ strides = model.backbone.strides
 cells = [side // stride for stride in strides]
 
 # %% [markdown]
-# A map of the system, with the shapes that flow through it for one image. Orange is new
-# compared with YOLO and Faster R-CNN: features from several maps, default boxes, and
-# one head that predicts classes and boxes for all of them at once. There are no
-# proposals, no pooling and no second stage.
+# In the map of the system, orange is new compared with YOLO and Faster R-CNN. There are
+# no proposals, no pooling and no second stage.
 
 # %% tags=["hide-input"]
 place = inspect.getmodule(SSD)  # where the model looks its functions up
@@ -157,9 +155,9 @@ show_system(
 )
 
 # %% [markdown]
-# Inside the head, each map has a convolution of its own. Its output has 4 default boxes
-# x (8 classes + 4 coordinates) = 48 channels; flattened and joined, the three maps give
-# one row for each default box.
+# Each map has a convolution of its own. Its output has 4 default boxes x (8 classes + 4
+# coordinates) = 48 channels; flattened and joined, the three maps give one row for each
+# default box.
 
 # %% tags=["hide-input"]
 layers = model.backbone.backbone.layers
@@ -187,27 +185,23 @@ show_system(
 # %% [markdown]
 # ## Default boxes
 #
-# SSD calls its anchors **default boxes**, or priors. A network that predicts a box from
-# nothing has to cover every size and shape with the same few outputs. It is easier to
-# say "a little wider and further left than this box", if some box nearby already fits
-# roughly. Three details differ from the anchors of lesson 04:
+# SSD calls its anchors **default boxes**, or priors. It is easier to say "a little
+# wider than this box", if some box nearby already fits roughly, than to predict a box
+# from nothing. Three details differ from lesson 04: default boxes are centred on the
+# *middle* of a cell; their sides are *fractions* of the image; and their ratio is width
+# over height.
 #
-# - They are centred on the *middle* of a cell, not on its corner.
-# - Their sides are *fractions* of the image, because SSD scales every image to 300 x
-#   300.
-# - Their ratio is width over height, not height over width.
-#
-# Each cell gets a square of the map's scale s; a second square, on the way to the scale
-# of the next map; and for each ratio a box of width s √a and height s / √a, and the
-# same box turned.
+# Each cell gets a square of the map's scale s; a second square, on the way to the next
+# map's scale; and for each ratio a box of width s √a and height s / √a, and the same
+# box turned.
 
 # %% tags=["show"]
 from course_utils.ops.default_boxes import box_shapes
 
 # %% [markdown]
-# **On paper:** an image of 24 x 24 pixels, a map of 3 x 3 cells. The scale is 1/3, that
-# of the next map would be 4/3, and the only ratio is 4. The squares have sides of 8 and
-# 24 · √(1/3 · 4/3) = 16 pixels. The ratio gives 8 · 2 by 8 / 2, so 16 x 4, and 4 x 16.
+# **On paper:** an image of 24 x 24 pixels, a map of 3 x 3 cells, a scale of 1/3, a next
+# scale of 4/3, and the ratio 4. The squares have sides of 8 and 24 · √(1/3 · 4/3) = 16
+# pixels. The ratio gives 8 · 2 by 8 / 2, so 16 x 4, and 4 x 16.
 
 # %%
 shapes = box_shapes(1 / 3, 4 / 3, ratios=(4,))
@@ -216,8 +210,8 @@ for name, (w, h) in zip(names, (24 * shapes).tolist(), strict=True):
     print(f"{name:>13}: {w:4.1f} x {h:4.1f}, area {w * h:5.1f}, ratio {w / h:.2f}")
 
 # %% [markdown]
-# The wide and the high box have the area of the first square, because √a and 1 / √a
-# cancel. Now the shapes have to be placed on every cell of the map.
+# All but the second square have the same area, because √a and 1 / √a cancel. Now the
+# shapes have to be placed on every cell.
 
 # %% tags=["show"]
 from course_utils.ops.default_boxes import cell_centres, map_default_boxes
@@ -229,8 +223,8 @@ print("the last one:", [round(number) for number in toy[-1].tolist()])
 assert toy[-1].round().tolist() == [18, 12, 22, 28]
 
 # %% [markdown]
-# The last box belongs to the last cell, whose centre is (20, 20): two and a half cells
-# of 8 pixels in both directions. The box reaches out of the image, and that is allowed.
+# The last box is centred on (20, 20), two and a half cells of 8 pixels in both
+# directions. It reaches out of the image, and that is allowed.
 
 # %% tags=["hide-input"]
 fig, axes = new_figure(1, 2, width=6.4, height=3.2)
@@ -260,10 +254,10 @@ from course_utils.ops.default_boxes import default_boxes
 
 # %% [markdown]
 # SSD300, the paper's detector, has six maps of 38, 19, 10, 5, 3 and 1 cells a side. The
-# finest map and the two coarsest use the ratio 2 alone, the others 2 and 3.
+# finest and the two coarsest use the ratio 2 alone, the others 2 and 3.
 #
-# **Predict:** YOLO has 7 x 7 x 2 = 98 boxes. How many has SSD300, roughly? And what
-# share of them belongs to the finest map?
+# **Predict:** YOLO has 98 boxes. How many has SSD300, roughly, and what share of them
+# belongs to the finest map?
 
 # %% tags=["predict"]
 from course_utils.ops.default_boxes import SSD300_MAPS, SSD300_RATIOS, SSD300_SCALES
@@ -338,12 +332,9 @@ print(f"largest difference: {(ssd300 - theirs).abs().max():.1e} pixels")
 assert torch.allclose(ssd300, theirs, atol=1e-4)
 
 # %% [markdown]
-# ### How many numbers?
-#
-# The finest map of SSD300 comes from the layer conv4_3 of VGG-16 and has 38 x 38 cells
-# of 512 channels. A 3 x 3 convolution gives, for each of the 4 boxes of a cell, four
-# coordinates and a score for each of 21 classes: the 20 of Pascal VOC and the
-# background.
+# The finest map of SSD300 comes from VGG's layer conv4_3, with 512 channels. A 3 x 3
+# convolution gives, for each of the 4 boxes of a cell, four coordinates and a score for
+# each of 21 classes: the 20 of Pascal VOC and the background.
 
 # %%
 numbers = 38 * 38 * 4 * (21 + 4)
@@ -355,19 +346,16 @@ print(f"YOLO: 7 x 7 x 30 = {7 * 7 * 30:,} numbers; last two layers {yolo_weights
 
 # %% [markdown]
 # A hundred times as many numbers as YOLO's whole output, from a fraction of the
-# weights: a fully connected layer has a weight for each pair of input and output, while
-# a convolution uses the same weights in every cell. Note what is *not* there. YOLO v1
-# predicts a confidence per box and one set of classes per cell. SSD has no confidence;
-# each default box has class scores of its own, and "background" is one of the classes.
-# (Diagrams that mix the two are in the [errata](errata.ipynb).)
+# weights, because a convolution uses the same weights in every cell. And unlike YOLO
+# v1, SSD has no confidence: each default box has class scores of its own, and
+# "background" is one of the classes. (For diagrams that mix the two, see the
+# [errata](errata.ipynb).)
 #
 # ## Scales
 #
-# Which scales should the maps have? For m maps, the paper spaces them evenly:
+# The paper spaces the scales of m maps evenly, with s_min = 0.2 and s_max = 0.9:
 #
 # $$s_k = s_{min} + \frac{s_{max} - s_{min}}{m - 1} (k - 1), \qquad k = 1 \ldots m$$
-#
-# with s_min = 0.2 and s_max = 0.9.
 
 # %% tags=["show"]
 from course_utils.ops.default_boxes import default_box_scales
@@ -378,10 +366,9 @@ print("the formula with m = 6:", " ".join(f"{scale:.2f}" for scale in formula))
 print("smallest box at 300 pixels:", round(300 * formula[0]))
 
 # %% [markdown]
-# A common mistake is to stop here. With these scales the smallest boxes have 60 pixels,
-# but those in the figure above have 30. The paper gives the finest map a scale of 0.1
-# and uses the formula for the *other five*; the released code does the same in whole
-# percents.
+# A common mistake is to stop here: the smallest boxes would have 60 pixels, but those
+# in the figure have 30. The paper gives the finest map a scale of 0.1 and uses the
+# formula for the *other five*; the released code does so in whole percents.
 
 # %%
 step = (90 - 20) // (5 - 1)  # whole percents: 17, where the formula has 17.5
@@ -392,10 +379,9 @@ print("in pixels:", pixels, "and the next would be", 3 * (percents[-1] + step))
 assert [*pixels, 315] == [round(300 * scale) for scale in SSD300_SCALES]
 
 # %% [markdown]
-# The last map needs a seventh number, since its second square lies between its own
-# scale and the next. With ratios 1, 2, 3, 1/2 and 1/3 (only four of these five are no
-# squares) and the second square, a cell has six boxes; it has four where 3 and 1/3 are
-# left out.
+# The last map needs a seventh number, for its second square. With the ratios 1, 2, 3,
+# 1/2 and 1/3 (four of these five are no squares) and the second square, a cell has six
+# boxes; it has four where 3 and 1/3 are left out.
 #
 # ## Which map finds what?
 #
@@ -435,8 +421,7 @@ for name, box in extremes.items():
 # <details><summary>Answer</summary>
 #
 # Only the fine map has a box for the small object, and only the coarse map has boxes
-# for the large one. Nobody has to decide which map is responsible for what: the overlap
-# decides. The paper makes the same point with a cat and a dog.
+# for the large one. Nobody has to decide which map is responsible: the overlap decides.
 #
 # </details>
 
@@ -461,9 +446,9 @@ assert len(fitting["small", "8 x 8"]) > len(fitting["small", "4 x 4"]) == 0
 assert len(fitting["large", "4 x 4"]) > len(fitting["large", "8 x 8"]) == 0
 
 # %% [markdown]
-# But could the fine map not have large boxes, too? It could. Look, however, at what a
-# cell of each map *sees*. As in lesson 04 we ask the derivative: how many pixels reach
-# a cell at all, and how many carry nine tenths of the gradient?
+# But could the fine map not have large boxes, too? It could, but look at what its cells
+# *see*. As in lesson 04 we ask the derivative: how many pixels reach a cell at all, and
+# how many carry nine tenths of the gradient?
 
 
 # %%
@@ -486,15 +471,14 @@ for which, (number, stride) in enumerate(zip(cells, strides, strict=True)):
 
 # %% [markdown]
 # A cell of the finest map looks closely at a piece much smaller than our large objects,
-# so it cannot tell how far they reach. Deep in the network, cells see enough, but there
-# are few of them. So each map gets boxes of about the size that its cells see.
+# so it cannot tell how far they reach. Coarse cells see enough, but they are few. So
+# each map gets boxes of about the size that its cells see.
 #
 # ### Boxes for the tabletop
 #
-# Scales belong to the data, so we chose ours by the sizes of our objects: 0.18, 0.3 and
-# 0.45 of the image. A test before any training asks for how many objects *some* default
-# box reaches an IoU of 0.5, as with lesson 04's anchors. Beside ours stand the
-# formula's scales, 0.2 to 0.9 over three maps.
+# Scales belong to the data, so we chose ours by the sizes of our objects. A test before
+# any training: for how many objects does *some* default box reach an IoU of 0.5? Beside
+# ours stand the formula's scales, 0.2 to 0.9 over three maps.
 
 
 # %%
@@ -547,11 +531,9 @@ show(
 )
 
 # %% [markdown]
-# With the formula's scales, about half of the smallest objects have no box at all, and
-# most others are crowded onto the finest map, whose cells see too little. With ours,
-# the maps share the work.
-#
-# Move through the boxes yourself: choose a map, and a place.
+# With the formula's scales, about half of the smallest objects have no box, and most
+# others crowd onto the finest map. With ours, the maps share the work. Move through the
+# boxes yourself:
 
 # %% tags=["hide-input"]
 from course_utils.widgets import Choice, Slider, explore
@@ -601,17 +583,13 @@ explore(
 # 1. Each object takes the default box that it overlaps **most**, however little that
 #    is.
 # 2. Each other default box takes the object that it overlaps most, if the IoU is at
-#    least 0.5. (The paper writes "higher than 0.5"; the released code, torchvision and
-#    we say "at least".)
+#    least 0.5.
 #
-# Whatever remains is background. Unlike the anchors of lesson 04, no box is ignored.
-# Step 2 is the matcher of lesson 04 with both thresholds at 0.5, so only step 1 is new:
+# Whatever remains is background; no box is ignored, as anchors were. Step 2 is the
+# matcher of lesson 04 with both thresholds at 0.5, so only step 1 is new:
 
 # %% tags=["show"]
-from course_utils.models.ssd import best_matches
-
-# %% tags=["show"]
-from course_utils.models.ssd import match_default_boxes
+from course_utils.models.ssd import best_matches, match_default_boxes
 
 # %% [markdown]
 # **Predict:** three objects and six default boxes with the IoUs below. What does each
@@ -637,15 +615,13 @@ for name, row in {
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Chair, chair, sphere, background, cone, background. Box 1 overlaps both the chair and
-# the sphere by more than half, and takes the better one. Box 3 misses by 0.02 and is
-# background. The cone reaches no IoU of 0.5, so without step 1 it would have no box,
-# and the network would be taught that it is background.
+# Chair, chair, sphere, background, cone, background. Box 1 overlaps two objects by more
+# than half and takes the better one. Box 3 misses by 0.02. The cone reaches no IoU of
+# 0.5: without step 1, the network would be taught that it is background.
 #
 # </details>
 #
-# torchvision's matcher for SSD agrees on this table, and so do its corner cases, with
-# one exception:
+# torchvision's matcher agrees, with one exception among the corner cases:
 
 # %%
 from torchvision.models.detection._utils import SSDMatcher
@@ -661,11 +637,10 @@ for name, table in tables.items():
     print(f"{name:>28}: {ours.tolist()}, torchvision {theirs.tolist()}")
 
 # %% [markdown]
-# In the second table box 0 overlaps object 0 more than object 1, but it is the best box
-# of object 1, and in SSD the *object* decides. Where two objects share a best box, the
-# later one gets it. And an object that no box touches gets none here, whereas
-# torchvision makes the first default box answer for it. Do the first two cases ever
-# happen?
+# In the second table box 0 overlaps object 0 more, but it is the best box of object 1,
+# and in SSD the *object* decides. Where two objects share a best box, the later one
+# gets it. An object that no box touches gets none here, whereas torchvision makes the
+# first default box answer for it. How often is step 1 needed in our scenes?
 
 # %%
 all_boxes = torch.cat(own_maps)
@@ -678,8 +653,7 @@ print(f"{len(sizes):,} objects: {shared} lose their best box to another object,"
 print(f"{forced_only} have a box by step 1 only ({forced_only / len(sizes):.1%})")
 
 # %% [markdown]
-# Losing the best box practically never happens in these scenes, and step 1 is needed
-# for about one object in a hundred, mostly small ones. Here is our scene, one step
+# For about one object in a hundred, mostly small ones. Here is our scene, one step
 # after the other.
 
 # %%
@@ -718,18 +692,12 @@ show(
 # shift and growth of lessons 02 to 04, now from default box to object.
 
 # %% tags=["show"]
-from course_utils.models.ssd import label_default_boxes
-
-# %% [markdown]
-# All images of a batch share the default boxes, so their labels can be stacked:
-
-# %% tags=["show"]
-from course_utils.models.ssd import label_batch
+from course_utils.models.ssd import label_batch, label_default_boxes
 
 # %% [markdown]
 # `BOX_WEIGHTS` multiplies the targets by 10, 10, 5 and 5. SSD's code divides by 0.1,
-# 0.1, 0.2 and 0.2 instead and calls these "variances", although they are the expected
-# standard deviations of the targets. They decide how much the boxes weigh in the loss:
+# 0.1, 0.2 and 0.2 instead and calls these "variances", although they stand for the
+# standard deviations of the targets.
 
 # %%
 from course_utils.ops.boxes import BOX_WEIGHTS
@@ -748,12 +716,11 @@ for name, values in {
 #
 # ## Hard negatives
 #
-# A few dozen boxes of our scene hold objects, more than a thousand are background, and
-# nearly all of these show plain floor or wall. Once the network knows that, they only
-# repeat themselves. Lesson 04 drew a balanced sample at random. SSD does not draw: it
-# takes the negatives that the network finds **hardest**, those with the highest loss if
-# they are called background, and at most three for each matched box. What is the loss
-# of calling a box background? The cross-entropy with class 0:
+# More than a thousand boxes of our scene are background, and nearly all of these show
+# plain floor or wall, which the network soon knows. Lesson 04 drew a balanced sample at
+# random. SSD takes the negatives that the network finds **hardest**, those with the
+# highest loss if they are called background, and at most three for each matched box.
+# That loss is the cross-entropy with class 0:
 
 # %% tags=["show"]
 from course_utils.models.ssd import background_loss
@@ -774,18 +741,14 @@ assert (background_loss(logits).argmax(), logits[:, 0].argmin()) == (0, 1)
 # <details><summary>Answer</summary>
 #
 # The first one. The second has the lowest logit for background, but its other logits
-# are lower still, so it is the *easiest* of the three. A logit means something only
-# beside the others; ranking by the background's logit alone is a common mistake.
+# are lower still, so it is the *easiest* of the three.
 #
 # </details>
 #
 # How many negatives may each image have, and which ones are they?
 
 # %% tags=["show"]
-from course_utils.models.ssd import negative_counts
-
-# %% tags=["show"]
-from course_utils.models.ssd import hard_negatives
+from course_utils.models.ssd import hard_negatives, negative_counts
 
 # %% [markdown]
 # **Predict:** two images of eight boxes, with their losses as background. In the first,
@@ -809,9 +772,8 @@ for number, row in enumerate(hard_negatives(losses_as_background, is_object)):
 # <details><summary>Answer</summary>
 #
 # Boxes 2, 4 and 6 of the first image: three for its one matched box. Box 0 costs more
-# than any, but it holds an object. The second image has no object and so no negatives,
-# although its losses are high. Like the authors' code we count **per image**; over a
-# whole batch, a few hard images could use up the negatives of all.
+# than any, but it holds an object. The second image has no object and so no negatives:
+# we count **per image**, like the authors' code.
 #
 # </details>
 #
@@ -849,9 +811,9 @@ print(f"mean IoU with the nearest object: {mean_overlap(untrained):.2f}; ", end=
 print(f"of all background: {mean_overlap(~is_matched):.2f}")
 
 # %% [markdown]
-# An untrained network knows nothing, so its hard negatives lie almost anywhere. We will
-# look again when it has learned. To see later what the choice is worth, two
-# alternatives are built in: as many negatives at random, and all of them.
+# An untrained network knows nothing, so they lie almost anywhere. We will look again
+# when it has learned. To see what the choice is worth, two alternatives are built in:
+# as many negatives at random, and all of them.
 
 # %% tags=["show"]
 from course_utils.models.ssd import choose_negatives, random_negatives
@@ -871,8 +833,8 @@ from course_utils.models.ssd import ssd_losses
 
 # %% [markdown]
 # L_conf has up to four summands for each matched box but is divided by N, the number of
-# matched boxes alone. A batch without any object has N = 0: the paper then sets the
-# loss to 0. A loop that follows the formula, summand by summand, should agree.
+# matched boxes alone. Without any object, the paper sets the loss to 0. A loop over the
+# default boxes should agree.
 
 
 # %%
@@ -924,8 +886,7 @@ from course_utils.models.ssd import LastMaps
 from course_utils.models.ssd import SSDHead
 
 # %% [markdown]
-# What the network predicts has a name for each part, and the paper's settings stand in
-# one place:
+# The outputs have a name each, and the paper's settings stand in one place:
 
 # %% tags=["show"]
 from course_utils.models.ssd import SSDOutputs, SSDSettings
@@ -937,9 +898,9 @@ from course_utils.models.ssd import SSDOutputs, SSDSettings
 from course_utils.models.ssd import losses_from_outputs
 
 # %% [markdown]
-# Prediction is short, too. Take the softmax without the background's column, move the
-# default boxes by the deltas, clip them to the image. Then, as for YOLO, keep what
-# scores above a minimum, suppress within each class, and report the best 200.
+# Prediction takes the softmax without the background's column, moves the default boxes
+# by the deltas and clips them. Then, as for YOLO, it keeps what scores above a minimum,
+# suppresses within each class, and reports the best 200.
 
 # %% tags=["show"]
 from course_utils.models.ssd import predict_from_outputs
@@ -959,9 +920,7 @@ for name, part in model.named_children():
     print(f"{name:>8}: {sum(weight.numel() for weight in part.parameters()):,} weights")
 
 # %% [markdown]
-# The map of a training step. The four orange parts are those that this lesson adds to
-# the RPN's way of learning: the object's own choice, mining by loss, and one loss over
-# all classes and the background.
+# The map of a training step. Orange is what SSD adds to the RPN's way of learning.
 
 # %% tags=["hide-input"]
 place = inspect.getmodule(SSD)
@@ -1026,54 +985,20 @@ print(f"difference {(ours - theirs).norm():.1e}")
 assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-4 * ours.abs().max().item())
 
 # %% [markdown]
-# ### SSD300
+# SSD300 has the same parts, larger: VGG-16, more convolutions down to a map of one
+# cell, and six heads. `SSD300Backbone` in `course_utils.models.ssd` has it, weight for
+# weight.
 #
-# The paper's network has the same parts, larger: VGG-16, then pairs of convolutions
-# down to a map of one cell, and six heads.
-
-# %% tags=["show"]
-from course_utils.models.ssd import vgg_block, vgg_to_conv4
-
-# %% tags=["show"]
-from course_utils.models.ssd import extra_block, vgg_to_fc7
-
-# %% [markdown]
-# One detail has no counterpart in ours. VGG has no batch normalisation, and the
-# features of conv4_3 are much larger than those of deeper maps. So each cell's vector
-# is divided by its length and multiplied by a learned scale that starts at 20.
-
-# %% tags=["show"]
-from course_utils.models.ssd import L2Normalization, SSD300Backbone
-
-# %% [markdown]
-# On the device "meta" tensors have shapes but no numbers, so all of it can be counted
-# without computing anything.
-
-# %%
-layout = {"scales": SSD300_SCALES, "ratios": SSD300_RATIOS, "strides": SSD300_STRIDES}
-with torch.device("meta"):
-    large = SSD(SSD300Backbone(), num_classes=21, **layout)
-    photo = torch.zeros(1, 3, *photo_size)
-    large_maps = large.backbone(photo)
-    large_logits = large(photo).logits
-print("maps:", ", ".join("{} x {} x {}".format(*x.shape[1:]) for x in large_maps))
-print(f"logits {tuple(large_logits.shape)}; ", end="")
-print(f"{sum(weight.numel() for weight in large.parameters()):,} weights")
-assert large_logits.shape == (1, 8732, 21)
-assert large.head.convolutions[0](large_maps[0]).numel() == 144_400
-
-# %% [markdown]
 # ## Augmentation
 #
-# A detector whose default boxes are fixed needs to meet objects of *every* size at
-# *every* place, or some of its boxes will never be matched, and a set of photographs
-# has too few. So images are cut up, shrunk, mirrored and recoloured anew each time they
-# are seen. The paper reports that without this, the mAP of SSD300 on VOC 2007 is 8.8
-# points lower (its table 2), more than any part of the network is worth.
+# Fixed default boxes need objects of *every* size at *every* place, or some of them
+# will never be matched. So images are cut up, shrunk, mirrored and recoloured anew each
+# time they are seen. Without this, the mAP of SSD300 on VOC 2007 is 8.8 points lower
+# (the paper's table 2).
 #
-# Two of the four changes are one idea: a *window* is laid over the image, and what it
-# shows becomes the new image. A window smaller than the image makes objects larger; a
-# window larger than the image makes them smaller, on grey.
+# Two of the changes are one idea: a *window* is laid over the image, and what it shows
+# becomes the new image. A small window makes objects larger; a window larger than the
+# image makes them smaller, on grey.
 
 # %% tags=["show"]
 from course_utils.training.augment.patches import look_through
@@ -1086,21 +1011,15 @@ from course_utils.training.augment.patches import look_through
 from course_utils.training.augment.patches import centres_inside, targets_through
 
 # %% [markdown]
-# For small objects, the window grows. This is the paper's "expansion":
+# For smaller objects, the window grows (the paper's "expansion"). For larger ones,
+# patches of random size, shape and place are drawn:
 
 # %% tags=["show"]
-from course_utils.training.augment.patches import zoom_out
+from course_utils.training.augment.patches import random_patches, zoom_out
 
 # %% [markdown]
-# For large objects, it shrinks. Patches of random size, shape and place are drawn:
-
-# %% tags=["show"]
-from course_utils.training.augment.patches import random_patches
-
-# %% [markdown]
-# Not any patch will do. One that shows only floor teaches nothing, and one that shows a
-# tenth of a sphere teaches nonsense. So a patch must reach a minimum IoU with *some*
-# object whose centre it holds:
+# Not any patch will do: one that shows only floor teaches nothing. A patch must reach a
+# minimum IoU with *some* object whose centre it holds.
 
 # %% tags=["show"]
 from course_utils.training.augment.patches import first_fitting, patch_overlaps
@@ -1113,9 +1032,8 @@ from course_utils.training.augment.patches import first_fitting, patch_overlaps
 from course_utils.training.augment.patches import sample_patches
 
 # %% [markdown]
-# A widespread summary says "a patch with overlap 0.1, 0.3, ...", as if that were the
-# overlap. **Predict:** of 50 patches per scene, take the first whose overlap is *at
-# least* 0.1. What is the mean overlap of those patches?
+# **Predict:** of 50 patches per scene, take the first whose overlap is *at least* 0.1.
+# What is the mean overlap of those patches?
 
 # %% tags=["predict"]
 from course_utils.training.augment.patches import whole_images
@@ -1137,8 +1055,8 @@ for least in (0.1, 0.3, 0.5, 0.7, 0.9):
 # <details><summary>Answer</summary>
 #
 # More than twice the minimum: 0.1 is a floor, not a target. The high minima can rarely
-# be met here, because a patch covers at least 0.09 of the image, as much as a large
-# object of ours. If none of the 50 patches fits, one of the other choices is taken.
+# be met, because our objects are small beside a patch. If none of the 50 fits, one of
+# the other choices is taken.
 #
 # </details>
 #
@@ -1177,34 +1095,17 @@ show(
 )
 
 # %% [markdown]
-# Are the boxes right? The masks of the scene can tell. Masks are images, too, so we
-# look at them through the same windows and put a box around what we see. For objects
-# that lie wholly in the window, both boxes must agree.
-
-# %%
-from torchvision.ops import masks_to_boxes
-
-_, exact = Tabletop(4, split="test", size=side, truth=("masks",))[3]
-masks = exact["masks"].as_subclass(Tensor).float()  # (objects, H, W)
-worst = 0.0
-for window in sample_patches([truth] * 50, whole.repeat(50, 1), chance):
-    inside = ((truth[:, :2] >= window[:2]) & (truth[:, 2:] <= window[2:])).all(dim=1)
-    if inside.any():
-        same_window = window.expand(inside.sum(), 4)
-        shown = look_through(masks[inside, None], same_window, fill=0.0)[:, 0] > 0.5
-        by_mask = masks_to_boxes(shown) + torch.tensor([0, 0, 1, 1])
-        within = {"boxes": truth[inside], "labels": target["labels"][inside]}
-        (moved,) = targets_through([within], window[None], side, side)
-        worst = max(worst, (moved["boxes"] - by_mask).abs().max().item())
-print(f"50 patches: boxes and masks differ by {worst:.1f} pixels at most")
-assert worst < 3
-
-# %% [markdown]
-# The other two changes are flips, as before, and colours: brightness, contrast,
-# saturation and hue change, each in half of the images. All four together:
+# The other two changes are flips, as before, and colours: each of four for half of the
+# images.
 
 # %% tags=["show"]
-from course_utils.training.augment import augment_ssd, distort_colors
+from course_utils.training.augment import distort_colors
+
+# %% [markdown]
+# All four together:
+
+# %% tags=["show"]
+from course_utils.training.augment import augment_ssd
 
 # %% [markdown]
 # The paper expands up to four times, on images of 300 pixels. In ours of 128, objects
@@ -1226,36 +1127,10 @@ show_images(
     caption="Above: before. Below: after. The boxes go along with the objects.",
 )
 
-# %% tags=["hide-input"]
-chance = torch.Generator().manual_seed(0)
-sizes_after = []
-for start in range(0, min(len(learn), 400), 8):
-    part = learn[start : start + 8]
-    _, changed = augment(
-        torch.stack([x for x, _ in part]), [t for _, t in part], chance
-    )
-    sizes_after += [sizes_of(t["boxes"]) for t in changed]
-spread = {"before": sizes, "after": torch.cat(sizes_after) * 128 / side}
-show_curves(
-    {
-        name: (values.sort().values, torch.linspace(0, 1, len(values)))
-        for name, values in spread.items()
-    },
-    x_label="size of an object in pixels",
-    y_label="share of objects below",
-    is_legend_beside=True,
-    width=6.4,
-    height=2.8,
-    alt="Two rising curves of the sizes of objects. After augmentation they spread much "
-    "further, to smaller and to larger objects.",
-    caption="How many objects are smaller than a size, before and after augmentation.",
-)
-
 # %% [markdown]
-# Sizes spread much further now. That has a price: the network has to learn objects that
-# no test scene of ours holds. We have 1,500 scenes and can generate more, so we train
-# with flips alone. With few photographs and a long training, as in the paper, you would
-# not; try `augment=augment` in the next cell if you have an hour.
+# That makes the task harder, with sizes that no test scene of ours holds. We have 1,500
+# scenes and can generate more, so we train with flips alone. With few photographs and a
+# long training, as in the paper, you would not.
 #
 # ## Training
 #
@@ -1284,9 +1159,9 @@ for name, values in history.curves(smooth=20).items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
 
 # %% [markdown]
-# Both fall, steeply at first and then slowly. Do not expect the classifier's loss to
-# approach 0: it is taken over the hardest background that there is, and the better the
-# network, the fewer easy boxes are left in it. What counts are new scenes.
+# Both fall, steeply at first and then slowly. The classifier's loss will not approach
+# 0, because it is taken over the hardest background that there is. What counts are new
+# scenes.
 
 # %%
 from course_utils.metrics.coco import evaluate_detections
@@ -1333,9 +1208,8 @@ for name, chosen in {"untrained": untrained, "trained": trained}.items():
 
 # %% [markdown]
 # Now they crowd around the objects: boxes that overlap one by about a third, but not by
-# half. Those are the doubtful cases, and training goes where the doubt is. Note what
-# that asks of the network: a box with an IoU of 0.49 has to say "background", while its
-# neighbour with 0.51 must name the object. Nothing in between is ignored.
+# half. A box with an IoU of 0.49 has to say "background", while its neighbour with 0.51
+# must name the object.
 #
 # ## What each map finds
 #
@@ -1380,9 +1254,8 @@ show(
 )
 
 # %% [markdown]
-# The two finer maps do nearly all of the work, and the coarsest yields only a handful
-# of detections: few of our objects are large enough for it. What is left of AP if only
-# one of the maps may answer?
+# The two finer maps do nearly all of the work; few of our objects are large enough for
+# the coarsest. What is left of AP if only one of the maps may answer?
 
 
 # %%
@@ -1412,27 +1285,27 @@ for name, detections in by_map.items():
     )
 
 # %% [markdown]
-# On small objects the finest map alone is about as good as all maps together, so the
-# other two add nothing there. On larger objects it falls behind, and there the middle
-# map alone comes close to the whole. Nobody told them who is to do what: the matching
-# did.
+# On small objects the finest map alone is about as good as all maps together. On larger
+# objects it falls behind, and there the middle map alone comes close to the whole.
+# Nobody told them who is to do what: the matching did.
 #
 # ## Which errors remain?
 #
-# One number says how good a detector is, not what it gets wrong. Hoiem et al. (2012)
-# sort detections into kinds, and YOLO's paper made them popular. For a class with N
-# objects, look at the N detections with the highest scores:
+# AP says how good a detector is, not what it gets wrong. Hoiem et al. (2012) sort
+# detections into kinds. Of a class with N objects, the N best detections are looked at:
 #
-# | kind | the detection |
-# |---|---|
-# | correct | has the right class, and an IoU of at least 0.5 with an object of its own |
-# | localisation | has the right class, but an IoU of only 0.1 to 0.5, or comes second for its object |
-# | similar | overlaps an object of a similar class, such as a cube for a cylinder |
-# | other | overlaps an object of some other class |
-# | background | overlaps no object by 0.1 |
+# - **correct**: the right class, and an IoU of at least 0.5 with an object of its own;
+# - **localisation**: the right class, but an IoU of only 0.1 to 0.5, or second for its
+#   object;
+# - **similar**: it overlaps an object of a similar class, such as a table for a chair;
+# - **other**: it overlaps an object of another class;
+# - **background**: it overlaps no object by 0.1.
 
 # %% tags=["show"]
-from course_utils.metrics.error_types import are_similar, find_own, image_kinds
+from course_utils.metrics.error_types import are_similar, find_own
+
+# %% tags=["show"]
+from course_utils.metrics.error_types import image_kinds
 
 # %% [markdown]
 # An example for each kind, all around one chair and one table:
@@ -1476,14 +1349,16 @@ show(
 )
 
 # %% [markdown]
-# In a set of images, only the best N detections of a class are looked at, and whatever
-# is missing to N counts as missing.
+# Over a set of images, what a class lacks in detections counts as "missing".
 
 # %% tags=["show"]
 from course_utils.metrics.error_types import highest_of_each_class
 
 # %% tags=["show"]
-from course_utils.metrics.error_types import count_errors, error_kinds
+from course_utils.metrics.error_types import error_kinds
+
+# %% tags=["show"]
+from course_utils.metrics.error_types import count_errors
 
 # %% tags=["hide-input"]
 similar = [tuple(CLASS_NAMES.index(n) for n in group) for group in SIMILAR_CLASSES]
@@ -1501,10 +1376,8 @@ for name, kinds in errors.items():
     print(f"{name:>13}:", ", ".join(f"{kind} {n}" for kind, n in kinds.items()))
 
 # %% [markdown]
-# A missed or invented object is rare; most errors of the whole detector are boxes that
-# name the right class and fit badly, or come second for their object. The maps alone
-# show why several are needed: the finest finds the wrong extent of large objects, and a
-# coarse map misses what is small.
+# Most detections of the whole detector are correct. The maps alone show why several are
+# needed: what one of them misses or fits badly, another one finds.
 #
 # ## What hard negatives are worth
 #
@@ -1548,20 +1421,17 @@ if budget == "laptop":
     assert mean(ap_of["hard"]) > mean(ap_of["all"])
 
 # %% [markdown]
-# The hardest negatives gave the highest AP with every seed, and the gain is larger than
-# what another seed does to it. Between random negatives and all of them there is no
-# difference that we can see. Note the losses: random negatives have the *lowest* loss
-# at the end, because most of them are easy, so a low loss does not mean a better
-# detector when the loss is taken over other boxes. These runs are short, far from
-# converged; what they show is how much a step teaches. The hard ones cost nothing
+# The hardest negatives gave the highest AP on average, by more than the spread of the
+# gain over seeds; between the other two there is no difference that we can see. Random
+# negatives end with the *lowest* loss, because most of them are easy: losses taken over
+# different boxes say nothing about which detector is better. The runs are short and far
+# from converged, so they show how much a step teaches. And the hard ones cost nothing
 # extra, since the scores have been computed anyway.
 #
 # ## The table of all detectors
 #
-# Six detectors in six lessons, on the same scenes, under the same evaluation. Each
-# lesson leaves a row of results in a file, and the next cell shows those that you have
-# run on this machine with this budget. Run a lesson again, then this cell, and its row
-# is new.
+# Six detectors, on the same scenes, under the same evaluation. Each lesson leaves a row
+# of results in a file; the table shows those that you have run on this machine.
 
 # %%
 from course_utils.training import median_ms, read_rows, write_row
@@ -1622,11 +1492,10 @@ print(
 print(int((areas >= 32**2).sum()))
 
 # %% [markdown]
-# At `laptop` they were: the same 60 scenes of 128 pixels. At `smoke` and `gpu` the
-# lessons differ in scenes and image size, so compare only rows that agree here. What
-# does *not* agree in any budget is the training: the systems saw different numbers of
-# scenes and steps, and one seed each. So read the table for large differences only. A
-# detector that another one beats in accuracy *and* time is not needed any more:
+# At `laptop` they agree. What does *not* agree in any budget is the training: the
+# systems saw different numbers of scenes and steps, with one seed each, so read the
+# table for large differences only. A detector that another one beats in accuracy *and*
+# time is not needed any more:
 
 # %%
 for result in complete:
@@ -1638,19 +1507,17 @@ for result in complete:
     print(f"{result['system']:>16}: beaten in both by {', '.join(better) or 'none'}")
 
 # %% [markdown]
-# Read the picture from right to left. From R-CNN to Faster R-CNN the time falls most,
-# first with the passes through the network and then with the search. YOLO and SSD drop
-# the second look at each proposal as well. YOLO is the fastest here and pays in
-# accuracy, most of all on small objects: 7 x 7 cells with two predictors each have to
-# cover everything, where SSD has more than a thousand default boxes in finer cells. The
+# From R-CNN to Faster R-CNN the time falls most. YOLO and SSD drop the second look at
+# each proposal as well. YOLO is the faster of the two and pays in accuracy, most of all
+# on small objects, where SSD has more than a thousand default boxes in finer cells. The
 # two differ in backbone, scenes and steps, too, so this table alone does not prove the
 # cause.
 #
 # ### The published table
 #
-# The papers have such a table for Pascal VOC 2007. R-CNN and the two variants of DPM,
-# the best detector before deep networks, learned from the images of 2007 alone, the
-# others from those of 2012, too.
+# The papers report such figures for Pascal VOC 2007. R-CNN and DPM, the best detector
+# before deep networks, learned from the images of 2007 alone, the others from those of
+# 2012, too.
 
 # %%
 from course_utils.data.published import PAPER_TABLE, with_milliseconds
@@ -1684,42 +1551,39 @@ show_accuracy_and_time(
 )
 
 # %% [markdown]
-# Look at the columns on the right before those on the left. SSD300 runs at 59 images
-# per second in batches of 8 and at 46 one by one; only the latter can be compared with
-# the other rows. Its images have 300 pixels a side where Faster R-CNN's have about 600
-# by 1,000, so part of the speed is the smaller image. The order of the systems is that
-# of our own picture, but no number carries over: cards, images, classes and networks
-# all differ. Copies of this table often lack these columns and get some figures wrong;
-# the [errata](errata.ipynb) list them.
+# SSD300 runs at 59 images per second in batches of 8 and at 46 one by one; only the
+# latter can be compared with the other rows. Its images have 300 pixels a side where
+# Faster R-CNN's have about 600 by 1,000, so part of the speed is the smaller image. No
+# number carries over to our table: cards, images, classes and networks all differ.
+# Copies of this table often lack these columns and get figures wrong; see the
+# [errata](errata.ipynb).
 #
 # ## Recap
 #
-# SSD predicts classes and boxes for thousands of default boxes in one pass. The boxes
-# lie on several maps, so that small objects match where the cells are fine and large
-# ones where cells see enough. Each object takes its best box, and every box with an IoU
-# of 0.5 learns, too. Nearly all the rest is easy background, so each step learns only
-# from the hardest three boxes per match. Augmentation feeds all these boxes with
-# objects of every size.
+# SSD predicts classes and boxes for thousands of default boxes in one pass. They lie on
+# several maps, so that small objects match where cells are fine and large ones where
+# cells see enough. Each object takes its best box, and every box with an IoU of 0.5
+# learns, too. The rest is mostly easy background, so a step learns from the hardest
+# three boxes per match.
 #
 # | | YOLO | SSD | why |
 # |---|---|---|---|
-# | passes, stages | one, one | the same | speed |
-# | maps read | one of 7 x 7 cells | several, from fine to coarse | small objects need fine cells, large ones a wide view |
-# | boxes start from | nothing | default boxes of fixed shapes | a small correction is easier than a box from nothing |
-# | responsible | one predictor of the centre's cell | every box that overlaps enough | more positives, and shape decides |
-# | background | a confidence, all boxes with a small weight | a class, the hardest boxes | easy background teaches nothing |
-# | output layers | fully connected | 3 x 3 convolutions | shared by all cells, any image size |
+# | maps | one of 7 x 7 cells | several | small objects need fine cells |
+# | boxes start from | nothing | default boxes | a small correction is easier |
+# | responsible | one predictor | every box that overlaps enough | more positives |
+# | background | a confidence | a class, the hardest boxes | easy ones teach nothing |
 #
 # ## Common mistakes
 #
-# | slip | symptom |
-# |---|---|
-# | scales that do not fit the objects, such as the formula's on every map | small objects are never found; the share of objects with an IoU of 0.5 shows it before training |
-# | step 1 of the matching before step 2, which overwrites it | objects whose best box has an IoU below 0.5 are taught as background; recall stays low |
-# | negatives ranked by the background's logit | the loss falls smoothly, but false detections next to objects remain |
-# | all negatives, divided by the matched boxes | the loss starts above 100 and the network says "background" everywhere at first |
-# | maps flattened in another order than the default boxes | the loss falls a little and stays; boxes lie on the wrong cells |
-# | images augmented without their boxes, or boxes kept whose centre is outside | the box loss stays high; detections are shifted |
+# - **Scales that do not fit the objects:** small ones are never found. The share of
+#   objects with an IoU of 0.5 shows it before training.
+# - **Step 2 of the matching overwrites step 1:** objects without an IoU of 0.5 are
+#   taught as background, and recall stays low.
+# - **Negatives ranked by the background's logit** before the softmax: easy boxes are
+#   chosen, and false detections beside objects remain.
+# - **All negatives, divided by the matched boxes:** the loss starts near 100.
+# - **Outputs flattened in another order than the default boxes:** the loss stalls, and
+#   boxes lie on the wrong cells.
 
 # %% tags=["hide-input"]
 watch.report(
@@ -1739,47 +1603,36 @@ watch.report(
 # %% [markdown]
 # ## Three questions to think about
 #
-# **1.** SSD is an RPN that names classes. What else differs from lesson 04's RPN: in
-# the boxes, the matching, the choice of negatives, the loss?
+# **1.** SSD is an RPN that names classes. What else differs from lesson 04's RPN?
 #
 # <details><summary>Answer</summary>
 #
-# | | RPN | SSD |
-# |---|---|---|
-# | boxes stand on | one map, at the corner of a cell | several maps, in its middle |
-# | sizes | in pixels, all on one map | fractions of the image, one scale per map |
-# | matching | above 0.7, below 0.3, ignored between | 0.5, nothing ignored |
-# | an object's best box | becomes positive, for the object it overlaps most | goes to that object |
-# | negatives | drawn at random, to fill up 256 | the hardest, 3 per positive |
-# | predicts | object or not | a class, or background |
-# | afterwards | a second look at each proposal | suppression, nothing else |
+# Its boxes stand on several maps, in the middle of cells, with sides in fractions of
+# the image. It has one threshold of 0.5 and ignores nothing, and an object's best box
+# goes to that object. Its negatives are the hardest, not a random sample. After it
+# comes suppression, and no second look.
 #
 # </details>
 #
-# **2.** You double the sides of all photographs, from 300 to 600 pixels, and leave
-# scales, strides and network as they are. How many default boxes are there now? Which
-# objects match other maps than before?
+# **2.** You double the sides of all photographs, from 300 to 600 pixels, and leave all
+# else. How many default boxes are there now? Which objects match other maps?
 #
 # <details><summary>Answer</summary>
 #
-# Each map has about four times as many cells, so there are about 35,000 boxes. Scales
-# are fractions of the image, so an object that fills a fifth of it still matches boxes
-# of scale 0.2, which still stand on the same map. No object changes its map. But it now
-# covers four times as many cells, and a cell still sees as many pixels as before, so
-# half as much of the object's extent. A larger image wants one more coarse map; SSD512
-# has it.
+# Each map has about four times as many cells, so about 35,000 boxes. Scales are
+# fractions of the image, so no object changes its map. But a cell sees as many pixels
+# as before, so half as much of the object's extent. A larger image wants one more
+# coarse map.
 #
 # </details>
 #
-# **3.** Someone mines negatives without a limit: all background whose loss is above
-# 0.1. In the first steps, how many are these, and what happens to the loss?
+# **3.** Someone uses all background whose loss is above 0.1 as negatives. What happens
+# in the first steps?
 #
 # <details><summary>Answer</summary>
 #
-# Nearly all, since an untrained network is sure of nothing: with 8 equally likely
-# classes the loss of a box is log 8, about 2.1. They are summed, but divided by the few
-# matched boxes. With 1,300 negatives and 25 matches the loss starts above 100, and
-# nearly all of its gradient says "background". At 3 : 1 the sum stays in proportion to
-# N from the first step on.
+# Nearly all of it qualifies, since with 8 equally likely classes the loss of a box is
+# log 8, about 2.1. With 1,300 negatives, summed but divided by 25 matches, the loss
+# starts above 100, and nearly all of its gradient says "background".
 #
 # </details>
