@@ -80,18 +80,18 @@ print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} 
 from course_utils.data.yolo_at_work import load_yolo_outputs
 from course_utils.models.yolo import YOLOSettings, score_boxes, select_all
 
-picture, outputs = load_yolo_outputs()
-size = picture.shape[-2:]
-confidence = outputs[..., [4, 9]].amax(dim=-1)
-boxes, scores = score_boxes(outputs[None], size, 2)
-(detections,) = select_all(boxes, scores, YOLOSettings(score_threshold=0.3))
+picture, kept_outputs = load_yolo_outputs()
+cell_confidence = kept_outputs[..., [4, 9]].amax(dim=-1)
+cell_classes = kept_outputs[..., 10:].argmax(dim=-1)
+kept_boxes, kept_scores = score_boxes(kept_outputs[None], picture.shape[-2:], 2)
+(found,) = select_all(kept_boxes, kept_scores, YOLOSettings(score_threshold=0.3))
 fig, axes = new_figure(1, 3, width=9.3, height=3.3)
 titles = ("class and confidence of each cell", "98 boxes", "detections")
 for ax, title in zip(axes, titles, strict=True):
     draw_image(ax, picture, title=title, ticks=False)
-draw_class_cells(axes[0], confidence, outputs[..., 10:].argmax(dim=-1), size[0])
-draw_all_boxes(axes[1], boxes[0], scores[0])
-draw_boxes(axes[2], **detections, class_names=CLASS_NAMES)
+draw_class_cells(axes[0], cell_confidence, cell_classes, picture.shape[-1])
+draw_all_boxes(axes[1], kept_boxes[0], kept_scores[0])
+draw_boxes(axes[2], **found, class_names=CLASS_NAMES)
 show(
     fig,
     alt="A tabletop scene three times: under a grid in which a few cells are tinted in "
@@ -113,7 +113,8 @@ from course_utils.models.backbones import Backbone
 from course_utils.models.yolo import YOLO
 
 torch.manual_seed(0)
-sketch = YOLO(Backbone(widths), num_classes=len(CLASS_NAMES), hidden=hidden)
+shape = {"num_classes": len(CLASS_NAMES), "hidden": hidden}
+sketch = YOLO(Backbone(widths), **shape, score_threshold=0.0, max_detections=20)
 home = sys.modules[YOLO.__module__]
 parts = {
     "image": picture[None],
@@ -210,10 +211,10 @@ for box, cell in zip(four_boxes, owner_cells(four_boxes, (70, 70), 7), strict=Tr
     print(f"centre ({x:.0f}, {y:.0f}): row {cell[0]}, column {cell[1]}")
 
 # %% [markdown]
-# The column is the whole part of x / 10, and the row is that of y / 10. The size of a
-# box does not matter. The fourth centre lies exactly on the corner of the image, where
-# x / 10 is 7 although the last column is 6; it belongs to the last cell. A centre
-# outside the image belongs to no cell, and an error is better than a wrong cell:
+# The column is the whole part of x / 10, and the row is that of y / 10; the size of a
+# box does not matter. The fourth centre lies on the corner of the image, where x / 10
+# is 7 although the last column is 6; it belongs to the last cell. A centre outside the
+# image belongs to no cell, and an error is better than a wrong cell:
 
 # %%
 try:
@@ -323,7 +324,7 @@ print("x, y, w, h: ", cell_coordinates(dog, dog_cell, (40, 40), grid=2))
 # The targets of a whole image are these coordinates, laid out on the grid, together
 # with a one-hot class for each cell. Background is no class here: an empty cell says so
 # by its confidence, and its class values are not looked at. Where two objects meet in a
-# cell, the first in the list keeps it. (The paper says only that a cell has one.)
+# cell, the first in the list keeps it.
 
 # %% tags=["show"]
 from course_utils.ops.yolo_grid import GridTargets, is_first
@@ -356,15 +357,15 @@ def perfect_outputs(cells, num_boxes=2):
 # %%
 grid_of_seven = {"grid": 7, "num_classes": len(CLASS_NAMES)}
 scene = encode_grid(**target, image_size=size, **grid_of_seven)
-outputs = perfect_outputs(scene)
-print("outputs:", tuple(outputs.shape), "=", outputs.numel(), "numbers")
+scene_outputs = perfect_outputs(scene)
+print(tuple(scene_outputs.shape), "=", scene_outputs.numel(), "numbers")
 
 # %% tags=["hide-input"]
-cell = tuple(scene.is_object.nonzero()[-1].tolist())
+place = tuple(scene.is_object.nonzero()[-1].tolist())
 show_cell_numbers(
     image,
-    cell,
-    outputs[cell],
+    place,
+    scene_outputs[place],
     CLASS_NAMES[1:],
     grid=7,
     alt="On the left a scene under a grid of 7 x 7 cells, one of them framed. On the "
@@ -537,8 +538,8 @@ for name, value in by_hand.items():
 #
 # </details>
 #
-# Now as functions of tensors, for a whole batch and without a loop over cells. The
-# indicators become masks that multiply the squared errors. First terms 1 and 2:
+# Now as functions of tensors, without a loop over cells. The indicators become masks
+# that multiply the squared errors. First terms 1 and 2:
 
 # %% tags=["show"]
 from course_utils.models.yolo import box_terms
@@ -575,8 +576,8 @@ for name, value in yolo_losses(toy_outputs, stack_targets([toy])).items():
     assert abs(value - by_hand[name]) < 1e-3
 
 # %% [markdown]
-# This map shows the same call. The targets meet the outputs twice: to choose who is
-# responsible, and in the terms.
+# The map shows the same function on four images. Targets meet outputs twice: to choose
+# who is responsible, and in the terms.
 
 # %% tags=["hide-input"]
 home = sys.modules[yolo_losses.__module__]
@@ -584,19 +585,24 @@ few = stack_targets(
     [encode_grid(**t, image_size=size, **grid_of_seven) for _, t in learn[:4]]
 )
 random_outputs = torch.rand(4, 7, 7, 17, generator=torch.Generator().manual_seed(0))
-terms = ("box_terms", "confidence_terms", "class_term")
 show_system(
     partial(yolo_losses, random_outputs, few),
     {
+        "target classes": few.classes,
         "outputs": random_outputs,
         "target boxes": few.boxes,
+        "class_term": (home, "class_term"),
         "responsible_boxes": (home, "responsible_boxes"),
-        **{term: (home, term) for term in terms},
+        "box_terms": (home, "box_terms"),
+        "confidence_terms": (home, "confidence_terms"),
     },
     [
+        ("target classes", "class_term"),
+        ("outputs", "class_term"),
         ("outputs", "responsible_boxes"),
         ("target boxes", "responsible_boxes"),
-        *(("responsible_boxes", term) for term in terms[:2]),
+        ("responsible_boxes", "box_terms"),
+        ("responsible_boxes", "confidence_terms"),
     ],
     names={
         "responsible_boxes": ("index", "IoU"),
@@ -604,8 +610,9 @@ show_system(
         "confidence_terms": ("loss_confidence", "loss_no_object"),
         "class_term": ("loss_classes",),
     },
-    new=("responsible_boxes", *terms),
-    caption="Training: from outputs and targets of four images to the five terms.",
+    new=("responsible_boxes", "box_terms", "confidence_terms", "class_term"),
+    caption="Training: from outputs and targets of four images to the five terms. "
+    "(Both terms at the bottom read outputs and targets, too.)",
 )
 
 # %% [markdown]
@@ -682,10 +689,9 @@ print(f"predictors: {4 * 98}, cells that own an object: {few.is_object.sum()}")
 # that fills it and much for a small one. Plain differences would treat both alike.
 
 # %%
-small, large = (((w + 0.05) ** 0.5 - w**0.5) ** 2 for w in (0.1, 0.8))
-print(
-    f"0.05 too wide: an object of width 0.1 costs {small:.5f}, one of 0.8 {large:.5f}"
-)
+for w in (0.1, 0.8):
+    cost = ((w + 0.05) ** 0.5 - w**0.5) ** 2
+    print(f"a box for an object of width {w}, 0.05 too wide, costs {cost:.5f}")
 
 # %% [markdown]
 # A common mistake is to take the formula at its word: the network predicts a width, and
@@ -725,7 +731,7 @@ for weight in (1.0, 0.5):
 
 # %% [markdown]
 # Even with 0.5, silence outvotes the objects by far. The factor of 5 works in the same
-# direction. Lesson 06 has a better remedy for this imbalance.
+# direction. Lesson 06 has a better remedy.
 #
 # ## A network of its own
 #
@@ -786,6 +792,9 @@ for name, part in {
 # is, two convolutions look around, and one of 1 x 1 writes the numbers of each cell.
 
 # %% tags=["show"]
+from course_utils.models.yolo import YOLOSettings
+
+# %% tags=["show"]
 from course_utils.models.yolo import first_outputs, resize
 
 # %% tags=["show"]
@@ -802,8 +811,7 @@ from course_utils.ops.yolo_grid import class_scores
 from course_utils.models.yolo import score_boxes
 
 # %% [markdown]
-# `select_detections` then drops what scores too little, and suppresses duplicates class
-# by class.
+# `select_detections` drops low scores, and suppresses duplicates class by class.
 
 # %% tags=["show"]
 from course_utils.ops.post_processing import best_of_each_class, first_of_each_class
@@ -812,7 +820,7 @@ from course_utils.ops.post_processing import best_of_each_class, first_of_each_c
 from course_utils.ops.post_processing import select_detections
 
 # %% tags=["show"]
-from course_utils.models.yolo import YOLOSettings, select_all
+from course_utils.models.yolo import select_all
 
 # %% [markdown]
 # With all of its parts on the page, the detector itself is short.
@@ -825,7 +833,7 @@ from course_utils.models.yolo import YOLO
 
 # %%
 torch.manual_seed(0)
-model = YOLO(Backbone(widths), num_classes=len(CLASS_NAMES), hidden=hidden).to(device)
+model = YOLO(Backbone(widths), **shape).to(device)
 images = torch.stack([picture for picture, _ in learn[:16]]).to(device)
 targets = [
     {name: t.to(device) for name, t in target.items()} for _, target in learn[:16]
@@ -837,8 +845,8 @@ print("outputs:", tuple(model(images).shape))
 # ### Doubt before training
 #
 # Two checks cost a second and can save hours. First, the loss of the first step can be
-# estimated on paper. The head starts with class values of 1/7, so each object costs $(1
-# - 1/7)^2 + 6 \cdot (1/7)^2 = 6/7$ in the fifth term. Confidences start at 0, so the
+# estimated on paper. The head starts with class values of 1/7, so that each object
+# costs (6/7)² + 6 · (1/7)² = 6/7 in the fifth term. Confidences start at 0, so the
 # fourth term is close to 0.
 
 # %%
@@ -872,8 +880,8 @@ if budget != "smoke":
     assert limit["AP50"] > 0.95
 
 # %% [markdown]
-# What a perfect network misses is what lost its cell; the loop from targets to outputs
-# to boxes works.
+# A perfect network misses only what lost its cell; the loop from targets to outputs to
+# boxes works.
 #
 # ## Training it
 #
@@ -994,8 +1002,8 @@ print(f"on scenes that it has learned from: AP50 {on_learned['AP50']:.3f}")
 if budget != "smoke":
     assert figures["AP50"] >= 0.85, figures["AP50"]
 above = [
-    {name: values[found["scores"] > 0.2] for name, values in found.items()}
-    for found in detections[:3]
+    {name: values[result["scores"] > 0.2] for name, values in result.items()}
+    for result in detections[:3]
 ]
 show_images(
     [picture for picture, _ in test[:3]],
@@ -1078,8 +1086,8 @@ print("scores left:       ", [f"{value:.1f}" for value in left_over.tolist()])
 assert (left_over > 0).tolist() == [True, False, True, False]
 
 # %% [markdown]
-# Note what happened to the third: a box that stays can still be a second one on the
-# same dog. Now our scene, with a threshold of 0.1.
+# The third shows that a box that stays can still be a second one on the same dog. Now
+# our scene, with a threshold of 0.1.
 
 # %% tags=["show"]
 from course_utils.ops.post_processing import zero_scores
@@ -1116,9 +1124,9 @@ show(
 # %%
 by_index = select_detections(boxes, scores, max_detections=98, **limits)
 rows, columns = (stages["suppressed"] > 0).nonzero(as_tuple=True)
-order = stages["suppressed"][rows, columns].argsort(descending=True, stable=True)
-assert torch.equal(boxes[rows[order]], by_index["boxes"])
-assert torch.equal(columns[order] + 1, by_index["labels"])
+ranking = stages["suppressed"][rows, columns].argsort(descending=True, stable=True)
+assert torch.equal(boxes[rows[ranking]], by_index["boxes"])
+assert torch.equal(columns[ranking] + 1, by_index["labels"])
 print(f"{len(rows)} detections either way, with the same boxes and classes")
 
 # %% [markdown]
@@ -1204,8 +1212,8 @@ faster_row = {row["system"]: row for row in read_rows(budget)}.get("Faster R-CNN
 if faster_row is None:
     print("run lesson 04 with this budget to see the row of Faster R-CNN")
 else:
-    ratio_of_times = faster_row["ms_per_image"] / milliseconds
-    print(f"YOLO takes a {ratio_of_times:.1f}th of the time of Faster R-CNN")
+    times = faster_row["ms_per_image"] / milliseconds
+    print(f"Faster R-CNN takes {times:.1f} times as long as YOLO")
 
 # %% [markdown]
 # Where does YOLO spend its time? Nothing comes after its convolutions but sorting 98
@@ -1350,8 +1358,8 @@ fig, (ax,) = new_figure(width=6.4, height=3)
 for index, name in enumerate(detectors):
     heights = [ap50[name, kind] for kind in kinds]
     places = [place + 0.4 * index for place in range(len(kinds))]
-    bars = ax.bar(places, heights, width=0.38, color=OKABE_ITO[index])
-    ax.bar_label(bars, [name] * len(kinds), fontsize=8)
+    drawn = ax.bar(places, heights, width=0.38, color=OKABE_ITO[index])
+    ax.bar_label(drawn, [name] * len(kinds), fontsize=8)
 ax.set_xticks([place + 0.2 for place in range(len(kinds))], list(kinds))
 ax.set(ylabel="AP50", ylim=(0, 1.05))
 show(
@@ -1361,9 +1369,8 @@ show(
 )
 
 # %% [markdown]
-# Small objects are hard: they have few pixels, and no detector here has seen many of
-# that size in training. Compared with Faster R-CNN, YOLO keeps a smaller part of its
-# AP50.
+# Small objects are hard for every detector here: they have few pixels and were rare in
+# training. But compared with Faster R-CNN, YOLO keeps a smaller part of its AP50.
 #
 # ### Two centres in one cell
 #
@@ -1430,10 +1437,10 @@ watch.report(
 # | slip | symptom |
 # |---|---|
 # | the loss takes the root of an output | `nan` in the first steps, and then everywhere |
-# | row and column swapped in the targets | every loss stays high, though the toy with one cell passes |
+# | row and column swapped in the targets | no error on square images, but the losses stay high |
 # | w and h as fractions of the cell | boxes of the right centre and S times the size |
 # | the IoU target is not detached | boxes stop improving where confidence is low |
-# | only empty *cells* are told to be silent | every object is reported twice with high scores |
+# | only empty *cells* are told to be silent | second boxes of an object with any confidence |
 # | `noobj_weight` far too high | no detection at all, at any threshold |
 #
 # ## Three questions
