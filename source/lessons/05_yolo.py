@@ -30,7 +30,7 @@
 # a block of numbers in which all boxes, confidences and classes stand ready.
 #
 # You will take that block apart number by number, build the loss that teaches a network
-# to fill it, train one, and compare it with Faster R-CNN.
+# to fill it, and compare the result with Faster R-CNN.
 
 # %% tags=["hide-input"]
 import sys
@@ -176,8 +176,8 @@ for row in published:
 #
 # </details>
 #
-# YOLO is six times as fast, and ten points of mAP are the price. Both halves of this
-# trade can be measured, and you will measure them.
+# YOLO is six times as fast, and ten points of mAP are the price. You will measure both
+# halves of this trade.
 #
 # ## The grid
 #
@@ -941,12 +941,12 @@ for name, values in history.curves(smooth=20).items():
 # %% [markdown]
 # ### Why does one loss rise?
 #
-# `loss_no_object` grows while everything else improves. That is no fault. The fourth
-# term starts at nearly 0, because the head starts with confidences of 0, which is right
-# for every empty predictor. To lower the third term, the network has to raise
-# confidences where objects are. But it cannot tell precisely *which* predictor will be
-# responsible, and so some of the empty ones rise, too. If this is the reason, the
-# confident empty predictors should sit next to objects, and nowhere else:
+# `loss_no_object` grows while everything else improves, and that is no fault. It starts
+# at nearly 0, because the head starts with confidences of 0, which is right for every
+# empty predictor. To lower the third term, the network has to raise confidences where
+# objects are. But it cannot tell precisely *which* predictor will be responsible, and
+# so some of the empty ones rise, too. If this is the reason, the confident empty
+# predictors should sit next to objects, and nowhere else:
 
 
 # %%
