@@ -138,11 +138,12 @@ show_system(
         "selective search": ["boxes"],
         "warp": ["crops"],
         "SVMs": ["scores"],
-        "best of each class": ["rows", "scores", "labels"],
+        "best of each class": ["row", "score", "label"],
         "box regressors": ["boxes"],
     },
     new=["selective search", "warp", "network", "SVMs", "box regressors"],
-    caption="R-CNN: the path of a test image, with the shapes of a real forward pass.",
+    caption="R-CNN: the path of a test image, with the shapes of a real forward pass. Of "
+    "the proposals, the first 200 are used.",
 )
 
 # %% [markdown]
@@ -868,7 +869,7 @@ show(
 # reaches back into an earlier one.
 
 # %% tags=["hide-input"]
-from course_utils.draw.system_map import draw_map, place_parts
+from course_utils.draw.system_map import draw_map
 
 flows = [
     ("scenes and proposals", "1. fine-tuning"),
@@ -884,11 +885,11 @@ texts = {
     "3. SVMs": f"squared hinge; {num_classes - 1} x {fc}",
     "4. box regressors": f"least squares; {num_classes - 1} x {pool5:,} x 4",
 }
-places = place_parts([*texts], flows)
-fig, (ax,) = new_figure(width=9.4, height=3.2)
+places = {name: (0, row) for row, name in enumerate(texts)}
+fig, (ax,) = new_figure(width=5.4, height=3.9)
 fig.set_layout_engine("none")
 ax.set_position((0, 0, 1, 1))
-ax.set(xlim=(0.8, 10.2), ylim=(3.2, 0))
+ax.set(xlim=(0.3, 5.7), ylim=(3.9, 0))
 ax.axis("off")
 draw_map(ax, places, texts, flows, [name for name in texts if name[0].isdigit()])
 show(
