@@ -10,25 +10,26 @@ from torch import Tensor
 from course_utils.draw.boxes import draw_boxes
 from course_utils.draw.figure import new_figure, show
 from course_utils.draw.images import draw_image
-from course_utils.draw.style import OKABE_ITO, ORANGE, SKY, look
+from course_utils.draw.style import OKABE_ITO, ORANGE, SKY, look, mark
 from course_utils.ops.boxes import xyxy_to_cxcywh
 from course_utils.ops.yolo_grid import BOX, owner_cells
 
 NUMBERS = ("x", "y", "√w", "√h", "conf.")
 
 
-def draw_grid(ax: Axes, side: float, grid: int) -> None:
+def draw_grid(ax: Axes, side: int, grid: int) -> None:
     """Draw the lines of a grid over a square image."""
     for line in torch.linspace(0, side, grid + 1).tolist():
         ax.plot([0, side], [line, line], color="white", linewidth=0.8)
         ax.plot([line, line], [0, side], color="white", linewidth=0.8)
 
 
-def draw_owners(ax: Axes, boxes: Tensor, side: float, grid: int) -> None:
+def draw_owners(ax: Axes, boxes: Tensor, side: int, grid: int) -> None:
     """Draw the grid, boxes with their centres, and the cells that own one."""
     draw_grid(ax, side, grid)
     cell = side / grid
-    for row, column in owner_cells(boxes, (side, side), grid).unique(dim=0).tolist():
+    cells = owner_cells(boxes, (side, side), grid).tolist()
+    for row, column in sorted({(row, column) for row, column in cells}):
         corner = (column * cell, row * cell)
         ax.add_patch(Rectangle(corner, cell, cell, color=OKABE_ITO[4], alpha=0.6))
     draw_boxes(ax, boxes, linewidth=1.2)
@@ -36,7 +37,7 @@ def draw_owners(ax: Axes, boxes: Tensor, side: float, grid: int) -> None:
     ax.plot(*centres, "o", color="white", markeredgecolor="black")
 
 
-def draw_class_cells(ax: Axes, confidence: Tensor, labels: Tensor, side: float) -> None:
+def draw_class_cells(ax: Axes, confidence: Tensor, labels: Tensor, side: int) -> None:
     """Tint each cell in the colour of its class, the stronger the more confident.
 
     (S, S) confidence in [0, 1] and (S, S) labels.
@@ -45,7 +46,7 @@ def draw_class_cells(ax: Axes, confidence: Tensor, labels: Tensor, side: float) 
     cell = side / grid
     for row in range(grid):
         for column in range(grid):
-            color = OKABE_ITO[labels[row, column].item() % len(OKABE_ITO)]
+            color, _ = mark(int(labels[row, column]))
             alpha = 0.75 * confidence[row, column].clamp(0, 1).item()
             corner = (column * cell, row * cell)
             ax.add_patch(Rectangle(corner, cell, cell, color=color, alpha=alpha, lw=0))
@@ -59,8 +60,8 @@ def draw_all_boxes(ax: Axes, boxes: Tensor, scores: Tensor) -> None:
     """
     best, column = scores.max(dim=1)
     for i in (best > 0).nonzero().flatten().tolist():
-        style = {"index": column[i].item(), "linewidth": 0.3 + 2.5 * best[i].item()}
-        draw_boxes(ax, boxes[i : i + 1], **style)
+        width = 0.3 + 2.5 * float(best[i])
+        draw_boxes(ax, boxes[i : i + 1], index=int(column[i]), linewidth=width)
 
 
 def show_cell_numbers(

@@ -164,7 +164,7 @@ def split_outputs(outputs: Tensor, num_boxes: int) -> tuple[Tensor, Tensor]:
     """
     check_outputs(outputs, num_boxes)
     boxes, classes = outputs.tensor_split([BOX * num_boxes], dim=-1)
-    return boxes.unflatten(-1, (num_boxes, BOX)), classes
+    return boxes.reshape(*boxes.shape[:-1], num_boxes, BOX), classes
 
 
 def square_sides(boxes: Tensor) -> Tensor:
