@@ -27,6 +27,8 @@ from torch import nn
 # | $b_x = p_x + p_w t_w$ | $b_x = p_x + p_w t_x$ | [R-CNN](https://arxiv.org/abs/1311.2524), appendix C |
 # | IoU = intersection / (IoU · union) | intersection / union | [VOC](http://host.robots.ox.ac.uk/pascal/VOC/), section on evaluation |
 # | a predicted box is anchor + (dx, dy, dw, dh) | the centre moves by multiples of the anchor's sides, and the sides grow by a factor $e^t$ | [Faster R-CNN](https://arxiv.org/abs/1506.01497), equation 2 |
+# | boxes of `torchvision.ops.masks_to_boxes`, given to `box_iou` or a detector as they are | the function returns the last pixel *inside*, the others expect half-open boxes; add 1 to x2 and y2 | torchvision's code |
+# | an AP of VOC 2007 beside one of VOC 2010 or COCO | these are three rules: 11 recalls, the whole area, and 101 recalls with a mean over ten IoU thresholds | [lesson 01](01_sliding_windows.ipynb) |
 
 # %%
 width, height = 800, 600
@@ -84,6 +86,8 @@ for left in (0.2, 0.4, 0.6):
 # | the minus sign stands before the first term only | it stands before the bracket | the same |
 # | an anchor is positive above 0.7 and negative below 0.3, and that is all | the best anchor of each object is positive as well, however low its IoU | the same |
 # | the box loss is the sum of absolute differences | smooth L1, divided by the number of anchor locations and weighted with λ = 10 | the same, equation 1 |
+# | the bend of smooth L1 is the same everywhere | 1 in the paper's text; the authors' code has σ = 3 in the RPN, so the bend is at 1/9, and 1 in the box head; torchvision has 1/9 in both | [py-faster-rcnn](https://github.com/rbgirshick/py-faster-rcnn), `train.prototxt` |
+# | anchors stand in the middle of their cell | in the first release they do; in torchvision they stand on the corner. A constant shift can be learned, so both work | both codes |
 # | the RPN reads a map of 7 x 7 positions for VGG-16 at 224 | it reads conv5_3, of stride 16: 14 x 14 at 224, and about 38 x 63 at 600 x 1000 | the same, section 3.1 |
 #
 # What does the cross-entropy do with a label of -1? It has no lower bound, so the loss
@@ -119,6 +123,7 @@ print(
 # | the sums run from 0 to S² and from 0 to B | they have S² and B terms, so they end at S² - 1 and B - 1; the paper prints it so, too | the same |
 # | $(\sqrt{w} - \sqrt{\hat w})^2$ with a linear output $\hat w$ | the network predicts the root itself; the root of a negative output is undefined | the authors' code |
 # | the network is a standard one, such as VGG | it is the authors' own, with 24 convolutions; VGG-16 is a slower variant | YOLO, section 2.1 and table 1 |
+# | the ignore threshold of v3 is 0.5 | 0.5 in the paper, 0.7 in the released `yolov3.cfg` | [YOLOv3](https://arxiv.org/abs/1804.02767), section 2.1, and darknet |
 
 # %%
 S, B, C = 7, 2, 20
@@ -137,7 +142,21 @@ print("gradients of the root of 0.25, 0 and -0.1:", output.grad.tolist())
 # | "5 non-square aspect ratios {1, 2, 3, 1/2, 1/3}" | five ratios, of which four are not square | [SSD](https://arxiv.org/abs/1512.02325), section 2.2 |
 # | scales from 0.2 to 0.9 on all six maps | conv4_3 has 0.1; the released model steps by 17 % from 0.2 on the other five | SSD, section 3.1, and the authors' code |
 # | a training patch has an overlap of 0.1, 0.3, ... | these are *minimum* overlaps with an object | SSD, section 2.2 |
+# | `clip=True` of torchvision's `DefaultBoxGenerator` moves the boxes into the image | it limits their widths and heights; they still reach over the border | torchvision's code |
+# | a default box matches above an IoU of 0.5 | the paper says "higher than", its code and torchvision take 0.5 itself, too | SSD, section 2.2, and both codes |
+# | the "variances" 0.1, 0.1, 0.2, 0.2 | the standard deviations that the targets should have | divide by them |
 # | one picture for "YOLO and SSD": a grid of cells with base boxes and B + (C + 1) numbers | v1 has neither base boxes nor a background class; SSD has both | both papers |
+
+# %%
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+from torchvision.models.detection.image_list import ImageList
+
+photo = ImageList(torch.zeros(1, 3, 300, 300), [(300, 300)])
+maps = [torch.zeros(1, 1, n, n) for n in (38, 19, 10, 5, 3, 1)]
+ratios = [[2], [2, 3], [2, 3], [2, 3], [2], [2]]
+(clipped,) = DefaultBoxGenerator(ratios, clip=True)(photo, maps)
+leaves = ((clipped < 0) | (clipped > 300)).any(dim=1)
+print(f"{leaves.sum():,} of {len(clipped):,} default boxes still leave the image")
 
 # %%
 formula = [0.2 + 0.7 * k / 5 for k in range(6)]
@@ -257,7 +276,11 @@ for name, voxels in {
 # | Fast R-CNN takes 2.3 s per image | 0.32 s for the network, about 2 s with selective search | Fast R-CNN, table 4 |
 # | Faster R-CNN has 66.9 mAP on VOC 2007 | that is Fast R-CNN; Faster R-CNN has 69.9, and 73.2 with the data of 2012 | [Faster R-CNN](https://arxiv.org/abs/1506.01497), table 3 |
 # | YOLO has 69.0 mAP at 45 fps | 63.4 at 45 fps; the VGG-16 variant has 66.4 and is slower | [YOLO](https://arxiv.org/abs/1506.02640), table 1 |
-# | DPM v5 takes 14 s per image | the figure is from a talk; YOLO's paper lists a DPM of 30 Hz with 26.1 mAP and one of 100 Hz with 16.0 | the same |
+# | YOLOv2 has 78.6 mAP at 67 fps, or with 845 boxes | 78.6 at 40 fps with 544 x 544 pixels, so 1,445 boxes; 416 x 416 pixels have 845 boxes, 76.8 mAP and 67 fps | [YOLO9000](https://arxiv.org/abs/1612.08242), table 3 |
+# | YOLOv3 has 57.9 AP50 in 51 ms with 10,647 boxes | these are for 608 x 608 pixels and 22,743 boxes | [YOLOv3](https://arxiv.org/abs/1804.02767), figure 3 |
+# | SSD300 runs at 59 fps, beside Faster R-CNN at 7 | 59 is for batches of 8; one image at a time it is 46, like the others | [SSD](https://arxiv.org/abs/1512.02325), table 7 |
+# | 50, 2 and 0.2 s per image for the three R-CNNs, as one measurement | 47 and 0.32 s are without proposals; 1.83 and 0.198 s are with them | Fast R-CNN, table 4, and Faster R-CNN, table 5 |
+# | DPM v5 takes 14 s per image | the figure is from a talk; YOLO's paper lists a DPM of 30 Hz with 26.1 mAP and one of 100 Hz with 16.0 | YOLO, table 1 |
 # | BraTS reports "specificity" | what is computed there behaves as precision | compare it with Dice and sensitivity |
 #
 # ## Code that is pasted
