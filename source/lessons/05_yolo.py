@@ -72,9 +72,9 @@ print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} 
 
 # %% [markdown]
 # This is where we are going. A YOLO trained as in this lesson has looked at a scene
-# that it never learned from. Its kept outputs hold a class and a confidence in each
-# cell of a grid, 98 boxes, and, without the doubtful and the duplicate ones, the
-# detections.
+# that it never learned from (chosen because every object in it is found). Its kept
+# outputs hold a class and a confidence in each cell of a grid, 98 boxes, and, without
+# the doubtful and the duplicate ones, the detections.
 
 # %% tags=["hide-input"]
 from course_utils.data.yolo_at_work import load_yolo_outputs
@@ -1189,7 +1189,7 @@ explore(
 # ## Looking once, or twice?
 #
 # How long does one image take? The times of the R-CNNs come from the rows that their
-# lessons have written on this machine, where you have run them.
+# lessons wrote, where you have run them.
 
 # %%
 alone = [picture[None].to(device) for picture, _ in test[:20]]
@@ -1216,8 +1216,7 @@ else:
     print(f"Faster R-CNN takes {times:.1f} times as long as YOLO")
 
 # %% [markdown]
-# Where does YOLO spend its time? Nothing comes after its convolutions but sorting 98
-# boxes.
+# After YOLO's convolutions comes nothing but sorting 98 boxes.
 
 # %%
 with torch.no_grad():
