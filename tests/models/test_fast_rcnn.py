@@ -7,7 +7,13 @@ from torchvision.ops import box_iou
 from two_objects import OBJECTS, make_image
 
 from course_utils.models.backbones import Backbone
-from course_utils.models.fast_rcnn import BoxHead, FastRCNN, RoIHeads
+from course_utils.models.fast_rcnn import (
+    BoxHead,
+    FastRCNN,
+    RoIHeads,
+    RoISettings,
+    small_fast_rcnn,
+)
 
 CLASSES = 4
 
@@ -235,6 +241,15 @@ def test_heads_for_another_stride_are_refused():
         ValueError, match="heads have stride 16, but the backbone has 2"
     ):
         FastRCNN(Backbone((8,)), heads)
+
+
+def test_the_detector_of_the_lesson_takes_settings_by_name():
+    model = small_fast_rcnn((8, 16), num_classes=CLASSES, beta=0.5)
+    assert model.roi_heads.settings == RoISettings(beta=0.5)
+    assert model.roi_heads.box_head.cls_score.out_features == CLASSES
+    assert model.backbone.stride == model.roi_heads.stride == 4
+    with pytest.raises(TypeError, match="betta"):
+        small_fast_rcnn(betta=0.5)
 
 
 def test_a_target_without_proposals_is_refused():

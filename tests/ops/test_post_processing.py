@@ -75,6 +75,22 @@ def test_one_box_may_be_reported_as_two_classes():
     assert found["labels"].tolist() == [3, 1]
 
 
+@pytest.mark.parametrize("candidates", [None, 5])
+def test_each_class_may_have_boxes_of_its_own(candidates):
+    scores = random_scores(40, 3, 2)
+    boxes = torch.stack([random_boxes(40, seed) for seed in (4, 5, 6)], dim=1)
+    found = select_detections(boxes, scores, candidates=candidates, **SETTINGS)
+    expected = []
+    for column in range(3):
+        own = scores[:, column : column + 1]
+        one = slow_select(boxes[:, column], own, candidates=candidates, **SETTINGS)
+        expected += [(score, column + 1, row) for score, _, row in one]
+    expected = sorted(expected, reverse=True)[: SETTINGS["max_detections"]]
+    assert found["labels"].tolist() == [label for _, label, _ in expected]
+    rows = torch.stack([boxes[row, label - 1] for _, label, row in expected])
+    assert torch.equal(found["boxes"], rows)
+
+
 def test_of_equal_scores_the_first_candidates_are_looked_at():
     boxes = torch.tensor([[0.0, 0, 2, 2], [9, 9, 12, 12], [20, 20, 24, 24]])
     found = select_detections(boxes, torch.full((3, 1), 0.5), candidates=2, **SETTINGS)

@@ -12,7 +12,9 @@ from torchvision.models.vgg import cfgs, make_layers
 from course_utils.ops import roi
 from course_utils.ops.roi import (
     as_rois,
+    decode_rectangles,
     pyramid_bins,
+    rectangle_codes,
     roi_bins,
     roi_pool,
     roi_pool_one,
@@ -143,6 +145,19 @@ def test_the_slow_definition_gives_the_same_values():
             features[int(roi_[0])], roi_[1:], output_size=3, spatial_scale=1 / 8
         )
         assert torch.equal(received, expected)
+
+
+def test_a_code_stands_for_one_rectangle():
+    size = {"rows": 4, "row": 5, "cells": 40}  # two maps of 4 x 5 cells
+    rectangles = torch.tensor(
+        [[0, 0, 0, 4, 5], [1, 2, 3, 3, 5], [1, 2, 3, 3, 5], [0, 1, 1, 1, 4]]
+    )
+    codes = rectangle_codes(rectangles, **size)
+    assert codes[1] == codes[2]
+    assert codes[3] == 0  # empty
+    assert codes[0] > codes[1] > 0  # the larger one has the higher number
+    expected = [[0, 4, 5], [33, 1, 2], [33, 1, 2], [0, 1, 1]]
+    assert decode_rectangles(codes, row=5, cells=40).tolist() == expected
 
 
 def test_blocks_change_nothing(monkeypatch):
