@@ -886,7 +886,7 @@ if budget != "smoke":
 # ## Training it
 #
 # A network that predicts for the whole image at once easily learns whole images by
-# heart. So the authors never show it the same image twice: each side moves by up to a
+# heart. So the paper never shows it the same image twice: each side moves by up to a
 # fifth, and exposure and saturation change by a factor of up to 1.5. Our scenes are
 # simpler than photographs, so half of the shift is enough.
 
@@ -1454,7 +1454,7 @@ watch.report(
 #
 # </details>
 #
-# **2.** Two boxes have the score 0.45. One has confidence 0.9 and class value 0.5, the
+# **2.** Two boxes have the same score. One has confidence 0.9 and class value 0.5, the
 # other 0.5 and 0.9. What do you know about each, and why does the *product* rank them?
 #
 # <details><summary>Answer</summary>
