@@ -57,8 +57,7 @@ from course_utils.models.model import Model, check_batch, image_size
 from course_utils.ops.boxes import box_iou
 
 # %% [markdown]
-# The settings of this lesson. The code is the same for each budget; only these numbers
-# differ.
+# The settings of this lesson; only these numbers differ between budgets.
 
 # %% tags=["parameters"]
 from course_utils.training import choose_budget, choose_device, start_lesson
@@ -320,16 +319,16 @@ show(
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.image_list import ImageList
 
-generator = DefaultBoxGenerator(
+box_generator = DefaultBoxGenerator(
     [list(wide) for wide in SSD300_RATIOS],
     scales=list(SSD300_SCALES),
     steps=list(SSD300_STRIDES),
     clip=False,
 )
 photos = ImageList(torch.zeros(1, 3, *photo_size), [photo_size])
-(theirs,) = generator(photos, [torch.zeros(1, 1, *size) for size in squares])
-print(f"largest difference: {(ssd300 - theirs).abs().max():.1e} pixels")
-assert torch.allclose(ssd300, theirs, atol=1e-4)
+(torchvisions,) = box_generator(photos, [torch.zeros(1, 1, *size) for size in squares])
+print(f"largest difference: {(ssd300 - torchvisions).abs().max():.1e} pixels")
+assert torch.allclose(ssd300, torchvisions, atol=1e-4)
 
 # %% [markdown]
 # The finest map of SSD300 comes from VGG's layer conv4_3, with 512 channels. A 3 x 3
@@ -338,8 +337,8 @@ assert torch.allclose(ssd300, theirs, atol=1e-4)
 
 # %%
 numbers = 38 * 38 * 4 * (21 + 4)
-head = torch.nn.Conv2d(512, 4 * (21 + 4), 3, padding=1)
-weights = sum(weight.numel() for weight in head.parameters())
+finest_head = torch.nn.Conv2d(512, 4 * (21 + 4), 3, padding=1)
+weights = sum(weight.numel() for weight in finest_head.parameters())
 yolo_weights = (7 * 7 * 1024 + 1) * 4096 + (4096 + 1) * 7 * 7 * 30
 print(f"38 x 38 x 4 x (21 + 4) = {numbers:,} numbers from {weights:,} weights")
 print(f"YOLO: 7 x 7 x 30 = {7 * 7 * 30:,} numbers; last two layers {yolo_weights:,}")
@@ -373,10 +372,10 @@ print("smallest box at 300 pixels:", round(300 * formula[0]))
 # %%
 step = (90 - 20) // (5 - 1)  # whole percents: 17, where the formula has 17.5
 percents = [10, *range(20, 91, step)]
-pixels = [3 * percent for percent in percents]  # of 300
+min_sizes = [3 * percent for percent in percents]  # of 300
 print(f"a step of {step} %; scales {percents} % of the image")
-print("in pixels:", pixels, "and the next would be", 3 * (percents[-1] + step))
-assert [*pixels, 315] == [round(300 * scale) for scale in SSD300_SCALES]
+print("in pixels:", min_sizes, "and the next would be", 3 * (percents[-1] + step))
+assert [*min_sizes, 315] == [round(300 * scale) for scale in SSD300_SCALES]
 
 # %% [markdown]
 # The last map needs a seventh number, for its second square. With the ratios 1, 2, 3,
@@ -633,8 +632,8 @@ tables = {
     "an object without overlap": torch.tensor([[0.0, 0.0], [0.1, 0.6]]),
 }
 for name, table in tables.items():
-    ours, theirs = match_default_boxes(table), SSDMatcher(0.5)(table)
-    print(f"{name:>28}: {ours.tolist()}, torchvision {theirs.tolist()}")
+    peers = SSDMatcher(0.5)(table).tolist()
+    print(f"{name:>28}: {match_default_boxes(table).tolist()}, torchvision {peers}")
 
 # %% [markdown]
 # In the second table box 0 overlaps object 0 more, but it is the best box of object 1,
