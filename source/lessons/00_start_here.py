@@ -996,8 +996,8 @@ show_images(
 # %% [markdown]
 # ## Common mistakes
 #
-# - **x and y swapped**, as in `image[:, x1:x2, y1:y2]`. On square images no error is
-#   raised; the crops just show other places of the scene.
+# - **x and y swapped**, as in `image[:, x1:x2, y1:y2]`. No error is raised on square
+#   images, but the crops show other places, and the loss stays close to that of guessing.
 # - **Boxes in another format.** Widths come out negative, or boxes end too far up and to
 #   the left. You see it as soon as you draw them.
 # - **Ends that are inclusive** in one place and half-open in another. Large boxes look
