@@ -273,7 +273,7 @@ def evaluate_class(
     outcomes: Sequence[Outcome],
 ) -> ClassScores:
     """AP and recalls of one class, over all images."""
-    number = count_objects(label, objects)[:, None]  # (A, 1)
+    number = count_objects(label, objects)[:, None].double()  # (A, 1)
     rank, outcome = line_up(label, detections, outcomes)
     right = outcome.is_hit & ~outcome.is_ignored  # (A, T, D)
     recalls = [
@@ -286,7 +286,9 @@ def evaluate_class(
 def count_objects(label: int, objects: Sequence[Objects]) -> Tensor:
     """How many objects of a class there are to find in each range of areas, (A,)."""
     parts = [~image.is_ignored[:, image.labels == label] for image in objects]
-    return torch.cat([torch.zeros(len(AREA_RANGES), 0), *parts], dim=1).sum(dim=1)
+    return torch.cat([torch.zeros(len(AREA_RANGES), 0).bool(), *parts], dim=1).sum(
+        dim=1
+    )
 
 
 def line_up(

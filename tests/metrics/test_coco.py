@@ -55,13 +55,22 @@ def test_more_than_a_hundred_detections_in_an_image() -> None:
     assert ours["AR_100"] < 100 / 150 + 1e-9
 
 
-def test_how_many_images_take_turns_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_many_images_take_turns_at_once_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     draw = Draw(11)
     targets = [draw.target() for _ in range(8)]
     predictions = [draw.prediction(target) for target in targets]
     expected = evaluate_detections(predictions, targets)
     monkeypatch.setattr(coco, "IMAGES_AT_ONCE", 1)
     assert evaluate_detections(predictions, targets) == expected
+
+
+def test_recalls_are_in_double_precision() -> None:
+    boxes = torch.tensor([[0.0, 0, 9, 9], [20, 0, 29, 9], [40, 0, 49, 9]])
+    target = {"boxes": boxes, "labels": torch.ones(3, dtype=torch.int64)}
+    found = {name: x[:1] for name, x in target.items()} | {"scores": torch.ones(1)}
+    assert evaluate_detections([found], [target])["AR_100"] == 1 / 3
 
 
 def one(box: list[float], **more: float) -> dict[str, Tensor]:

@@ -127,6 +127,14 @@ def test_it_overfits_one_batch():
     assert loss.item() < 0.05
 
 
+def test_a_classifier_learns_from_crops_by_cross_entropy():
+    classifier = make_classifier()
+    images, labels = random_tensor(3, 3, 24, 24), torch.tensor([2, 0, 3])
+    loss = classifier.losses(images, [{"labels": label} for label in labels])
+    expected = F.cross_entropy(classifier(images), labels)
+    torch.testing.assert_close(loss["classification"], expected)
+
+
 def test_losses_of_crops_are_those_of_cross_entropy():
     detector = make_detector()
     images, labels = random_tensor(3, 3, 24, 24), torch.tensor([2, 0, 3])
