@@ -59,9 +59,15 @@ def draw_all_boxes(ax: Axes, boxes: Tensor, scores: Tensor) -> None:
     (K, C) scores. Boxes whose scores are all 0 are left out.
     """
     best, column = scores.max(dim=1)
-    for i in (best > 0).nonzero().flatten().tolist():
-        width = 0.3 + 2.5 * float(best[i])
-        draw_boxes(ax, boxes[i : i + 1], index=int(column[i]), linewidth=width)
+    for i in best.argsort().tolist():  # the surest on top
+        x1, y1, x2, y2 = boxes[i].tolist()
+        score = min(float(best[i]), 1.0)
+        if score > 0:
+            color, style = mark(int(column[i]))
+            box = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False)
+            box.set(edgecolor=color, linestyle=style)
+            box.set(linewidth=0.7 + 2.5 * score, alpha=0.4 + 0.6 * score)
+            ax.add_patch(box)
 
 
 def show_cell_numbers(
