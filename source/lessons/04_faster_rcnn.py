@@ -1091,7 +1091,7 @@ show_curves(
     x_label="proposals per image",
     y_label="recall at IoU 0.5",
     alt="Three rising curves. The trained RPN covers most objects with ten proposals and "
-    "nearly all with fifty; selective search needs many more; the untrained RPN "
+    "nearly all with a hundred; selective search needs many more; the untrained RPN "
     "covers few.",
     is_legend_beside=True,
     width=6.8,
@@ -1584,10 +1584,9 @@ watch.report(
 #
 # <details><summary>Answer</summary>
 #
-# The last rule: some anchor of 128 pixels overlaps each of them most, with an IoU of
-# about 400 / 16384, that is 0.02. So it is an object, which the head has to shrink by a
-# factor of six, as it hardly ever has to do otherwise. And all anchors that hold the
-# object tie, as you have counted. Smaller anchors on a finer map are the cure: feature
+# The last rule: the smallest anchors that hold it overlap each of them most, with an IoU
+# of about 0.02. So they are objects, which the head has to shrink by a factor of six, as
+# it hardly ever has to do otherwise. And there are many of them, since all tie. Smaller anchors on a finer map are the cure: feature
 # pyramids, in lesson 09.
 #
 # </details>
