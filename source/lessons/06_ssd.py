@@ -130,27 +130,30 @@ cells = [side // stride for stride in strides]
 # %% tags=["hide-input"]
 place = inspect.getmodule(SSD)  # where the model looks its functions up
 one_image = image[None].to(device)
+layers = model.backbone.backbone.layers
+ends = model.backbone.backbone.ends[model.backbone.first :]
+stages = [f"backbone, stride {stride}" for stride in strides]
+backbone_parts = {
+    stage: layers[end - 1] for stage, end in zip(stages, ends, strict=True)
+}
 show_system(
     lambda: model.predict(one_image),
     parts={
         "image": one_image,
-        "backbone": model.backbone,
+        **backbone_parts,
         "one head for all maps": model.head,
-        "default boxes": (place, "default_boxes"),
-        "decode boxes": (place, "decode_boxes"),
+        "move default boxes": (place, "decode_boxes"),
         "suppress per class": (place, "select_detections"),
     },
     arrows=[
-        ("image", "backbone"),
-        ("backbone", "one head for all maps"),
-        ("backbone", "default boxes"),
-        ("one head for all maps", "decode boxes"),
-        ("default boxes", "decode boxes"),
-        ("decode boxes", "suppress per class"),
+        *pairwise(["image", *stages]),
+        *((stage, "one head for all maps") for stage in stages),
+        ("one head for all maps", "move default boxes"),
+        ("move default boxes", "suppress per class"),
     ],
     names={"one head for all maps": ["logits", "deltas"]},
-    new=["one head for all maps", "default boxes"],
-    caption="SSD at prediction. The backbone gives three maps.",
+    new=["one head for all maps", "move default boxes"],
+    caption="SSD at prediction: three maps are read, not one.",
 )
 
 # %% [markdown]
@@ -159,22 +162,17 @@ show_system(
 # default box.
 
 # %% tags=["hide-input"]
-layers = model.backbone.backbone.layers
-ends = model.backbone.backbone.ends[model.backbone.first :]
-stages = [f"stride {stride}" for stride in strides]
 heads = [f"head of {number} x {number}" for number in cells]
 watched = {"image": one_image}
-for stage, head, end, layer in zip(
-    stages, heads, ends, model.head.convolutions, strict=True
-):
-    watched |= {stage: layers[end - 1], head: layer}
+for stage, head_name, layer in zip(stages, heads, model.head.convolutions, strict=True):
+    watched |= {stage: backbone_parts[stage], head_name: layer}
 show_system(
     lambda: model(one_image),
     parts=watched | {"flatten and join": model.head},
     arrows=[
         *pairwise(["image", *stages]),
         *zip(stages, heads, strict=True),
-        *((head, "flatten and join") for head in heads),
+        *((head_name, "flatten and join") for head_name in heads),
     ],
     names={"flatten and join": ["logits", "deltas"]},
     new=[*heads, "flatten and join"],
@@ -929,30 +927,26 @@ show_system(
     lambda: model.losses(batch, batch_targets),
     parts={
         "images": batch,
-        "backbone and head": model.head,
         "default boxes": (place, "default_boxes"),
+        "backbone": model.backbone,
         "IoU with the objects": (place, "box_iou"),
+        "head": model.head,
         "match": (place, "match_default_boxes"),
-        "labels and targets": (place, "label_batch"),
         "loss as background": (place, "background_loss"),
+        "labels and targets": (place, "label_batch"),
         "hard negatives": (place, "hard_negatives"),
         "losses": (place, "ssd_losses"),
     },
     arrows=[
-        ("images", "backbone and head"),
-        ("images", "default boxes"),
-        ("default boxes", "IoU with the objects"),
-        ("IoU with the objects", "match"),
+        *pairwise(["images", "backbone", "head", "loss as background"]),
+        *pairwise(["default boxes", "IoU with the objects", "match"]),
         ("match", "labels and targets"),
-        ("backbone and head", "loss as background"),
         ("loss as background", "hard negatives"),
         ("labels and targets", "hard negatives"),
+        ("head", "losses"),
         ("hard negatives", "losses"),
     ],
-    names={
-        "backbone and head": ["logits", "deltas"],
-        "labels and targets": ["labels", "regression targets"],
-    },
+    names={"head": ["logits", "deltas"], "labels and targets": ["labels", "targets"]},
     new=["match", "loss as background", "hard negatives", "losses"],
     caption="From default boxes to the loss, for a batch of two images.",
 )
