@@ -1556,7 +1556,7 @@ with torch.device("meta"):  # shapes without numbers
     per_crop = count_multiply_adds(lambda: vgg(crop))
     once = count_multiply_adds(lambda: vgg.features(torch.zeros(1, 3, 600, 1000)))
 print(f"VGG-16: {per_crop / 1e9:.1f} billion multiply-adds per crop of 224 x 224")
-print(f"2,000 crops: {2000 * per_crop / 1e9:,.0f} billion")
+print(f"2,000 crops: {2000 * per_crop / 1e12:.0f} trillion")
 print(f"its convolutions once, on 600 x 1000: {once / 1e9:.0f} billion")
 
 # %% [markdown]
