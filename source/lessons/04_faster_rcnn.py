@@ -849,16 +849,16 @@ def draw_stages(axes, stages, when):
         draw_image(ax, image, title=f"{when}: {len(boxes)} {name}", ticks=False)
         draw_boxes(ax, boxes[:15], index=0, linewidth=1.1)
         draw_boxes(ax, truth, index=3, linewidth=2)
-        ax.set(xlim=(-14, side + 14), ylim=(side + 14, -14))
+        ax.set(xlim=(-10, side + 10), ylim=(side + 10, -10))
 
 
-fig, axes = new_figure(1, 3, width=9, height=3.3)
+fig, axes = new_figure(1, 3, width=10.4, height=3.8)
 draw_stages(axes, before_training, "untrained")
 show(
     fig,
     alt="The scene under the best anchors, the decoded boxes and the proposals of an "
     "untrained network: they lie anywhere, without any preference for the objects.",
-    caption="Red: the first 15 boxes of each stage, before training. Green and dotted: "
+    caption="Solid: the first 15 boxes of each stage, before training. Green and dotted: "
     "the objects.",
 )
 
@@ -1025,7 +1025,7 @@ after_training = follow_proposals(model.rpn, features)
 print_stages(after_training)
 
 # %% tags=["hide-input"]
-fig, axes = new_figure(2, 3, width=9, height=6.5)
+fig, axes = new_figure(2, 3, width=10.4, height=7.4)
 draw_stages(axes[:3], before_training, "untrained")
 draw_stages(axes[3:], after_training, "trained")
 show(
@@ -1033,7 +1033,7 @@ show(
     alt="Two rows of three pictures of the scene. Untrained, best anchors, decoded boxes "
     "and proposals lie anywhere. Trained, the best anchors lie on the objects, the "
     "decoded boxes gather around them, and suppression leaves fewer.",
-    caption="Red: the first 15 boxes of each stage, before training and after it. Green "
+    caption="Solid: the first 15 boxes of each stage, before training and after it. Green "
     "and dotted: the objects.",
 )
 
@@ -1048,7 +1048,7 @@ show(
 with torch.no_grad():
     outputs = model.rpn(features, (side, side))
 objectness = outputs.objectness[0].sigmoid().view(rows, rows, -1).cpu()
-fig, axes = new_figure(1, 3, width=9.6, height=2.9)
+fig, axes = new_figure(1, 3, width=10.8, height=3.2)
 for shape, ax in zip((3, 4, 5), axes, strict=True):
     w, h = (cell[shape, 2:] - cell[shape, :2]).tolist()
     heat = {"minimum": 0, "maximum": 1, "title": f"anchors of {w:.0f} x {h:.0f}"}
@@ -1362,7 +1362,7 @@ show(
     fig,
     alt="The scene with ten proposals of each network. The healthy one's fit the "
     "objects; many of the broken ones' miss them.",
-    caption="Red: the first 10 proposals of each. Green and dotted: the objects.",
+    caption="Solid: the first 10 proposals of each. Green and dotted: the objects.",
 )
 
 # %% [markdown]
