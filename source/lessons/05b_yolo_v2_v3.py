@@ -31,8 +31,6 @@
 # We take the changes one at a time. For each we ask what goes wrong without it, build
 # it in a few lines, and check it. At the end every one of them has to show what it
 # gains on our scenes, over three seeds, against the spread that the seed alone causes.
-# Most of them, you will see, cannot show that in so short a training, and it is worth
-# knowing why.
 
 # %%
 import torch
@@ -42,54 +40,67 @@ from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from course_utils.data.tabletop import CLASS_NAMES, load_scenes
-from course_utils.data.yolo_ablation import read_runs, read_setting
 from course_utils.draw import OKABE_ITO, draw_boxes, draw_curves, draw_image
 from course_utils.draw import new_figure, show, show_boxes, show_losses, show_system
 from course_utils.models.backbones import Backbone, Residual, convolution
 from course_utils.models.model import Model, Target, check_batch, image_size
-from course_utils.models.yolo import LEAK
+from course_utils.models.yolo import LEAK, YOLO
 from course_utils.models.yolo_v3 import check_maps
-from course_utils.ops.boxes import box_iou, paired_box_iou, xyxy_to_cxcywh
+from course_utils.ops.boxes import box_iou, xyxy_to_cxcywh
 from course_utils.ops.validators import Size
 
 # %% [markdown]
-# The settings of this lesson. Scenes, network and training are those of the runs whose
-# results are kept with the course, so that you can train one of them again and compare.
+# The settings of this lesson. The code is the same for each budget; only these numbers
+# differ. Pictures have 128 pixels a side. For training we take 80, because two dozen
+# trainings have to fit into minutes.
 
 # %% tags=["parameters"]
 from course_utils.training import choose_budget, choose_device, start_lesson
 
 budget = choose_budget()
-setting = read_setting()  # of the kept runs: side, widths, steps, ...
-scenes, test_scenes, steps = {
-    "smoke": (24, 6, 4),
-    "laptop": (setting["train_scenes"], setting["test_scenes"], setting["steps"]),
-    "gpu": (4000, 200, 4000),
+scenes, test_scenes, steps, race_steps = {
+    "smoke": (24, 6, 4, 2),
+    "laptop": (1000, 60, 600, 150),
+    "gpu": (4000, 200, 6000, 1000),
 }[budget]
-side, widths, hidden = setting["side"], setting["widths"], setting["hidden"]
+side, small_side, widths, hidden = 128, 80, (8, 16, 32, 64), 32
 device = choose_device()
 watch = start_lesson("05b_yolo_v2_v3", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
 
 # %% tags=["hide-input"]
+from course_utils.models.yolo_v3 import AnchorSettings, AnchorYOLO
+from course_utils.ops.shape_clusters import kmeans_shapes
+from course_utils.training.kept_models import load_model
+
 learn = load_scenes(scenes, "train", size=side)
 test = load_scenes(test_scenes, "test", size=side)
-test_targets = [target for _, target in test]
 size = (side, side)
-kept_runs = read_runs()
-at_work = kept_runs["+ logistic classes"][0]["detections"]
-
+seen = torch.stack([image for image, _ in test[:2]])
+finished = AnchorYOLO(
+    Backbone(widths),
+    [torch.ones(2, 2)] * 3,  # replaced by those that were kept with the weights
+    num_classes=len(CLASS_NAMES),
+    hidden=hidden,
+    settings=AnchorSettings(classes="logistic", score_threshold=0.25),
+)
+is_kept = load_model(finished, "yolo_v3", budget)
+shown = [target for _, target in test[:2]]
+if is_kept:  # it knows scenes of 80 pixels
+    small_seen = F.interpolate(seen, (small_side, small_side), mode="area")
+    shown = finished.predict(small_seen)
 fig, axes = new_figure(1, 2, width=6.4, height=3.3)
-for ax, (image, _), detections in zip(axes, test[:2], at_work[:2], strict=True):
+for ax, image, found in zip(axes, seen, shown, strict=True):
+    boxes = found["boxes"] * (side / small_side if is_kept else 1)
     draw_image(ax, image, ticks=False)
-    boxes, scores, labels = map(torch.tensor, (detections[k] for k in detections))
-    draw_boxes(ax, boxes, labels=labels, scores=scores, class_names=CLASS_NAMES)
+    draw_boxes(ax, boxes, labels=found["labels"], class_names=CLASS_NAMES)
 show(
     fig,
-    alt="Two test scenes with the boxes, class names and scores of a small YOLO with "
-    "anchors at three scales.",
-    caption="What you will build, at work on two test scenes: the detections above a "
-    "score of 0.2 of one of the runs that are kept with the course.",
+    alt="Two test scenes in which objects have a box and a class name.",
+    caption="The detector of this lesson at work on two test scenes."
+    if is_kept
+    else "What the detector of this lesson will have to find: the ground truth of two "
+    "test scenes. Once you have trained it, this picture shows its own predictions.",
 )
 
 # %% [markdown]
@@ -158,7 +169,7 @@ print("v1      448        98  63.4 mAP, VOC 2007   45 a second       2016, table
 print("v2      416       845  76.8 mAP, VOC 2007   67 a second       2017, table 3")
 print("v2      544     1,445  78.6 mAP, VOC 2007   40 a second       2017, table 3")
 print("v3      608    22,743  57.9 AP50, COCO      51 ms per image   2018, figure 3")
-print("All on a GeForce Titan X, one image at a time, timed by the authors.")
+print("All on a GeForce Titan X, timed by the authors.")
 
 # %% [markdown]
 # COCO has 80 classes and other photographs, so the last row says nothing about v2.
@@ -169,18 +180,21 @@ print("All on a GeForce Titan X, one image at a time, timed by the authors.")
 
 # %% tags=["hide-input"]
 import course_utils.models.yolo_v3
-from course_utils.models.yolo_v3 import AnchorYOLO
-from course_utils.ops.shape_clusters import kmeans_shapes
 
 learn_boxes = torch.cat([target["boxes"] for _, target in learn])
 shapes = learn_boxes[:, 2:] - learn_boxes[:, :2]  # (N, 2) width, height
 anchors = kmeans_shapes(shapes, 6, generator=torch.Generator().manual_seed(0))
 torch.manual_seed(0)
+library = course_utils.models.yolo_v3
 v2 = AnchorYOLO(
-    Backbone(widths), [anchors], num_classes=8, hidden=hidden, has_passthrough=True
+    Backbone(widths),
+    [anchors],
+    num_classes=8,
+    hidden=hidden,
+    has_passthrough=True,
+    settings=library.AnchorSettings(score_threshold=0.001),
 )
 sample = torch.stack([image for image, _ in learn[:2]])
-library = course_utils.models.yolo_v3
 stride_8, stride_16 = (v2.backbone.layers[end - 1] for end in v2.backbone.ends[-2:])
 show_system(
     lambda: v2.predict(sample),
@@ -229,7 +243,7 @@ def spread_per_layer(layers, images):
 
 torch.manual_seed(0)
 noise = torch.randn(8, 16, 24, 24)
-plain = [nn.Conv2d(16, 16, 3, padding=1) for _ in range(12)]
+plain = [nn.Conv2d(16, 16, 3, padding=1, bias=False) for _ in range(12)]
 normalised = [convolution(16, 16) for _ in range(12)]
 with torch.no_grad():
     spread_plain = spread_per_layer(plain, noise)
@@ -292,7 +306,7 @@ print("the same values and gradients as F.batch_norm")
 
 # %% [markdown]
 # The backbone of this course has had it in every layer since lesson 02, so our v1 was
-# better off than the authors'. In the measurements below we take it out again.
+# better off than the authors'.
 #
 # ## Nothing but convolutions, and a finer map
 #
@@ -552,9 +566,9 @@ from course_utils.models.yolo_v3 import decode_anchors
 # y = (6 + 0.27) · 32 = 200.6. The box is 102.2 · 1.22 = 124.8 wide and 95.0 tall.
 
 # %%
-released = torch.tensor([[3.19275, 4.00944]]) * 32  # from cells to pixels
+released = torch.tensor([[3.19275, 4.00944]]).double() * 32  # from cells to pixels
 middle = anchor_cells(released, map_size=(13, 13), image_size=(416, 416))
-t = torch.zeros(13 * 13, 4)
+t = torch.zeros(13 * 13, 4).double()
 t[6 * 13 + 6] = torch.tensor([0.5, -1.0, 0.2, -0.3])
 print(xyxy_to_cxcywh(decode_anchors(t, middle))[6 * 13 + 6])
 
@@ -566,7 +580,7 @@ print(xyxy_to_cxcywh(decode_anchors(t, middle))[6 * 13 + 6])
 # %%
 from course_utils.ops.boxes import decode_boxes
 
-t = torch.randn(13 * 13, 4, requires_grad=True)
+t = torch.randn(13 * 13, 4).double().requires_grad_()
 half = middle.shapes / 2
 about = (middle.low + middle.high) / 2
 reference = decode_boxes(t, torch.cat([about - half, about + half], dim=1))
@@ -722,24 +736,9 @@ show(
 # and a Titan X: 69.0 mAP at 91 images a second for 288 pixels, 73.7 at 81 for 352, 76.8
 # at 67 for 416, 77.8 at 59 for 480, and 78.6 at 40 for 544.
 #
-# Does the training at many sizes cause this, or would any convolutional network do? Our
-# kept runs isolate it: the same detector, trained at 128 pixels only or at 96 to 160,
-# and tested at 96, 128 and 160.
-
-
-# %%
-def describe(values):
-    mean = sum(values) / len(values)
-    return f"{mean:.3f} ({min(values):.3f} to {max(values):.3f})"
-
-
-for name in ("+ passthrough", "+ multi-scale"):
-    for key in ("AP50 at 96", "AP50", "AP50 at 160"):
-        values = [row[key] for row in kept_runs[name]]
-        print(f"{name:>14}, {key:>11}: {describe(values)}")
-
-# %% [markdown]
-# MULTISCALE-TEXT
+# Does the training at many sizes cause this, or would any convolutional network do? At
+# the end we train one detector at a single size and one at three, and test both at all
+# three.
 #
 # ## The loss
 #
@@ -751,8 +750,16 @@ for name in ("+ passthrough", "+ multi-scale"):
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import inside_and_growth, select_cells
 
+# %% [markdown]
+# For one image, each object looks up its owner. Where two objects want the same anchor,
+# the first one keeps it, and the other is lost for this step.
+
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import AnchorTargets, anchor_targets_of_image
+
+# %% [markdown]
+# For a batch, the anchors of all images are numbered one image after the other, so that
+# the loss can pick all owners with one index.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import anchor_targets
@@ -821,14 +828,28 @@ print("logistic:", [f"{p:.2f}" for p in both.sigmoid().tolist()])
 from course_utils.models.yolo_v3 import class_loss, objectness_losses
 
 # %% [markdown]
-# Here is all that can be chosen, in one place, with v2's and v3's choices as constants
-# `V2` and `V3`; and the loss that puts the pieces together.
+# Here is all that can be chosen, in one place, with the choices of the two papers as
+# the constants `V2` and `V3`.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import V2, V3, AnchorSettings
 
+# %% [markdown]
+# The errors of a box count in cells and in logarithms, only for anchors that own an
+# object.
+
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import box_losses
+
+# %% [markdown]
+# The IoU that a confidence should reach compares each box with its own object only, so
+# we take it pair by pair.
+
+# %% tags=["show"]
+from course_utils.ops.boxes import paired_box_iou
+
+# %% [markdown]
+# Now the pieces come together: targets, decoded boxes, the background, and five sums.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import anchor_losses
@@ -854,8 +875,7 @@ for name, loss in anchor_losses(right, grid_cells, [scene_target], size).items()
     assert loss < 1e-4
 
 # %% [markdown]
-# The tests of the course also compare values and gradients with a loop over every
-# anchor, in double precision.
+# The tests of the course also compare values and gradients with a loop over anchors.
 #
 # Detections come the other way: decode, multiply confidence and class, suppress.
 
@@ -874,13 +894,18 @@ print(f"the lowest IoU is {iou.min():.4f}")
 # %% [markdown]
 # ## Three scales
 #
-# The passthrough brings fine features to one coarse map. v3 goes the other way, too: it
-# predicts at **three maps**. The coarsest has large cells and the large anchors. What
-# its head has read is enlarged and put behind the channels of the next finer map, so
-# that small objects are found with fine positions *and* with knowledge of the scene.
+# The passthrough brings fine features to one coarse map. v3 brings coarse features to
+# fine maps: it predicts at **three maps**, of which the coarsest has large cells and
+# the large anchors. What its head has read is enlarged and put behind the channels of
+# the next finer map, so that a fine position also knows what surrounds it.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import add_coarser, start_at_anchors
+
+# %% [markdown]
+# A head is three convolutions: one reads, one looks around, and one of 1 x 1 writes the
+# numbers. It starts by predicting its anchors, without any object, so that the first
+# steps don't begin with thousands of confident boxes.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import AnchorHead
@@ -892,15 +917,22 @@ from course_utils.models.yolo_v3 import AnchorHead
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import make_heads
 
+# %% [markdown]
+# The heads run from coarse to fine, and their anchors are joined into one long list.
+# The loss need not know that they come from three maps.
+
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import join_cells, run_heads
+
+# %% [markdown]
+# What remains is glue.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import AnchorYOLO
 
 # %% [markdown]
-# That is the whole detector. With one group of anchors and the passthrough it is v2,
-# with three groups and `V3` it is v3, and `run_heads` is the part that differs:
+# With one group of anchors and the passthrough, this is v2. With three groups and `V3`
+# it is v3, and the map looks like this:
 
 # %% tags=["hide-input"]
 import sys
@@ -978,17 +1010,16 @@ show(
 # %% [markdown]
 # ## A deeper backbone that can be trained
 #
-# v3 reads its maps from Darknet-53, v2 from Darknet-19. A plain stack of so many
-# layers would train poorly, so it is made of residual blocks, as our own backbone has
-# been since lesson 02: a block adds something to its input instead of replacing it.
+# v2 reads its map from Darknet-19, v3 from Darknet-53, which is made of residual blocks
+# as our own backbone has been since lesson 02: a block adds something to its input
+# instead of replacing it.
 #
 # Darknet-53 is one convolution, and then five times a convolution of stride 2 followed
 # by 1, 2, 8, 8 and 4 blocks of two convolutions: 1 + (1 + 2) + (1 + 4) + (1 + 16) +
 # (1 + 16) + (1 + 8) = 52, and a fully connected layer for ImageNet makes 53.
 #
-# Is it the residual connection that helps, or the depth? Here are two stacks with the
-# same 24 convolutions, trained for a few steps to name the objects of our scenes, with
-# three seeds each.
+# What would a plain stack of such depth do? Here are two with the same 24 convolutions,
+# trained for a few steps to name the objects of our scenes, with three seeds each.
 
 
 # %%
@@ -1033,143 +1064,261 @@ def loss_after_training(is_residual, seed, steps):
 
 
 brief = 2 if budget == "smoke" else 60
-for name, is_residual in {"plain": False, "residual": True}.items():
-    losses = [loss_after_training(is_residual, seed, brief) for seed in range(3)]
-    print(f"{name:>8}: loss {describe(losses)}")
+plain_losses, residual_losses = (
+    [loss_after_training(is_residual, seed, brief) for seed in range(3)]
+    for is_residual in (False, True)
+)
 
 # %% [markdown]
-# RESIDUAL-TEXT
+# A mean of three runs says little without their spread, so we always print both, and
+# call one set of runs better only if its worst run beats the best of the other set.
+
+
+# %%
+def describe(values):
+    mean = sum(values) / len(values)
+    return f"{mean:.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+def verdict(new, old):
+    """For values of which more is better."""
+    if min(new) > max(old):
+        return "better"
+    return "worse" if max(new) < min(old) else "no difference that we can see"
+
+
+print(f"plain: loss {describe(plain_losses)}")
+print(f"residual: loss {describe(residual_losses)}")
+negative = [[-loss for loss in losses] for losses in (residual_losses, plain_losses)]
+print("residual against plain:", verdict(*negative))
+
+# %% [markdown]
+# Same depth, same convolutions, same steps: the residual stack is ahead. Besides the
+# connection there is one difference, which the connection makes possible: our blocks
+# start close to doing nothing.
 
 # %% [markdown]
 # ## Training it
 #
-# Enough parts. This is the detector of the first picture, with three scales and v2's
-# objectness, trained just as in the kept runs: from nothing, with mirrored scenes.
+# First a backbone that has seen our scenes: we train a small v1 and keep what it has
+# learned. All detectors below start from it, with new heads.
 
 # %%
 from course_utils.training import TrainingSettings, predict_all, train
 from course_utils.training.augment import flip_half
 
+small_learn = load_scenes(scenes, "train", size=small_side)
+small_test = load_scenes(test_scenes, "test", size=small_side)
+small_targets = [target for _, target in small_test]
+
+
+def train_on_scenes(model, steps, seed, augment=flip_half):
+    settings = TrainingSettings(
+        steps=steps,
+        batch_size=8,
+        lr=3e-3,
+        seed=seed,
+        device=device,
+        optimizer="adamw",
+        weight_decay=2e-2,
+        augment=augment,
+    )
+    return train(model, small_learn, settings)
+
+
+# %%
+def make_v1():
+    grid = small_side // 16  # as fine as the last map
+    return YOLO(Backbone(widths), num_classes=8, grid=grid, hidden=hidden)
+
+
+torch.manual_seed(100)
+first = make_v1()
+train_on_scenes(first, steps, seed=100)
+trained_backbone = {name: w.cpu() for name, w in first.backbone.state_dict().items()}
+
+# %% [markdown]
+# Now the detector: anchors for images of 80 pixels, three maps, logistic classes.
+
+# %%
+small_boxes = torch.cat([target["boxes"] for _, target in small_learn])
+generator = torch.Generator().manual_seed(0)
+small_shapes = small_boxes[:, 2:] - small_boxes[:, :2]
+small_anchors = kmeans_shapes(small_shapes, 6, generator=generator)
+one_map, three_maps = [small_anchors], list(small_anchors.chunk(3))
+
+
+def make_anchored(groups, has_passthrough=False, **choices):
+    return AnchorYOLO(
+        Backbone(widths),
+        groups,
+        num_classes=8,
+        hidden=hidden,
+        has_passthrough=has_passthrough,
+        settings=AnchorSettings(**choices),
+    )
+
+
+# %%
 torch.manual_seed(0)
-detector = AnchorYOLO(
-    Backbone(widths),
-    list(anchors.chunk(3)),
-    num_classes=len(CLASS_NAMES),
-    hidden=hidden,
-    settings=AnchorSettings(classes="logistic"),
-)
-run_settings = TrainingSettings(
-    steps=steps,
-    batch_size=setting["batch_size"],
-    lr=setting["lr"],
-    seed=0,
-    device=device,
-    optimizer="adamw",
-    weight_decay=2e-2,
-    warmup_steps=50,
-    augment=flip_half,
-)
-history = train(detector, learn, run_settings)
+detector = make_anchored(three_maps, classes="logistic")
+detector.backbone.load_state_dict(trained_backbone)
+history = train_on_scenes(detector, steps, seed=0)
 
 # %% tags=["hide-input"]
 show_losses(
     history,
-    alt="Five loss curves on a logarithmic axis. Those of the classes and of the boxes "
-    "fall; that of the background first falls and then stays low.",
+    alt="Five loss curves on a logarithmic axis, over the steps of the training. Those "
+    "of the classes and of the boxes fall.",
 )
 
 # %%
 from course_utils.metrics.coco import evaluate_detections
+from course_utils.training.kept_models import keep_model
 
-detections = predict_all(detector, test)
-figures = evaluate_detections(detections, test_targets)
-kept_ap = [row["AP"] for row in kept_runs["+ logistic classes"]]
-print(f"your run: AP {figures['AP']:.3f}, AP50 {figures['AP50']:.3f}")
-print(f"the kept runs of the same variant: AP {describe(kept_ap)}")
+detections = predict_all(detector, small_test)
+figures = evaluate_detections(detections, small_targets)
+print(f"AP {figures['AP']:.3f}, AP50 {figures['AP50']:.3f}")
+kept_file = keep_model(detector, "yolo_v3", budget)
 
 # %% tags=["hide-input"]
 if budget != "smoke":
-    assert figures["AP"] > 0.5 * min(kept_ap), figures["AP"]
+    assert figures["AP50"] > 0.3, figures["AP50"]
 fig, axes = new_figure(1, 2, width=6.4, height=3.3)
 for ax, (image, _), found in zip(axes, test[2:4], detections[2:4], strict=True):
-    sure = {name: values[found["scores"] > 0.2] for name, values in found.items()}
+    sure = {name: values[found["scores"] > 0.25] for name, values in found.items()}
+    sure["boxes"] = sure["boxes"] * side / small_side
     draw_image(ax, image, ticks=False)
     draw_boxes(ax, **sure, class_names=CLASS_NAMES)
 show(
     fig,
-    alt="Two other test scenes with your detector's boxes, names and scores above 0.2.",
-    caption="Your detector on two other test scenes, scores above 0.2.",
+    alt="Two test scenes with the detector's boxes, names and scores above 0.25.",
+    caption="The detector on two test scenes, scores above 0.25.",
 )
 
 # %% [markdown]
+# It has seen images of 80 pixels for a short time, so do not compare its AP with the
+# tables of other lessons.
+#
 # ## What each change gains
 #
 # A training starts from random weights and sees its scenes in a random order. Another
 # seed gives another AP. So before we believe that a change helps, its gain has to be
 # larger than what another seed does to the same network.
 #
-# Nine variants, three seeds each, were trained beforehand with one script
-# (`benchmarks/yolo_ablation.py`), and their rows are part of the course. Each variant
-# has one change more than the one before; "three scales" stands in place of the
-# passthrough and the many sizes. All runs have the same scenes, order and number of
-# steps. You have just repeated one of them.
+# Here are eight variants. Each has one change more than the one before it, except that
+# "three scales" takes the place of the passthrough and of the many sizes. All of them
+# start from the same backbone with new heads, and with the same seed they see the same
+# scenes in the same order. The backbone comes from a v1, which favours v1 if anybody.
 
 # %%
-print({name: value for name, value in setting.items() if name != "v3"})
-for name, rows_of_variant in kept_runs.items():
-    ap = describe([row["AP"] for row in rows_of_variant])
-    ap_small = describe([row["AP_small"] for row in rows_of_variant])
-    print(f"{name:>21}: AP {ap}, small {ap_small}")
+variants = {
+    "v1": make_v1,
+    "+ anchors": lambda: make_anchored(one_map, is_free=True),
+    "+ sigmoid": lambda: make_anchored(one_map),
+    "+ passthrough": lambda: make_anchored(one_map, has_passthrough=True),
+    "+ many sizes": lambda: make_anchored(one_map, has_passthrough=True),
+    "three scales": lambda: make_anchored(three_maps),
+    "+ logistic classes": lambda: make_anchored(three_maps, classes="logistic"),
+    "+ logistic objectness": lambda: make_anchored(
+        three_maps, classes="logistic", objectness="logistic", object_weight=1.0
+    ),
+}
+
+
+# %%
+def flip_and_resize(images, targets, generator):
+    flipped = flip_half(images, targets, generator)
+    return resize_at_random(*flipped, generator, sides=(64, 80, 96))
+
+
+def test_at(model, pixels):
+    pairs = [
+        resize_batch(image[None], [target], pixels) for image, target in small_test
+    ]
+    examples = [(images[0], targets[0]) for images, targets in pairs]
+    found = predict_all(model, examples)
+    return evaluate_detections(found, [target for _, target in examples])
+
+
+def run_variant(name, seed):
+    torch.manual_seed(seed)
+    model = variants[name]()
+    model.backbone.load_state_dict(trained_backbone)
+    augment = flip_and_resize if name == "+ many sizes" else flip_half
+    train_on_scenes(model, race_steps, seed, augment)
+    row = evaluate_detections(predict_all(model, small_test), small_targets)
+    if name in ("+ passthrough", "+ many sizes"):
+        row |= {f"AP50 at {p}": test_at(model, p)["AP50"] for p in (64, 96)}
+    return row
+
+
+# %%
+rows = {name: [run_variant(name, seed) for seed in range(3)] for name in variants}
+for name, runs in rows.items():
+    ap, ap50 = ([run[key] for run in runs] for key in ("AP", "AP50"))
+    print(f"{name:>21}: AP {describe(ap)}, AP50 {describe(ap50)}")
 
 # %% tags=["hide-input"]
-fig, axes = new_figure(1, 2, width=8.4, height=3.8)
-for ax, key, title in zip(axes, ("AP", "AP_small"), ("AP", "AP, small"), strict=True):
-    for place, rows_of_variant in enumerate(kept_runs.values()):
-        values = [row[key] for row in rows_of_variant]
-        color = OKABE_ITO[2] if place < 6 else OKABE_ITO[4]
+fig, axes = new_figure(1, 2, width=8.4, height=3.6)
+for ax, key in zip(axes, ("AP", "AP50"), strict=True):
+    for place, runs in enumerate(rows.values()):
+        values = [run[key] for run in runs]
+        color = OKABE_ITO[2] if place < 5 else OKABE_ITO[0]
         ax.plot([min(values), max(values)], [place, place], color=color, linewidth=3)
-        ax.plot(values, [place] * len(values), "o", color=color, markersize=4)
-    ax.set_yticks(range(len(kept_runs)), list(kept_runs) if key == "AP" else [])
+        ax.plot(values, [place] * len(values), "o", color=color, markersize=5)
+    ax.set_yticks(range(len(rows)), list(rows) if key == "AP" else [""] * len(rows))
     ax.invert_yaxis()
-    ax.set(xlabel=title)
+    ax.set(xlabel=key)
 show(
     fig,
-    alt="AP and AP of small objects of nine variants, three seeds each, as points on a "
-    "bar from the lowest to the highest. Most neighbouring bars overlap.",
-    caption="Each point is one training; a bar spans the three seeds of a variant.",
+    alt="AP and AP50 of eight variants, three seeds each, as points on a bar from the "
+    "lowest to the highest.",
+    caption=f"{race_steps} steps on the tabletop's scenes at 80 pixels. Each point is "
+    "one training; a bar spans the three seeds of a variant.",
 )
 
 # %% [markdown]
-# The rule of this course is strict: a change is said to help only if its worst seed is
-# better than the best seed of the variant it is compared with.
-
+# Now the strict question, for each change against the variant that lacks only it.
 
 # %%
-def compare(name, before, key="AP"):
-    new = [row[key] for row in kept_runs[name]]
-    old = [row[key] for row in kept_runs[before]]
-    if min(new) > max(old):
-        return "better"
-    return "worse" if max(new) < min(old) else "no difference that we can see"
-
-
-names = list(kept_runs)
-before_of = dict(zip(names[1:], names[:-1], strict=True))
+before_of = dict(zip(list(rows)[1:], rows, strict=False))
 before_of["three scales"] = "+ sigmoid"
-for name, before in before_of.items():
-    print(f"{name:>21} against {before:<19}: AP {compare(name, before)}", end="")
-    print(f"; small objects: {compare(name, before, 'AP_small')}")
+for name, base in before_of.items():
+    for key in ("AP", "AP50"):
+        new, old = ([run[key] for run in rows[v]] for v in (name, base))
+        print(f"{name:>21} against {base}, {key}: {verdict(new, old)}")
 
 # %% [markdown]
-# ABLATION-TEXT
+# Take from these lines what they say and no more. "Better" means that three runs of one
+# kind beat three runs of the other. "No difference that we can see" does not mean that
+# there is none: in so short a training, a gain of a few hundredths drowns in the seeds,
+# and the authors' own gains on VOC are mostly one or two points.
+#
+# Some changes also have a purpose that this race cannot reach. The sigmoid answers an
+# instability at the start of training, but our heads begin with t near 0, where a free
+# centre is in the middle of its cell, too. Logistic classes allow several names for an
+# object, and ours have one. So don't conclude that a later version is the better one
+# for your data: measure it, with more than one seed.
+#
+# And the many sizes? Here is the same detector trained at 80 pixels and at three sizes.
+
+# %%
+for key in ("AP50 at 64", "AP50", "AP50 at 96"):
+    single, many = (
+        [run[key] for run in rows[v]] for v in ("+ passthrough", "+ many sizes")
+    )
+    label = "AP50 at 80" if key == "AP50" else key
+    print(f"{label}: one size {describe(single)}, three sizes {describe(many)}", end="")
+    print(f": {verdict(many, single)}")
 
 # %% tags=["hide-input"]
 watch.report(
     ap=figures["AP"],
     ap50=figures["AP50"],
     training_seconds=history.seconds,
-    kept_ap_lowest=min(kept_ap),
-    kept_ap_highest=max(kept_ap),
+    race_ap_v1=sum(run["AP"] for run in rows["v1"]) / 3,
+    race_ap_three_scales=sum(run["AP"] for run in rows["three scales"]) / 3,
 )
 
 # %% [markdown]
@@ -1228,15 +1377,15 @@ limited = decode_anchors(wild, AnchorCells(*(part[:1] for part in grid_cells)))
 print(f"with the library's limit: {(limited[0, 2] - limited[0, 0]).item():.0f} pixels")
 
 # %% [markdown]
-# **A softmax for classes that overlap.** Objects with two correct labels get two
-# half-scores and vanish below a score threshold of 0.5, although the loss looks fine.
+# **A softmax for classes that overlap.** An object with two correct names gets two
+# scores of about a half, and its class loss never falls below log 2 = 0.69.
 #
-# **The ignored anchors forgotten.** `loss_no_object` then also pushes down good boxes
-# next to each object; the symptom is correct boxes with low confidence.
+# **The ignored anchors forgotten.** `loss_no_object` then also pushes down the good
+# boxes beside each owner; the usual symptom is correct boxes with low confidence.
 #
-# **Targets on one map, but compared with all.** If each of three maps assigns every
-# object to its own best anchor, each object is found up to three times, by boxes of
-# very different quality, and precision falls.
+# **Images resized, boxes not.** Training at many sizes then learns boxes in the wrong
+# place at every size but one. The losses of boxes stay high without any other sign, and
+# a drawn batch shows it at once.
 #
 # ## Three questions
 #
