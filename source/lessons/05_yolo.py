@@ -63,7 +63,7 @@ from course_utils.widgets import Choice, Slider, explore
 budget = choose_budget()
 scenes, test_scenes, side, widths, hidden, steps = {
     "smoke": (16, 4, 128, (8, 16, 24, 32), 32, 4),
-    "laptop": (4000, 60, 128, (16, 32, 64, 96), 96, 2650),
+    "laptop": (4000, 60, 128, (16, 32, 64, 96), 96, 2500),
     "gpu": (8000, 500, 256, (64, 128, 256, 256, 512), 256, 10000),
 }[budget]
 device = choose_device()
