@@ -87,7 +87,35 @@ truth = target["boxes"]
 
 # %% tags=["hide-input"]
 MAP_COLORS = (0, 2, 6)  # red, blue and black, from the finest map to the coarsest
-RECORDED = {}  # filled below
+RECORDED = {  # scene -> map, class, corners of each detection with a score above 0.5
+    2: [
+        (0, 6, 81, 18, 107, 60),
+        (0, 4, 54, 26, 74, 61),
+        (1, 7, 8, 32, 54, 74),
+        (1, 4, 58, 46, 103, 101),
+        (1, 5, 17, 73, 61, 123),
+        (0, 5, 2, 0, 33, 43),
+    ],
+    3: [
+        (1, 7, 22, 52, 78, 121),
+        (0, 3, 46, 23, 61, 53),
+        (0, 1, 20, 31, 45, 53),
+        (0, 2, 52, 47, 84, 82),
+    ],
+}
+fig, axes = new_figure(1, 2, width=8.2, height=4.2)
+for ax, (number, detections) in zip(axes, RECORDED.items(), strict=True):
+    draw_image(ax, test[number][0], ticks=False)
+    for map_number, label, *corners in detections:
+        box = torch.tensor([corners]) * side / 128
+        draw_boxes(ax, box, index=MAP_COLORS[map_number], linewidth=2.5)
+        ax.text(*box[0, :2] + 2, CLASS_NAMES[label], va="top", color="white", size=11)
+show(
+    fig,
+    alt="Two scenes with the boxes that a trained SSD has found, each with its class. "
+    "The smaller boxes come from the finest map, the larger ones from the next.",
+    caption="Red: from the map of 16 x 16 cells. Blue: from that of 8 x 8.",
+)
 
 # %% [markdown]
 # ## The whole system
@@ -948,7 +976,8 @@ show_system(
     ],
     names={"head": ["logits", "deltas"], "labels and targets": ["labels", "targets"]},
     new=["match", "loss as background", "hard negatives", "losses"],
-    caption="From default boxes to the loss, for a batch of two images.",
+    caption="From default boxes to the loss, for a batch of two images. Labels and targets "
+    "go to the losses, too.",
 )
 
 # %% [markdown]
