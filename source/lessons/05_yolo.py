@@ -1152,8 +1152,8 @@ for name, changes in {
 
 # %% [markdown]
 # The paper reports that suppression adds two or three points of mAP. Here it matters
-# more, because the two predictors of a cell give nearly the same box. A high threshold
-# makes clean pictures, but a lower AP. Try it:
+# more: each object has two predictors with nearly the same box. A high threshold makes
+# clean pictures, but a lower AP. Try it:
 
 
 # %% tags=["hide-input"]
@@ -1194,7 +1194,7 @@ explore(
 # %%
 alone = [picture[None].to(device) for picture, _ in test[:20]]
 milliseconds = median_ms(lambda: [model.predict(one) for one in alone], 5) / len(alone)
-row = write_row(
+yolo_row = write_row(
     "YOLO",
     budget,
     figures=figures,
