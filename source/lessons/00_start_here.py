@@ -970,7 +970,7 @@ show_images(
 )
 
 # %% [markdown]
-# In many of them the object is half hidden, or so small that few pixels are left of it,
+# In several of them the object is half hidden, or so small that few pixels are left of it,
 # or seen from a side from which two classes look alike. You might hesitate, too.
 #
 # In this lesson the boxes were given. A detector has to find them by itself, and that
