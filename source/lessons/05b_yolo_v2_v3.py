@@ -7,7 +7,7 @@
 #   - predict at three scales
 #   - measure each change over several seeds
 # needs: [05_yolo, 04_faster_rcnn]
-# minutes: {read: 100, run: 2}
+# minutes: {read: 100, run: 4}
 # papers:
 #   - "[YOLO9000: better, faster, stronger](https://arxiv.org/abs/1612.08242), Redmon
 #     and Farhadi 2017: YOLOv2 is in sections 2 and 3"
@@ -24,9 +24,8 @@
 # %% [markdown]
 # # 05b. What YOLOv2 and YOLOv3 changed
 #
-# YOLO looks once and is fast, but its boxes fit loosely and it loses small objects. Its
-# authors then published two lists of changes: YOLOv2 in 2017 and YOLOv3 in 2018. No
-# single change is large; together they made YOLO the detector that everybody used.
+# YOLO looks once and is fast, but its boxes fit loosely and it loses small objects. Two
+# lists of changes followed: YOLOv2 in 2017 and YOLOv3 in 2018.
 #
 # We take the changes one at a time. For each we ask what goes wrong without it, build
 # it in a few lines, and check it. At the end every one of them has to show what it
@@ -90,10 +89,10 @@ if is_kept:  # it knows scenes of 80 pixels
     small_seen = F.interpolate(seen, (small_side, small_side), mode="area")
     shown = finished.predict(small_seen)
 fig, axes = new_figure(1, 2, width=6.4, height=3.3)
-for ax, image, found in zip(axes, seen, shown, strict=True):
-    boxes = found["boxes"] * (side / small_side if is_kept else 1)
+for ax, image, predicted in zip(axes, seen, shown, strict=True):
+    boxes = predicted["boxes"] * (side / small_side if is_kept else 1)
     draw_image(ax, image, ticks=False)
-    draw_boxes(ax, boxes, labels=found["labels"], class_names=CLASS_NAMES)
+    draw_boxes(ax, boxes, labels=predicted["labels"], class_names=CLASS_NAMES)
 show(
     fig,
     alt="Two test scenes in which objects have a box and a class name.",
@@ -165,9 +164,15 @@ for pixels in (416, 544, 608):
 
 # %% tags=["hide-input"]
 print("system  input  boxes   accuracy             speed             source")
-print("v1      448        98  63.4 mAP, VOC 2007   45 a second       2016, table 1")
-print("v2      416       845  76.8 mAP, VOC 2007   67 a second       2017, table 3")
-print("v2      544     1,445  78.6 mAP, VOC 2007   40 a second       2017, table 3")
+print(
+    "v1      448        98  63.4 mAP, VOC 2007   45 a second       CVPR 2016, table 1"
+)
+print(
+    "v2      416       845  76.8 mAP, VOC 2007   67 a second       CVPR 2017, table 3"
+)
+print(
+    "v2      544     1,445  78.6 mAP, VOC 2007   40 a second       CVPR 2017, table 3"
+)
 print("v3      608    22,743  57.9 AP50, COCO      51 ms per image   2018, figure 3")
 print("All on a GeForce Titan X, timed by the authors.")
 
@@ -203,7 +208,7 @@ show_system(
         "backbone, stride 8": stride_8,
         "backbone, stride 16": stride_16,
         "passthrough": (library, "reorganize"),
-        "head": v2.heads[0],
+        "head": v2.heads[0].numbers,
         "decode anchors": (library, "decode_anchors"),
         "scores": (library, "anchor_scores"),
         "threshold, NMS": (library, "select_detections"),
@@ -219,7 +224,6 @@ show_system(
         ("decode anchors", "threshold, NMS"),
         ("scores", "threshold, NMS"),
     ],
-    names={"head": ("numbers", "read")},
     new=("passthrough", "head", "decode anchors", "scores"),
     caption="YOLOv2 on the tabletop, two images at once. The head predicts 5 + 7 "
     "numbers for each of 6 anchors: 72 channels.",
@@ -268,9 +272,9 @@ show(
 )
 
 # %% [markdown]
-# The signal dies on the way, and the gradient with it. Batch normalisation subtracts,
-# for each channel, the mean over the batch and all positions, and divides by the
-# standard deviation. Then it lets the network choose a scale and a shift.
+# The signal dies on the way. Batch normalisation subtracts, for each channel, the mean
+# over the batch and all positions, and divides by the standard deviation. Then it lets
+# the network choose a scale and a shift.
 #
 # **On paper.** A channel holds 2, 4, 6 and 8. The mean is 5 and the variance
 # (9 + 1 + 1 + 9) / 4 = 5, so 2 becomes -3 / 2.24 = -1.34, and 8 becomes 1.34.
@@ -289,8 +293,8 @@ channel = torch.tensor([2.0, 4, 6, 8]).view(1, 1, 2, 2)
 print(normalise(channel, torch.ones(1), torch.zeros(1)).flatten())
 
 # %% [markdown]
-# It agrees with PyTorch, value and gradient. The gradient is the interesting part: it
-# flows through the mean and the variance, too.
+# It agrees with PyTorch in value and gradient, which also flows through the mean and
+# the variance.
 
 # %%
 x = torch.randn(4, 3, 5, 5, dtype=torch.float64, requires_grad=True)
@@ -530,10 +534,10 @@ crowded = load_scenes(test_scenes, "test", size=side, scale=0.5, min_solids=5, g
 # %% tags=["predict"]
 for name, examples in {"usual": learn[:500], "small, in groups": crowded}.items():
     for grid in (7, 13):
-        one = anchor_cells(clusters[1], map_size=(grid, grid), image_size=size)
-        six = anchor_cells(clusters[6], map_size=(grid, grid), image_size=size)
-        print(f"{name}, S = {grid}: lost {lost_share(examples, one):.1%}", end="")
-        print(f", with six shapes {lost_share(examples, six):.1%}")
+        one_shape = anchor_cells(clusters[1], map_size=(grid, grid), image_size=size)
+        six_shapes = anchor_cells(clusters[6], map_size=(grid, grid), image_size=size)
+        print(f"{name}, S = {grid}: lost {lost_share(examples, one_shape):.1%}", end="")
+        print(f", with six shapes {lost_share(examples, six_shapes):.1%}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -1185,8 +1189,10 @@ kept_file = keep_model(detector, "yolo_v3", budget)
 if budget != "smoke":
     assert figures["AP50"] > 0.3, figures["AP50"]
 fig, axes = new_figure(1, 2, width=6.4, height=3.3)
-for ax, (image, _), found in zip(axes, test[2:4], detections[2:4], strict=True):
-    sure = {name: values[found["scores"] > 0.25] for name, values in found.items()}
+for ax, (image, _), predicted in zip(axes, test[2:4], detections[2:4], strict=True):
+    sure = {
+        name: values[predicted["scores"] > 0.25] for name, values in predicted.items()
+    }
     sure["boxes"] = sure["boxes"] * side / small_side
     draw_image(ax, image, ticks=False)
     draw_boxes(ax, **sure, class_names=CLASS_NAMES)
@@ -1237,8 +1243,8 @@ def test_at(model, pixels):
         resize_batch(image[None], [target], pixels) for image, target in small_test
     ]
     examples = [(images[0], targets[0]) for images, targets in pairs]
-    found = predict_all(model, examples)
-    return evaluate_detections(found, [target for _, target in examples])
+    predicted = predict_all(model, examples)
+    return evaluate_detections(predicted, [target for _, target in examples])
 
 
 def run_variant(name, seed):
