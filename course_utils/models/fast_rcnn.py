@@ -294,7 +294,9 @@ def split_detections(
 ) -> list[Target]:
     """The detections of each image, from the head's predictions for all RoIs."""
     counts = [len(boxes) for boxes in proposals]
-    parts = zip(logits.split(counts), deltas.split(counts), proposals, strict=True)
+    parts = zip(
+        torch.split(logits, counts), torch.split(deltas, counts), proposals, strict=True
+    )
     return [
         postprocess_detections(
             *of_image,

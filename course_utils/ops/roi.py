@@ -93,7 +93,7 @@ def search_maxima(cells: Tensor, rectangles: Tensor, *, row: int) -> Tensor:
     (N, C) cells and (U, 3) rectangles; see `walk`. Where a gradient is asked for, the
     search finds the place of the maximum, and the value is looked up there.
     """
-    blocks = rectangles.split(BLOCK)
+    blocks = torch.split(rectangles, BLOCK)
     if not cells.requires_grad:
         return torch.cat([highest_values(cells, block, row=row) for block in blocks])
     with torch.no_grad():

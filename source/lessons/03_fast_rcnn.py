@@ -1227,7 +1227,9 @@ show(
     "Fast R-CNN, which has no crops, stays level.",
 )
 for name, times in by_number.items():
-    print(f"{name:>10}: " + ", ".join(f"{ms:.0f} ms" for ms in times), "by proposals")
+    pairs = zip(numbers, times, strict=True)
+    texts = [f"{ms:.0f} ms with {count}" for count, ms in pairs]
+    print(f"{name:>10}: {', '.join(texts)} proposals")
 
 # %% [markdown]
 # R-CNN's time grows with the number of proposals and with the area of a crop. Fast
