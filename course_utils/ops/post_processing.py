@@ -107,12 +107,12 @@ def zero_scores(
 ) -> Tensor:
     """What is left of each score after threshold and suppression, class by class.
 
-    The slides' way: a table of N boxes and C classes in which ever more numbers become
-    0. What is left is what `select_detections` reports.
+    In a table of N boxes and C classes, ever more numbers become 0. What is left is
+    what `select_detections` reports.
 
     Args:
         boxes: (N, 4) xyxy.
-        scores: (N, C), a column a class.
+        scores: (N, C), a column per class.
         score_threshold: at least 0; scores up to this become 0 first.
         iou_threshold: a box that overlaps a better one of its class more gets 0.
 
