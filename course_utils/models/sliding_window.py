@@ -251,7 +251,7 @@ def suppress(detections: Target, iou_threshold: float, most: int) -> Target:
     """
     best = {name: values[:CANDIDATES] for name, values in detections.items()}
     survives = torch.zeros_like(best["labels"], dtype=torch.bool)
-    for label in best["labels"].unique():
+    for label in set(best["labels"].tolist()):
         members = (best["labels"] == label).nonzero().squeeze(1)
         kept = nms(best["boxes"][members], best["scores"][members], iou_threshold)
         survives[members[kept]] = True
