@@ -13,7 +13,7 @@
 # %%
 from course_utils.data.tabletop import TRUTHS, Tabletop
 
-tabletop = Tabletop(60, split="test", size=320, truth=TRUTHS)
+tabletop = Tabletop(60, split="test", size=256, truth=TRUTHS, points=250)
 image, target = tabletop[32]
 print("image:", tuple(image.shape))
 print("target:", ", ".join(target))
@@ -39,7 +39,7 @@ show_boxes(
     target["boxes"],
     labels=target["labels"],
     class_names=CLASS_NAMES,
-    size=6,
+    size=5,
     alt=f"The scene with a named box around each object: {', '.join(names)}.",
 )
 
@@ -57,7 +57,7 @@ show_masks(
     target["masks"],
     labels=target["labels"],
     class_names=CLASS_NAMES,
-    size=6,
+    size=5,
     alt="The scene with every object filled in a colour of its own.",
 )
 
@@ -113,7 +113,7 @@ show_heat_map(
 # %% tags=["hide-input"]
 from course_utils.draw import draw_image
 
-fig, (ax,) = new_figure(width=6, height=6)
+fig, (ax,) = new_figure(width=5, height=5)
 draw_image(ax, (target["normals"] + 1) / 2)
 show(
     fig,
@@ -147,7 +147,7 @@ K = camera["K"]
 print(K)
 
 # %% tags=["hide-input"]
-fig, (ax,) = new_figure(width=6, height=6)
+fig, (ax,) = new_figure(width=5, height=5)
 draw_image(ax, image)
 steps = torch.arange(-3, 9.01, 0.05)
 for across in torch.arange(-3, 9.01, 0.5):
@@ -180,7 +180,7 @@ edges = [
     (a, b) for a, b in combinations(range(8), 2) if (signs[a] != signs[b]).sum() == 1
 ]
 pose = target["pose"]
-fig, (ax,) = new_figure(width=6, height=6)
+fig, (ax,) = new_figure(width=5, height=5)
 draw_image(ax, image)
 for i in range(len(names)):
     corners = signs * pose["half_extents"][i] @ pose["R"][i].T + pose["t"][i]
@@ -211,9 +211,9 @@ for name, (x, y), state in named:
     columns[side].append((y, x, name if state == 2 else f"{name} (hidden)"))
 
 # %% tags=["hide-input"]
-fig, (ax,) = new_figure(width=8.5, height=6)
+fig, (ax,) = new_figure(width=8, height=5.4)
 draw_image(ax, image, ticks=False)
-ax.set(xlim=(x1 - 75, x2 + 75), ylim=(y2 + 12, y1 - 12))
+ax.set(xlim=(x1 - 60, x2 + 60), ylim=(y2 + 12, y1 - 12))
 frame = {"boxstyle": "square,pad=0.2", "facecolor": "white", "alpha": 0.85}
 line = {"arrowstyle": "-", "color": "white", "lw": 1.2}
 for side, rows in columns.items():
@@ -238,7 +238,7 @@ show(
 # does (lesson 12).
 
 # %% tags=["hide-input"]
-fig, (ax,) = new_figure(width=6, height=6)
+fig, (ax,) = new_figure(width=5, height=5)
 draw_image(ax, image)
 for i, mesh in enumerate(target["meshes"]):
     x, y = project(mesh["vertices"], K).T
@@ -259,17 +259,17 @@ show(
 # %% tags=["hide-input"]
 from matplotlib.figure import Figure
 
-coarse = Tabletop(60, split="test", truth=("voxels",), grid=16)[32][1]["voxels"]
-fig = Figure(figsize=(11, 4), layout="constrained")
-for column, name in enumerate(("chair", "torus", "cone")):
-    ax = fig.add_subplot(1, 3, column + 1, projection="3d")
+coarse = Tabletop(60, split="test", truth=("voxels",), grid=12)[32][1]["voxels"]
+fig = Figure(figsize=(7.4, 4), layout="constrained")
+for column, name in enumerate(("chair", "torus")):
+    ax = fig.add_subplot(1, 2, column + 1, projection="3d")
     i = names.index(name)
     ax.voxels(
         coarse[i].numpy(), facecolor=mark(i)[0], edgecolor="#444444", linewidth=0.2
     )
     ax.set_title(f"{name}: {coarse[i].float().mean():.0%} full")
     ax.set(xticklabels=[], yticklabels=[], zticklabels=[], aspect="equal")
-show(fig, alt="A chair, a torus and a cone made of little cubes.")
+show(fig, alt="A chair and a torus made of little cubes.")
 
 # %% [markdown]
 # ## Points on surfaces
@@ -279,13 +279,13 @@ show(fig, alt="A chair, a torus and a cone made of little cubes.")
 # 11). The colours are the normals, as above.
 
 # %% tags=["hide-input"]
-fig = Figure(figsize=(9, 6), layout="constrained")
+fig = Figure(figsize=(6.4, 5), layout="constrained")
 ax = fig.add_subplot(projection="3d")
 for cloud, normals in zip(
     target["samples"]["points"], target["samples"]["normals"], strict=True
 ):
     x, y, z = cloud.T
-    ax.scatter(x, z, -y, s=4, c=((normals + 1) / 2).clamp(0, 1).numpy())
+    ax.scatter(x, z, -y, s=9, c=((normals + 1) / 2).clamp(0, 1).numpy())
 ax.set(xlabel="x", ylabel="z, away from the camera", zlabel="up", aspect="equal")
 ax.view_init(elev=25, azim=-70)
 show(fig, alt="The objects of the scene in space, as clouds of coloured points.")
@@ -329,7 +329,7 @@ for name, caption in zip(names, target["captions"], strict=True):
     print(f"{name:>8}: {caption}")
 
 # %% tags=["hide-input"]
-fig, (ax,) = new_figure(width=6, height=6)
+fig, (ax,) = new_figure(width=5, height=5)
 draw_image(ax, image)
 centres = (target["boxes"][:, :2] + target["boxes"][:, 2:]) / 2
 for i, j in target["relations"]["in front of"].nonzero().tolist():
@@ -363,7 +363,7 @@ left = tabletop.scene(32)
 x, y, z = left.camera.position
 right = replace(left, camera=replace(left.camera, position=(x + 0.25, y, z)))
 images = [
-    torch.from_numpy(render(view, 320).image).float() / 255 for view in (left, right)
+    torch.from_numpy(render(view, 256).image).float() / 255 for view in (left, right)
 ]
 disparity = K[0, 0] * 0.25 / target["depth"]
 
@@ -394,7 +394,7 @@ for shift in (0.0, 0.35, 0.7):
     moved = list(left.solids)
     x, y = moved[sphere].place
     moved[sphere] = replace(moved[sphere], place=(x - shift, y))
-    frame = render(replace(left, solids=moved), 320)
+    frame = render(replace(left, solids=moved), 256)
     frames.append(torch.from_numpy(frame.image).float() / 255)
 fig, axes = new_figure(1, 3, width=11.4, height=3.9)
 for number, (ax, picture) in enumerate(zip(axes, frames, strict=True), start=1):
