@@ -316,7 +316,7 @@ for length, bins in ((7, 1), (7, 2), (7, 3), (6, 3)):
 
 # %% [markdown]
 # Below, a map of 5 x 7 numbers is cut into 1, 4 and 9 bins. Each bin keeps its maximum,
-# written boldly, and forgets where in the bin it stood.
+# printed in bold, and forgets where in the bin it stood.
 
 # %% tags=["hide-input"]
 generator = torch.Generator().manual_seed(4)
@@ -876,17 +876,15 @@ print(f"ours {ours['loss_box_reg']:.4f}, torchvision {theirs:.4f}; gradients agr
 # %% [markdown]
 # ## Which RoIs to learn from
 #
-# Each proposal takes the label of the object that it overlaps most, if their IoU is at
-# least 0.5. It is background if its best IoU is at least 0.1 but below 0.5: such a box
-# touches an object without covering it, so it is a hard example. The remaining ones are
-# not used.
+# Each proposal takes the label of the object that it overlaps most, if their IoU reaches
+# 0.5. It is background if its best IoU lies between 0.1 and 0.5: such a box touches an
+# object without covering it, so it is a hard example. The remaining ones are not used.
+#
+# **Predict.** What is a proposal whose best IoU is exactly 0.5, and what is one of
+# exactly 0.1? Decide before you read the code.
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import label_rois
-
-# %% [markdown]
-# **Predict.** What is a proposal whose best IoU is exactly 0.5, and what is one of
-# exactly 0.1?
 
 # %% tags=["predict"]
 square = {"boxes": torch.tensor([[0.0, 0, 10, 10]]), "labels": torch.tensor([3])}
