@@ -80,7 +80,7 @@ draw_class_map(axes[1], target["panoptic"][1], title="panoptic: number of the ob
 show(
     fig,
     alt="Two maps of the scene. Left, each pixel has the colour of its class. Right, "
-    "each object has a number and a colour of its own; floor and wall have 0.",
+    "each object has a number and a colour of its own; the floor has 0.",
 )
 
 # %% [markdown]
@@ -259,7 +259,7 @@ show(
 # %% tags=["hide-input"]
 from matplotlib.figure import Figure
 
-coarse = Tabletop(60, split="test", truth=("voxels",), grid=12)[32][1]["voxels"]
+coarse = Tabletop(60, split="test", truth=("voxels",), grid=16)[32][1]["voxels"]
 fig = Figure(figsize=(7.4, 4), layout="constrained")
 for column, name in enumerate(("chair", "torus")):
     ax = fig.add_subplot(1, 2, column + 1, projection="3d")
