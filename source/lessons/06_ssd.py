@@ -488,11 +488,9 @@ def seen_by(backbone: LastMaps, which: int, size: int = 512) -> tuple[int, int]:
 
 
 model.eval()
-for which, (number, stride) in enumerate(zip(cells, strides, strict=True)):
+for which, number in enumerate(cells):
     reads, most = seen_by(model.backbone, which)
-    print(
-        f"{number:>2} x {number:>2} cells, stride {stride:>2}: {reads:>3} / {most:>2}"
-    )
+    print(f"{number:>2} x {number:>2}: {reads:>3} pixels, {most:>2} with nine tenths")
 
 # %% [markdown]
 # A cell of the finest map looks closely at a piece much smaller than our large objects,
@@ -1359,8 +1357,8 @@ fig, (ax,) = new_figure(width=4.4, height=4.2)
 draw_image(ax, torch.full((3, 120, 120), 0.93), ticks=False)
 draw_boxes(ax, objects["boxes"], index=3, linewidth=3)
 draw_boxes(ax, guesses["boxes"], index=0, linewidth=1.2)
-corners = [(12, 8), (71, 32), (64, 57), (64, 117), (71, 17)]
-for number, (at, kind) in enumerate(zip(corners, toy_kinds.tolist(), strict=True)):
+label_places = [(12, 8), (71, 32), (64, 57), (64, 117), (71, 17)]
+for number, (at, kind) in enumerate(zip(label_places, toy_kinds.tolist(), strict=True)):
     label = CLASS_NAMES[guesses["labels"][number]]
     ax.text(*at, f"{label}: {KINDS[kind]}", fontsize=9)
 show(
