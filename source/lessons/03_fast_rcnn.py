@@ -876,9 +876,10 @@ print(f"ours {ours['loss_box_reg']:.4f}, torchvision {theirs:.4f}; gradients agr
 # %% [markdown]
 # ## Which RoIs to learn from
 #
-# Each proposal takes the label of the object that it overlaps most, if their IoU reaches
-# 0.5. It is background if its best IoU lies between 0.1 and 0.5: such a box touches an
-# object without covering it, so it is a hard example. The remaining ones are not used.
+# Each proposal takes the label of the object that it overlaps most, if their IoU
+# reaches 0.5. It is background if its best IoU lies between 0.1 and 0.5: such a box
+# touches an object without covering it, so it is a hard example. The remaining ones are
+# not used.
 #
 # **Predict.** What is a proposal whose best IoU is exactly 0.5, and what is one of
 # exactly 0.1? Decide before you read the code.
@@ -1083,8 +1084,8 @@ for name, loss in losses.items():
 # ## Train it
 #
 # The paper takes two images per step with 64 RoIs each; we take four, since ours are
-# small. RoIs of one image share their features, so 64 of them cost little more than
-# one. R-CNN drew its 128 crops from many images and paid for each.
+# small. RoIs of one image share their features, so a further one costs little. R-CNN
+# drew its 128 crops from many images and paid for each.
 #
 # To see more variety, images are mirrored at random, along with their boxes and
 # proposals, and their colours are changed.
@@ -1317,9 +1318,9 @@ show_systems(
 #
 # ## What the papers measured
 #
-# All with VGG-16 on Pascal VOC 2007 (trained on its trainval set), photographs whose
-# short side is 600 pixels, one image at a time on an Nvidia K40; from table 4 of the
-# [Fast R-CNN paper](https://arxiv.org/abs/1504.08083).
+# All with VGG-16 on Pascal VOC 2007 (trained on its trainval set), one image at a time
+# on an Nvidia K40. Fast R-CNN sees photographs whose short side is 600 pixels, SPP-net
+# each in five sizes, R-CNN crops of 224 x 224. From table 4 of the [Fast R-CNN paper](https://arxiv.org/abs/1504.08083).
 #
 # | VOC 2007 | R-CNN | SPP-net | Fast R-CNN | with truncated SVD |
 # |---|---|---|---|---|
@@ -1410,8 +1411,7 @@ watch.report(
 # ## Common mistakes
 #
 # - **The box is scaled twice**, once by the caller and once by `spatial_scale`. All
-#   RoIs land in the upper left corner of the map; the classifier's loss stays where
-#   always answering "background" would put it.
+#   RoIs land in the upper left corner of the map, and the classifier's loss stays high.
 # - **The image's index is left at 0** when RoIs of a batch are joined. Training with
 #   one image per step works, and with several the loss hardly falls.
 # - **`torch.round` in place of C's rounding.** Nothing looks wrong, but results differ
