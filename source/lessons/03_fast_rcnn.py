@@ -897,8 +897,7 @@ for width in (10.0, 5.0, 4.9, 1.0, 0.9):
 # <details><summary>Answer</summary>
 #
 # Exactly 0.5 is an object, and exactly 0.1 is background: both intervals include their
-# lower end and exclude their upper one. Written as closed intervals, as they often are,
-# they would claim 0.5 twice.
+# lower end and exclude their upper one. As closed intervals they would claim 0.5 twice.
 #
 # </details>
 
@@ -1259,8 +1258,7 @@ print(f"the search takes {ms_search / whole_fast:.0%}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Most of it, several times what the network takes. Next to the search, the network is
-# no longer the problem.
+# Most of it, several times what the network takes.
 #
 # </details>
 
