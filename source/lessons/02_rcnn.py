@@ -59,7 +59,7 @@ from course_utils.training import choose_budget, choose_device, start_lesson
 budget = choose_budget()
 scenes, test_scenes, svm_scenes, pictures, pretrain_steps, steps = {
     "smoke": (6, 2, 4, 30, 2, 3),
-    "laptop": (500, 60, 250, 1500, 150, 550),
+    "laptop": (500, 60, 250, 1500, 150, 800),
     "gpu": (3000, 300, 1500, 20_000, 3000, 8000),
 }[budget]
 most = 200  # proposals per image
