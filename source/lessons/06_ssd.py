@@ -108,8 +108,13 @@ for ax, (number, detections) in zip(axes, RECORDED.items(), strict=True):
     draw_image(ax, test[number][0], ticks=False)
     for map_number, label, *corners in detections:
         box = torch.tensor([corners]) * side / 128
-        draw_boxes(ax, box, index=MAP_COLORS[map_number], linewidth=2.5)
-        ax.text(*box[0, :2] + 2, CLASS_NAMES[label], va="top", color="white", size=11)
+        draw_boxes(
+            ax,
+            box,
+            labels=torch.tensor([label]),
+            class_names=CLASS_NAMES,
+            index=MAP_COLORS[map_number],
+        )
 show(
     fig,
     alt="Two scenes with the boxes that a trained SSD has found, each with its class. "
@@ -909,7 +914,7 @@ from course_utils.models.ssd import LastMaps
 from course_utils.models.ssd import SSDHead
 
 # %% [markdown]
-# The outputs have a name each, and the paper's settings stand in one place:
+# Its outputs and the paper's settings:
 
 # %% tags=["show"]
 from course_utils.models.ssd import SSDOutputs, SSDSettings
@@ -1087,7 +1092,7 @@ chance = torch.Generator().manual_seed(18)
 windows = {
     "a patch, at least 0.1": sample_patches([truth], whole, chance, overlaps=[0.1]),
     "a patch, at least 0.3": sample_patches([truth], whole, chance, overlaps=[0.3]),
-    "expanded": zoom_out(whole, chance, most=2),
+    "expanded": zoom_out(whole, torch.Generator().manual_seed(56), most=2),
 }
 views = {}
 for name, window in windows.items():
@@ -1100,7 +1105,7 @@ for above, below, name in zip(axes[:3], axes[3:], windows, strict=True):
     draw_image(above, image, title=name)
     draw_boxes(above, truth, index=3, linewidth=1.5)
     draw_boxes(above, windows[name], index=0, linewidth=2.5)
-    above.set(xlim=(-0.6 * side, 1.6 * side), ylim=(1.6 * side, -0.6 * side))
+    above.set(xlim=(-0.5 * side, 1.5 * side), ylim=(1.5 * side, -0.5 * side))
     above.set_axis_off()
     view, boxes_seen = views[name]
     draw_image(below, view, title=f"objects: {len(boxes_seen)}", ticks=False)
@@ -1311,8 +1316,8 @@ for name, detections in by_map.items():
 #
 # ## Which errors remain?
 #
-# AP says how good a detector is, not what it gets wrong. Hoiem et al. (2012) sort
-# detections into kinds. Of a class with N objects, the N best detections are looked at:
+# Hoiem et al. (2012) sort detections into kinds. Of a class with N objects, the N best
+# detections are looked at:
 #
 # - **correct**: the right class, and an IoU of at least 0.5 with an object of its own;
 # - **localisation**: the right class, but an IoU of only 0.1 to 0.5, or second for its
@@ -1357,7 +1362,7 @@ fig, (ax,) = new_figure(width=4.4, height=4.2)
 draw_image(ax, torch.full((3, 120, 120), 0.93), ticks=False)
 draw_boxes(ax, objects["boxes"], index=3, linewidth=3)
 draw_boxes(ax, guesses["boxes"], index=0, linewidth=1.2)
-label_places = [(12, 8), (71, 32), (64, 57), (64, 117), (71, 17)]
+label_places = [(12, 8), (24, 56), (66, 58), (64, 117), (64, 36)]
 for number, (at, kind) in enumerate(zip(label_places, toy_kinds.tolist(), strict=True)):
     label = CLASS_NAMES[guesses["labels"][number]]
     ax.text(*at, f"{label}: {KINDS[kind]}", fontsize=9)
