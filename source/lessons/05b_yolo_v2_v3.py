@@ -135,7 +135,7 @@ show(
 )
 
 # %% [markdown]
-# One step goes down: anchors cost 0.3 points. The authors kept them because recall rose
+# One step goes down: anchors cost 0.3 points. The paper kept them because recall rose
 # from 81 % to 88 %, and a detector that finds more objects has more to gain later.
 #
 # Published figures only mean something with their setting. v2 and v3 are
@@ -1350,8 +1350,8 @@ watch.report(
 # ## Common mistakes
 #
 # **Anchors in the wrong unit.** v2's file gives them in cells, v3's in pixels of a
-# 416-pixel image. Read one as the other and every box is 32 times too small or large:
-# `loss_wh` starts in the tens, since log 32 = 3.5 and its square is 12, for each side.
+# 416-pixel image. Read one as the other and every box is too small or too large by the
+# stride, 32 there and 16 here. `loss_wh` tells: it starts at ten or more per object.
 
 # %%
 fits = {"in pixels": anchors, "in cells": anchors / 16}
@@ -1369,7 +1369,11 @@ for name, used in fits.items():
 for value in (0.0, 1.0):
     probability = torch.tensor([value])
     loss = F.binary_cross_entropy_with_logits(probability, probability)
-    print(f"a perfect prediction of {value:.0f} still costs {loss:.2f}")
+    print(
+        f"a probability of {value:.0f} counts as {probability.sigmoid().item():.2f}",
+        end="",
+    )
+    print(f", and costs {loss:.2f} although it is right")
 
 # %% [markdown]
 # **The exponential without a limit.** One large output in the first steps makes an
@@ -1401,8 +1405,8 @@ print(f"with the library's limit: {(limited[0, 2] - limited[0, 0]).item():.0f} p
 #
 # <details><summary>Answer</summary>
 #
-# v1 from one object per cell, 49. v2 from one per anchor, 845. v3 from 10,647. But the
-# birds all have the same shape, so they want the same anchor, and in practice v2 learns
+# v1 from one per cell, 49. v2 and v3 from one per anchor, in theory from all of them.
+# But the birds have the same shape and want the same anchor, so in practice v2 learns
 # from about one per cell, 169. What helps is the finest map of v3, with 52 x 52 cells.
 #
 # </details>
