@@ -5,6 +5,7 @@ what comes after it is Fast R-CNN.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -101,7 +102,11 @@ def small_faster_rcnn(
         test_proposals=(300, 100),
     )
     head = BoxHead(width, hidden=256, num_classes=num_classes)
-    settings = {"negative_iou": (0.0, 0.5), "beta": beta, "iou_threshold": 0.5}
+    settings: dict[str, Any] = {
+        "negative_iou": (0.0, 0.5),
+        "beta": beta,
+        "iou_threshold": 0.5,
+    }
     return FasterRCNN(
         backbone, rpn, RoIHeads(head, stride=stride, count=64, **settings)
     )
