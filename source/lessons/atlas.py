@@ -337,7 +337,7 @@ for i, j in target["relations"]["in front of"].nonzero().tolist():
         "",
         centres[j].tolist(),
         centres[i].tolist(),
-        arrowprops={"arrowstyle": "->", "color": "white", "lw": 1.6},
+        arrowprops={"arrowstyle": "->", "color": "white", "lw": 1.6, "shrinkB": 16},
     )
 for name, (x, y) in zip(names, centres.tolist(), strict=True):
     ax.text(x, y, name, ha="center", va="center", backgroundcolor="white", fontsize=9)
@@ -390,7 +390,7 @@ show(
 # %% tags=["hide-input"]
 sphere = next(i for i, solid in enumerate(left.solids) if solid.name == "sphere")
 frames = []
-for shift in (0.0, 0.35, 0.7):
+for shift in (0.0, 0.2, 0.4):
     moved = list(left.solids)
     x, y = moved[sphere].place
     moved[sphere] = replace(moved[sphere], place=(x - shift, y))
