@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_utils.models.model import Model, Target, check_batch
+from course_utils.models.model import Model, Target, check_batch, image_size
 from course_utils.models.rcnn.box_regression import BoxRegressors
 from course_utils.models.rcnn.network import (
     RegionFeatures,
@@ -67,14 +67,15 @@ def sample_regions(
     )
     chosen = torch.zeros_like(labels, dtype=torch.bool)
     chosen[objects] = chosen[background] = True
-    parts = chosen.split([len(of_image) for of_image in boxes])
+    parts = torch.split(chosen, [len(of_image) for of_image in boxes])
     rois = [of_image[part] for of_image, part in zip(boxes, parts, strict=True)]
     return rois, labels[chosen]
 
 
 def softmax_scores(network: RegionNetwork, features: RegionFeatures) -> Tensor:
     """The network's own probability of each class but background: (N, K)."""
-    return network.classify(features.fc).softmax(dim=1)[:, 1:]
+    logits: Tensor = network.classify(features.fc)
+    return logits.softmax(dim=1)[:, 1:]
 
 
 def select_detections(
@@ -129,9 +130,9 @@ def usable_proposals(
     if proposals is None:
         proposals = [propose(image) for image in images]  # type: ignore[misc]
     check_lengths(images=images, proposals=proposals)
-    usable = []
+    usable, size = [], image_size(images)
     for boxes in proposals:
-        inside, solid = with_area_inside(as_boxes(boxes.to(images)), images.shape[-2:])
+        inside, solid = with_area_inside(as_boxes(boxes.to(images)), size)
         usable.append(inside[solid])
     return usable
 

@@ -178,6 +178,6 @@ def count_crops(network: RegionNetwork) -> Iterator[list[int]]:
 
 def features_in_parts(network: RegionNetwork, crops: Tensor) -> RegionFeatures:
     """The network's features of any number of crops, CHUNK of them at a time."""
-    parts = [network.features(part) for part in crops.split(CHUNK)]
+    parts = [network.features(part) for part in torch.split(crops, CHUNK)]
     pool5 = torch.cat([part.pool5 for part in parts])
     return RegionFeatures(pool5, torch.cat([part.fc for part in parts]))

@@ -55,12 +55,12 @@ class Hierarchy(NamedTuple):
 def with_room(regions: Regions, count: int) -> Regions:
     """The same regions with empty rows after them, `count` rows in all."""
 
-    *columns, image_size = regions
     longer = []
-    for rows in columns:
+    for rows in (regions.size, regions.box, regions.colour, regions.texture):
         room = np.zeros((count - len(rows), *rows.shape[1:]), rows.dtype)
         longer.append(np.concatenate([rows, room]))
-    return Regions(*longer, image_size)
+    size, box, colour, texture = longer
+    return Regions(size, box, colour, texture, regions.image_size)
 
 
 def merge_regions(regions: Regions, a: int, b: int, *, new: int) -> None:

@@ -120,8 +120,9 @@ def fit_on_features(
             f.pool5[len(t["boxes"]) :] for f, t in zip(features, targets, strict=True)
         ]
         proposals = [target["proposals"] for target in targets]
-        settings = {"num_classes": num_classes, "penalty": penalty}
-        regressors = train_box_regressors(pool5, proposals, targets, **settings)
+        regressors = train_box_regressors(
+            pool5, proposals, targets, num_classes=num_classes, penalty=penalty
+        )
         model.box_regressors = regressors.to(device)
 
 
