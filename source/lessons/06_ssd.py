@@ -1105,7 +1105,7 @@ for above, below, name in zip(axes[:3], axes[3:], windows, strict=True):
     draw_image(above, image, title=name)
     draw_boxes(above, truth, index=3, linewidth=1.5)
     draw_boxes(above, windows[name], index=0, linewidth=2.5)
-    above.set(xlim=(-0.5 * side, 1.5 * side), ylim=(1.5 * side, -0.5 * side))
+    above.set(xlim=(-0.7 * side, 1.7 * side), ylim=(1.7 * side, -0.7 * side))
     above.set_axis_off()
     view, boxes_seen = views[name]
     draw_image(below, view, title=f"objects: {len(boxes_seen)}", ticks=False)
