@@ -1401,8 +1401,9 @@ for name, kinds in errors.items():
     print(f"{name:>13}:", ", ".join(f"{kind} {n}" for kind, n in kinds.items()))
 
 # %% [markdown]
-# Most detections of the whole detector are correct. The maps alone show why several are
-# needed: what one of them misses or fits badly, another one finds.
+# Most detections of the whole detector are correct; most errors are wrong names. The
+# maps alone show why several are needed: what one of them misses or fits badly, another
+# one finds.
 #
 # ## What hard negatives are worth
 #
