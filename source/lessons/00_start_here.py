@@ -32,12 +32,14 @@
 # nothing but the pixels, and it answered with boxes, each with a class and a score.
 
 # %% tags=["hide-input"]
-from course_utils.data.detector_at_work import load_example_predictions
+from course_utils.data.kept_predictions import load_example_predictions
 from course_utils.data.tabletop import CLASS_NAMES
 from course_utils.draw import draw_boxes, draw_image, new_figure, show
 
 fig, axes = new_figure(1, 3, width=11.4, height=3.9)
-for ax, (scene, _, prediction) in zip(axes, load_example_predictions(), strict=True):
+for ax, (scene, _, prediction) in zip(
+    axes, load_example_predictions("faster_rcnn"), strict=True
+):
     draw_image(ax, scene, ticks=False)
     draw_boxes(ax, **prediction, class_names=CLASS_NAMES)
 show(

@@ -62,34 +62,21 @@ watch = start_lesson("01_sliding_windows", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
 
 # %% [markdown]
-# This is where we are going: every object in a box, with its class. If you have run
-# this lesson before, you see what your own detector finds in a scene that it never
-# learned from; otherwise you see the ground truth.
+# This is where we are going: every object in a box, with its class. The detector that
+# you will train in this lesson found these boxes in two scenes that it never learned
+# from; they were kept from an earlier run.
 
 # %% tags=["hide-input"]
-from course_utils.models.sliding_window import SlidingWindowDetector, WindowClassifier
-from course_utils.models.sliding_window import window_sizes
+from course_utils.data.kept_predictions import load_example_predictions
 
-test = load_scenes(test_scenes, "test")
-image, target = max(test, key=lambda example: len(example[1]["boxes"]))
-sizes = window_sizes(sides=(20, 26, 34, 44, 57), ratios=(0.8, 1.25, 1.9))
-classifier = WindowClassifier(len(CLASS_NAMES), widths=(16, 32, 64), hidden=96)
-finished = SlidingWindowDetector(classifier, sizes, score_threshold=0.3)
-is_kept = kept_path("sliding_windows", budget).exists()
-if is_kept and load_model(finished, "sliding_windows", budget):
-    (goal,) = finished.predict(image[None])
-    words = "What your detector found when you last ran this lesson."
-else:
-    goal, words = target, "The ground truth: what the detector should find."
-show_boxes(
-    image,
-    goal["boxes"],
-    labels=goal["labels"],
-    scores=goal.get("scores"),
+at_work = load_example_predictions("sliding_windows")
+show_images(
+    [scene for scene, _, _ in at_work],
+    targets=[prediction for _, _, prediction in at_work],
     class_names=CLASS_NAMES,
-    alt=f"A tabletop scene with named boxes around objects. {words}",
-    caption=words,
-    size=5.5,
+    width=9,
+    alt="Two test scenes with the boxes that the sliding-window detector found: each "
+    "object has one with its class and a score.",
 )
 
 # %% [markdown]
@@ -190,6 +177,8 @@ assert slope_gap < 1e-4
 # To get a feeling for the number, move and stretch a box over an object.
 
 # %% tags=["hide-input"]
+test = load_scenes(test_scenes, "test")
+image, target = max(test, key=lambda example: len(example[1]["boxes"]))
 x1, y1, x2, y2 = target["boxes"][0].tolist()
 
 

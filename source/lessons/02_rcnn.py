@@ -68,37 +68,19 @@ watch = start_lesson("02_rcnn", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
 
 # %% [markdown]
-# This is what the detector has to do. If you have run this lesson before, the boxes are
-# those of your own R-CNN; otherwise they are the ground truth that it is measured
-# against.
+# Here is R-CNN at work on three scenes that it did not learn from. These detections were
+# kept from an earlier run of this lesson; you will train the same detector.
 
 # %% tags=["hide-input"]
-from course_utils.data.proposals import propose_all
-from course_utils.models.rcnn.tabletop import rcnn_for_tabletop
-from course_utils.results import cache_folder
-from course_utils.training.kept_models import load_model
+from course_utils.data.kept_predictions import load_example_predictions
 
-search = {"strategy": "small", "min_side": 8}
-folder = cache_folder() / "proposals"
-test = load_scenes(test_scenes, "test")
-examples = [scene for scene, _ in test[: min(3, test_scenes)]]
-at_work, title = [truth for _, truth in test[: len(examples)]], "ground truth"
-earlier = rcnn_for_tabletop()
-if load_model(earlier, "rcnn", budget):
-    suggested = propose_all(examples, folder=folder, most=most, **search)
-    at_work, title = earlier.predict(torch.stack(examples), suggested), "R-CNN"
-    sure = [prediction["scores"] > -0.2 for prediction in at_work]
-    at_work = [
-        {name: values[keep] for name, values in prediction.items()}
-        for prediction, keep in zip(at_work, sure, strict=True)
-    ]
+at_work = load_example_predictions("rcnn")
 show_images(
-    examples,
-    targets=at_work,
-    titles=[title] * len(examples),
+    [scene for scene, _, _ in at_work],
+    targets=[prediction for _, _, prediction in at_work],
     class_names=CLASS_NAMES,
     width=9,
-    alt="Scenes of the tabletop; each object has a box with the name of its class.",
+    alt="Three test scenes; each object has a box with its class and the SVM's score.",
 )
 
 # %% [markdown]
@@ -109,6 +91,10 @@ show_images(
 # at several at once. Orange is new since lesson 01.
 
 # %% tags=["hide-input"]
+from course_utils.models.rcnn.tabletop import rcnn_for_tabletop
+
+test = load_scenes(test_scenes, "test")
+search = {"strategy": "small", "min_side": 8}
 library = importlib.import_module("course_utils.models.rcnn.detector")
 searching = importlib.import_module("course_utils.ops.selective_search.search")
 untrained = rcnn_for_tabletop()
@@ -555,8 +541,11 @@ from course_utils.metrics.proposals import ProposalCurve, evaluate_proposals
 # `propose_all` calls `selective_search` for each scene and keeps the boxes on disk.
 
 # %%
+from course_utils.data.proposals import propose_all
+from course_utils.results import cache_folder
 from course_utils.training.papers.rcnn_stages import plain_scenes
 
+folder = cache_folder() / "proposals"
 learn = load_scenes(scenes, "train")
 pictures_of_all = [picture for picture, _ in [*learn, *test]]
 suggested = propose_all(pictures_of_all, folder=folder, most=most, **search)

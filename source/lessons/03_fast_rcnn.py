@@ -71,16 +71,16 @@ from course_utils.data.proposals import propose_all
 from course_utils.results import cache_folder
 
 
+def find_proposals(images):
+    """At most 200 boxes (N, 4) for each image, from disk where they were kept."""
+    settings = {"most": 200, "strategy": "small", "min_side": 8}
+    return propose_all(images, folder=cache_folder() / "proposals", **settings)
+
+
 def scenes_with_proposals(number, split):
     """Pairs of an image and its target, which holds `proposals` (N, 4), too."""
     pairs = [*load_scenes(number, split)]
-    boxes = propose_all(
-        [image for image, _ in pairs],
-        folder=cache_folder() / "proposals",
-        most=200,
-        strategy="small",
-        min_side=8,
-    )
+    boxes = find_proposals([image for image, _ in pairs])
     return [
         (image.as_subclass(Tensor), target | {"proposals": proposals})
         for (image, target), proposals in zip(pairs, boxes, strict=True)
@@ -96,22 +96,22 @@ print(f"this scene: {len(truth)} objects, {len(proposals)} proposals")
 # %% [markdown]
 # Here is the finished detector at work. It gets the image and the boxes on the left,
 # and returns those on the right: few of them, each with a name and a corrected outline.
-# Until you have trained a network, the right panel shows the ground truth.
+# These were kept from an earlier run of this lesson.
 
 # %% tags=["hide-input"]
-from course_utils.training.kept_models import keep_model, load_model
+from course_utils.data.kept_predictions import load_example_predictions
 
-finished = library.small_fast_rcnn(num_classes=len(CLASS_NAMES))
-is_trained = load_model(finished, "fast_rcnn", budget)
-result, title = target, "what it should return"
-if is_trained:
-    (result,) = finished.predict(image[None], [proposals])
-    result = {name: values[result["scores"] > 0.5] for name, values in result.items()}
-    title = "what it returns"
+scene, _, result = load_example_predictions("fast_rcnn")[0]
+(given,) = find_proposals([scene])
 fig, axes = new_figure(1, 2, width=9, height=4.6)
-draw_image(axes[0], image, title="image and proposals")
-draw_boxes(axes[0], proposals[:60], index=1, linewidth=0.8)
-draw_image(axes[1], image, title=title)
+draw_image(axes[0], scene, title="image and proposals")
+draw_boxes(
+    axes[0],
+    given,
+    index=1,
+    linewidth=0.8,
+)
+draw_image(axes[1], scene, title="what it returns")
 draw_boxes(axes[1], result["boxes"], labels=result["labels"], class_names=CLASS_NAMES)
 show(
     fig,
@@ -125,14 +125,15 @@ show(
 # are, the backbone runs once.
 
 # %% tags=["hide-input"]
+untrained = library.small_fast_rcnn(num_classes=len(CLASS_NAMES))
 show_system(
-    lambda: finished.predict(image[None], [proposals]),
+    lambda: untrained.predict(image[None], [proposals]),
     {
         "image": image[None],
-        "backbone": finished.backbone,
+        "backbone": untrained.backbone,
         "selective search": proposals,
         "RoI pooling": (library, "roi_pool"),
-        "box head": finished.roi_heads.box_head,
+        "box head": untrained.roi_heads.box_head,
         "box of each class": (library, "class_boxes"),
         "suppression by class": (library, "select_detections"),
     },
@@ -216,7 +217,7 @@ show_heat_map(
 # %%
 crop = torch.zeros(1, 3, 48, 48, device=device)
 per_crop = count_multiply_adds(lambda: rcnn.network(crop))
-per_image = count_multiply_adds(lambda: finished.to(device).backbone(on_device[None]))
+per_image = count_multiply_adds(lambda: untrained.to(device).backbone(on_device[None]))
 print(f"R-CNN: {len(proposals)} crops x {per_crop / 1e6:.0f} million multiply-adds")
 print(f"the same layers once over the image: {per_image / 1e6:.0f} million")
 assert len(proposals) * per_crop > 10 * per_image or budget == "smoke"
@@ -947,7 +948,7 @@ show(
 
 # %% tags=["hide-input"]
 show_system(
-    lambda: finished.cpu().losses(image[None], [target]),
+    lambda: untrained.cpu().losses(image[None], [target]),
     {
         "ground truth": truth,
         "proposals": proposals,
@@ -956,7 +957,7 @@ show_system(
         "draw a sample": (library, "sample_balanced"),
         "deltas to the object": (library, "encode_boxes"),
         "RoI pooling": (library, "roi_pool"),
-        "box head": finished.roi_heads.box_head,
+        "box head": untrained.roi_heads.box_head,
         "two losses": (library, "box_head_losses"),
     },
     [
@@ -1157,6 +1158,10 @@ show_images(
     "box with the right name.",
     width=10.5,
 )
+
+# %% tags=["hide-input"]
+from course_utils.training.kept_models import keep_model
+
 keep_model(detector, "fast_rcnn", budget)
 
 # %% [markdown]

@@ -38,7 +38,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_utils.data.detector_at_work import load_example_predictions
+from course_utils.data.kept_predictions import load_example_predictions
 from course_utils.data.tabletop import CLASS_NAMES, load_scenes
 from course_utils.draw import draw_boxes, draw_curves, draw_heat_map, draw_image
 from course_utils.draw import new_figure, show, show_curves, show_images, show_losses
@@ -50,7 +50,7 @@ from course_utils.ops.boxes import box_iou
 # before. One network proposed these boxes, named them and moved them into place.
 
 # %% tags=["hide-input"]
-at_work = load_example_predictions()
+at_work = load_example_predictions("faster_rcnn")
 show_images(
     [scene for scene, _, _ in at_work],
     targets=[prediction for _, _, prediction in at_work],

@@ -40,7 +40,8 @@ from torch import Tensor, nn
 
 from course_utils.data.tabletop import CLASS_NAMES, load_scenes
 from course_utils.draw import OKABE_ITO, draw_boxes, draw_curves, draw_image
-from course_utils.draw import new_figure, show, show_boxes, show_losses, show_system
+from course_utils.draw import new_figure, show, show_boxes, show_images, show_losses
+from course_utils.draw import show_system
 from course_utils.models.backbones import Backbone, Residual, convolution
 from course_utils.models.model import Model, Target, check_batch, image_size
 from course_utils.models.yolo import LEAK, YOLO
@@ -68,38 +69,20 @@ watch = start_lesson("05b_yolo_v2_v3", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
 
 # %% tags=["hide-input"]
-from course_utils.models.yolo_v3 import AnchorSettings, AnchorYOLO
-from course_utils.ops.shape_clusters import kmeans_shapes
-from course_utils.training.kept_models import load_model
+from course_utils.data.kept_predictions import load_example_predictions
 
 learn = load_scenes(scenes, "train", size=side)
 test = load_scenes(test_scenes, "test", size=side)
 size = (side, side)
-seen = torch.stack([image for image, _ in test[:2]])
-finished = AnchorYOLO(
-    Backbone(widths),
-    [torch.ones(2, 2)] * 3,  # replaced by those that were kept with the weights
-    num_classes=len(CLASS_NAMES),
-    hidden=hidden,
-    settings=AnchorSettings(classes="logistic", score_threshold=0.25),
-)
-is_kept = load_model(finished, "yolo_v3", budget)
-shown = [target for _, target in test[:2]]
-if is_kept:  # it knows scenes of 80 pixels
-    small_seen = F.interpolate(seen, (small_side, small_side), mode="area")
-    shown = finished.predict(small_seen)
-fig, axes = new_figure(1, 2, width=6.4, height=3.3)
-for ax, image, predicted in zip(axes, seen, shown, strict=True):
-    boxes = predicted["boxes"] * (side / small_side if is_kept else 1)
-    draw_image(ax, image, ticks=False)
-    draw_boxes(ax, boxes, labels=predicted["labels"], class_names=CLASS_NAMES)
-show(
-    fig,
-    alt="Two test scenes in which objects have a box and a class name.",
-    caption="The detector of this lesson at work on two test scenes."
-    if is_kept
-    else "What the detector of this lesson will have to find: the ground truth of two "
-    "test scenes. Once you have trained it, this picture shows its own predictions.",
+at_work = load_example_predictions("yolo_v3")
+show_images(
+    [scene for scene, _, _ in at_work],
+    targets=[prediction for _, _, prediction in at_work],
+    class_names=CLASS_NAMES,
+    width=6.4,
+    alt="Two test scenes in which every object has a box and a class name.",
+    caption="The detector of this lesson at work on two test scenes, kept from an "
+    "earlier run.",
 )
 
 # %% [markdown]
@@ -185,6 +168,8 @@ print("All on a GeForce Titan X, timed by the authors.")
 
 # %% tags=["hide-input"]
 import course_utils.models.yolo_v3
+from course_utils.models.yolo_v3 import AnchorYOLO
+from course_utils.ops.shape_clusters import kmeans_shapes
 
 learn_boxes = torch.cat([target["boxes"] for _, target in learn])
 shapes = learn_boxes[:, 2:] - learn_boxes[:, :2]  # (N, 2) width, height
