@@ -59,7 +59,7 @@ from course_utils.training import choose_budget, choose_device, start_lesson
 budget = choose_budget()
 scenes, test_scenes, svm_scenes, pictures, pretrain_steps, steps = {
     "smoke": (6, 2, 4, 30, 2, 3),
-    "laptop": (500, 60, 250, 1500, 150, 800),
+    "laptop": (500, 60, 500, 1500, 150, 1000),
     "gpu": (3000, 300, 1500, 20_000, 3000, 8000),
 }[budget]
 most = 200  # proposals per image
@@ -663,11 +663,11 @@ from course_utils.models.rcnn.network import warp
 
 # %%
 whole, grey = torch.tensor([[0.0, 0, 128, 128]]), torch.full((3,), 0.5)
-(ours,) = warp(image, whole, crop_size=48, fill=grey)
-peer = F.interpolate(image[None], size=(48, 48), mode="bilinear", antialias=True)[0]
+(ours,) = warp(image, whole, crop_size=32, fill=grey)
+peer = F.interpolate(image[None], size=(32, 32), mode="bilinear", antialias=True)[0]
 print(f"largest difference to torch: {(ours - peer).abs().max():.1e}")
 assert (ours - peer).abs().max() < 1e-5
-for size, context in ((224, 0), (227, 16), (48, 8)):
+for size, context in ((224, 0), (227, 16), (32, 4)):
     crops = warp(image, truth, crop_size=size, context=context, fill=grey)
     print(f"crops of {size} with {context} pixels of context: {tuple(crops.shape)}")
 
@@ -675,14 +675,14 @@ for size, context in ((224, 0), (227, 16), (48, 8)):
 fill = torch.stack([picture.mean(dim=(1, 2)) for picture, _ in training]).mean(dim=0)
 tallest = truth[(truth[:, 3] - truth[:, 1]).div(truth[:, 2] - truth[:, 0]).argmax()]
 chosen = torch.stack([tallest, torch.tensor([96.0, -14, 140, 30])])
-grown = add_context(chosen, crop_size=48, context=8)
+grown = add_context(chosen, crop_size=32, context=4)
 
 # %% tags=["hide-input"]
 fig, axes = new_figure(1, 3, width=9, height=3.2)
 draw_image(axes[0], image, title="boxes, and boxes with context", ticks=False)
 draw_boxes(axes[0], grown, index=1)
 draw_boxes(axes[0], chosen, index=0)
-crops = warp(image, chosen, crop_size=48, context=8, fill=fill)
+crops = warp(image, chosen, crop_size=32, context=4, fill=fill)
 for ax, crop, name in zip(axes[1:], crops, ("the tall one", "the other"), strict=True):
     draw_image(ax, crop, title=f"crop: {name}", ticks=False)
 show(
@@ -721,7 +721,7 @@ from course_utils.models.rcnn.network import RegionFeatures
 from course_utils.models.rcnn.network import RegionNetwork
 
 # %% [markdown]
-# Ours sees crops of 48 x 48 pixels.
+# Ours sees crops of 32 x 32 pixels.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.tabletop import tabletop_network
@@ -730,7 +730,7 @@ from course_utils.models.rcnn.tabletop import tabletop_network
 torch.manual_seed(0)
 num_classes = len(CLASS_NAMES)  # background is class 0
 network = tabletop_network(num_classes - 1)  # no background yet
-sizes = network.features(torch.zeros(5, 3, 48, 48))
+sizes = network.features(torch.zeros(5, 3, 32, 32))
 print(f"pool5 {tuple(sizes.pool5.shape)}, fc {tuple(sizes.fc.shape)}")
 print(f"{sum(weight.numel() for weight in network.parameters()):,} weights")
 
@@ -952,7 +952,7 @@ from course_utils.training.augment import flip_half
 
 model = rcnn_for_tabletop(fill=fill)
 model.network = network
-settings = {"lr": 2e-3, "seed": 0, "device": device, "augment": flip_half}
+settings = {"lr": 3e-3, "seed": 0, "device": device, "augment": flip_half}
 settings |= {"batch_size": 16, "optimizer": "adamw", "weight_decay": 1e-2}
 history = train(model, training, TrainingSettings(steps=steps, **settings))
 show_losses(history, alt="The loss of fine-tuning falls steeply, then slowly.")
@@ -1444,7 +1444,7 @@ def ap_of_halves(model, number):
 
 
 number = max(svm_scenes * 2 // 5, 1)
-early = RCNN(pretrained, context=8, fill=fill).to(device)
+early = RCNN(pretrained, context=4, fill=fill).to(device)
 by_network = {
     "merely pretrained": ap_of_halves(early, number),
     "fine-tuned": ap_of_halves(model, number),

@@ -211,21 +211,21 @@ show_heat_map(
 
 # %% [markdown]
 # Time depends on the machine, so let us count work as well: one multiply-add for each
-# weight at each position. R-CNN's network reads crops of 48 x 48 pixels, and its
-# backbone has the same layers as the one that Fast R-CNN runs on the whole image.
+# weight at each position. R-CNN's network reads crops of 32 x 32 pixels; Fast R-CNN
+# will run a backbone of nearly as many layers on the whole image.
 
 # %%
-crop = torch.zeros(1, 3, 48, 48, device=device)
+crop = torch.zeros(1, 3, 32, 32, device=device)
 per_crop = count_multiply_adds(lambda: rcnn.network(crop))
 per_image = count_multiply_adds(lambda: untrained.to(device).backbone(on_device[None]))
 print(f"R-CNN: {len(proposals)} crops x {per_crop / 1e6:.0f} million multiply-adds")
-print(f"the same layers once over the image: {per_image / 1e6:.0f} million")
+print(f"Fast R-CNN: once over the image, {per_image / 1e6:.0f} million")
 assert len(proposals) * per_crop > 10 * per_image or budget == "smoke"
 
 # %% [markdown]
-# A few crops cost as much as the image, and there are two hundred of them. Lesson 01
-# met the same waste, and one dense pass gave the scores of all windows. Can this be
-# done for boxes of any size and shape?
+# One or two dozen crops cost as much as the image, and there are two hundred of them.
+# Lesson 01 met the same waste, and one dense pass gave the scores of all windows. Can
+# this be done for boxes of any size and shape?
 #
 # ## Cut the features, not the image
 #
@@ -1179,9 +1179,9 @@ from course_utils.models.rcnn.network import RegionNetwork
 def rcnn_with_crops_of(side):
     """Lesson 02's R-CNN, but for the size of its crops."""
     network = RegionNetwork(
-        Backbone((32, 64), depth=2), crop_size=side, pooled_size=6, num_classes=8
+        Backbone((32, 64, 96), depth=1), crop_size=side, num_classes=8
     )
-    return RCNN(network, context=side // 6).to(device).eval()
+    return RCNN(network, context=side // 8).to(device).eval()
 
 
 @torch.no_grad()
@@ -1200,9 +1200,9 @@ def slow_ms(model, boxes):
 # %%
 numbers, sides = (50, 100, 200, 400), (32, 48, 64, 96)
 if budget == "smoke":
-    numbers, sides = (25, 50), (32, 48)
+    numbers, sides = (25, 50), (32, 64)
 many_boxes = rois_on_device.repeat(40, 1)
-usual = rcnn_with_crops_of(48)
+usual = rcnn_with_crops_of(32)
 by_number = {
     "R-CNN": [slow_ms(usual, many_boxes[:number]) for number in numbers],
     "Fast R-CNN": [fast_ms(many_boxes[:number]) for number in numbers],
@@ -1216,7 +1216,7 @@ by_crop = {
 # %% tags=["hide-input"]
 fig, axes = new_figure(1, 2, width=9.6, height=3.8)
 for ax, x_values, lines, label in (
-    (axes[0], numbers, by_number, "proposals, with crops of 48 x 48"),
+    (axes[0], numbers, by_number, "proposals, with crops of 32 x 32"),
     (axes[1], sides, by_crop, "side of a crop in pixels, with 200 proposals"),
 ):
     places = torch.tensor(x_values).float()
