@@ -21,15 +21,16 @@
 # %% [markdown]
 # # 00. Start here
 #
-# This course builds object detectors from nothing, in plain PyTorch: first those that
-# answer with boxes, later those that answer with masks and with meshes. This lesson has
-# what the next one needs, and no more.
+# This course builds object detectors from scratch, in plain PyTorch: first detectors
+# that predict boxes, later ones that predict masks and meshes. This lesson covers only
+# what lesson 01 needs.
 
 # %% [markdown]
 # ## A detector at work
 #
-# Here is where you are going. The detector had never seen these three scenes. It got
-# nothing but the pixels, and it answered with boxes, each with a class and a score.
+# This is where you are going: a detector that is given nothing but the pixels of a
+# scene, and predicts boxes, each with a class and a score. It had never seen these
+# three scenes.
 
 # %% tags=["hide-input"]
 from course_utils.data.kept_predictions import load_example_predictions
@@ -50,35 +51,35 @@ show(
 )
 
 # %% [markdown]
-# The Faster R-CNN that you will build and train in lesson 04 made these predictions.
-# Your computer has no trained network yet, so we kept them in a small file, and chose
-# scenes in which every object is found. It is not perfect: in the third scene one
-# object is reported twice, under two names.
+# They come from the Faster R-CNN that you will build and train in lesson 04. Your
+# computer has no trained network yet, so the course stores them in a small file. We
+# chose scenes in which every object is found, but even so, the third scene has one
+# object reported twice, under two names.
 
 # %% [markdown]
 # ## The course on one page
 #
-# Each lesson looks at what is slow or weak about the system before it, and repairs that
+# Each lesson takes up what is slow or weak in the system before it, and improves it
 # with one idea.
 #
 # | lesson | its one idea | output |
 # |---|---|---|
 # | [01 Sliding windows](01_sliding_windows.ipynb) | ask a classifier about every window of the image | boxes |
-# | [02 R-CNN](02_rcnn.ipynb) | ask a better one, but only about regions that may hold an object | boxes |
+# | [02 R-CNN](02_rcnn.ipynb) | ask a better classifier, but only about regions that may hold an object | boxes |
 # | [03 Fast R-CNN](03_fast_rcnn.ipynb) | compute features once per image, and pool every region from them | boxes |
 # | [04 Faster R-CNN](04_faster_rcnn.ipynb) | let the network propose the regions as well | boxes |
 # | [05 YOLO](05_yolo.ipynb) | drop the proposals: a grid predicts all boxes in one pass | boxes |
 # | [05b YOLO v2 and v3](05b_yolo_v2_v3.ipynb) | give each cell of the grid boxes to start from, and use several grids | boxes |
-# | [06 SSD](06_ssd.ipynb) | read small objects off a fine map and large ones off a coarse map | boxes |
+# | [06 SSD](06_ssd.ipynb) | detect small objects on a fine map and large ones on a coarse map | boxes |
 
 # %% [markdown]
-# Then the same ideas lead from boxes to masks, points and shapes. These lessons are
-# still to come.
+# The same ideas then lead to masks, points and shapes, in lessons that are still to
+# come.
 #
 # | lesson | its one idea | output |
 # |---|---|---|
-# | 07 FCN | keep the map, and name every pixel | a class per pixel |
-# | 08 Encoder-decoders | climb back to the full resolution | a class per pixel |
+# | 07 FCN | keep the map, and classify every pixel | a class per pixel |
+# | 08 Encoder-decoders | bring the map back to full resolution | a class per pixel |
 # | 09 Mask R-CNN | predict one mask inside each box | masks |
 # | 10 Keypoints and panoptic | find named points; give each pixel a class and an object | points, maps |
 # | 11 3D data | networks that read depth, voxels, points and meshes | shapes |
@@ -87,17 +88,18 @@ show(
 # %% [markdown]
 # ## How these pages work
 #
-# - **Predict.** Where a page asks you to, write your answer down, run the cell, and only
-#   then unfold the answer. A wrong guess teaches more than a right reading.
-# - **Sources.** Cells that define functions of the course show the library's own source.
-#   You may edit it; the rest of the notebook then uses your version.
-# - **Folded cells** only draw or report.
-# - **Budgets.** Every lesson runs in one of three sizes: `smoke` only proves that the
-#   code runs, `laptop` is meant for two cores, `gpu` for a graphics card. The code is
-#   the same; only the numbers in the cell below differ.
-# - **Assignments.** Each lesson has one, and its checks tell you what went wrong.
+# - **Predict.** Write your guess down, run the cell, and only then unfold the answer.
+#   You learn more from a wrong guess than from reading the right answer.
+# - **Sources.** Cells that define a function of the course show the library's own
+#   source code. If you edit it, the rest of the notebook uses your version.
+# - **Folded cells** only draw figures or report results.
+# - **Budgets.** Every lesson runs in one of three sizes: `smoke` only checks that the
+#   code runs, `laptop` is meant for two processor cores, and `gpu` for a graphics card.
+#   Only the numbers in a cell like the next one differ.
+# - **Assignments.** Every lesson except 05b comes with one, and its checks tell you
+#   what went wrong.
 #
-# If a cell fails, ask [the doctor](#If-something-does-not-work).
+# If a cell fails, run [the doctor](#If-something-does-not-work).
 
 # %% tags=["parameters"]
 from course_utils.training import (
@@ -119,8 +121,9 @@ print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} 
 # %% [markdown]
 # ## An image is a tensor
 #
-# An image has the shape (3, height, width): three channels, and in each one number per
-# pixel. Take an image of 4 rows and 6 columns, all black, and switch on `toy[0, 1, 4]`.
+# An image has the shape (3, height, width): three channels, in the order red, green,
+# blue, and in each of them one number per pixel. Take an image of 4 rows and 6 columns,
+# all black, and set `toy[0, 1, 4]` to 1.
 #
 # **Predict.** Where in the image is that pixel, and what colour is it?
 
@@ -137,15 +140,15 @@ show_images([toy], width=3, alt="A black image of 4 rows and 6 columns, one pixe
 # <details><summary>Answer</summary>
 #
 # It is red, because channel 0 is red, and it lies in the second row and the fifth
-# column, because both are counted from 0.
+# column, because rows and columns are counted from 0.
 #
 # </details>
 #
-# A tensor takes the row first, whereas a point is written (x, y), and x says the column.
-# **Tensors take y first, boxes take x first**: many bugs with boxes come from that.
+# A tensor takes the row first, whereas a point is written (x, y), and x is the column.
+# **Tensors take y first, boxes take x first**, and mixing them up causes many bugs.
 #
-# Now a scene of the *tabletop*, a generated world of solids on a floor in which most of
-# this course takes place.
+# Here is a scene of the *tabletop*, a computer-generated world of objects on a floor,
+# in which most of this course takes place.
 
 # %%
 from course_utils.data.tabletop import load_scenes
@@ -157,8 +160,8 @@ print(f"values from {image.min():.2f} to {image.max():.2f}")
 print("red, green, blue in row 90, column 40:", image[:, 90, 40])
 
 # %% [markdown]
-# Every image of the course has this form. A network takes several images at once, a
-# *batch*, with their number in front.
+# Every image in the course has this form. A network takes several images at once,
+# stacked into a *batch*, whose first dimension is the number of images.
 
 # %%
 batch = torch.stack([examples[i][0] for i in range(4)])
@@ -168,8 +171,9 @@ print("a batch:", tuple(batch.shape))
 # ## What a detector has to say
 #
 # For each object, a detector says where it is and what it is: a **box** and a
-# **label**. The right answers, with which we train and measure it, are called the
-# *ground truth*, and the dictionary that holds them for one image is its *target*.
+# **label**. The correct boxes and labels, which we use to train and evaluate a
+# detector, are called the *ground truth*, and the dictionary that holds them for one
+# image is its *target*.
 
 # %% tags=["hide-input"]
 from course_utils.draw import show_boxes
@@ -189,28 +193,29 @@ for label, box in zip(target["labels"], target["boxes"], strict=True):
     print(f"label {label}, {CLASS_NAMES[label]:>5}: box {box.tolist()}")
 
 # %% [markdown]
-# A box is four numbers in pixels, **xyxy**: the left, top, right and bottom edge. It
-# surrounds what is *visible* of an object, so it ends where another object stands in
-# front. All boxes of an image form one tensor of shape (N, 4).
+# A box is four numbers in pixels, **xyxy**: the left, top, right and bottom edges. It
+# surrounds only the part of an object that is *visible*, so it leaves out whatever is
+# hidden behind another object. The N boxes of an image form one tensor of shape (N, 4).
 #
-# A label is a whole number. Label 0 is kept for the background: no object has it, but a
-# detector needs it to say that there is nothing in a window.
+# A label is a whole number. Label 0 is reserved for the background: no object has it,
+# but a detector needs it to say that a part of the image is empty.
 #
 # Because the world is generated, we know far more about it: masks, depth, cameras,
-# meshes, even sentences. You need none of that before lesson 07, and it has a page of
-# its own with a picture of each, [an atlas of the tabletop](atlas.ipynb).
+# meshes, even sentences. You need none of that before lesson 07, but [an atlas of the
+# tabletop](atlas.ipynb) has a picture of each.
 
 # %% [markdown]
 # ## Boxes end where the next pixel begins
 #
-# An object that fills the columns 3, 4, 5, 6 and 7 is 5 pixels wide, although 7 - 3 is
-# 4. Some programs therefore add 1 wherever they compute a width. We let the box end at
-# 8 instead, because pixel 7 is a small square that reaches from 7 to 8. Such a box is
-# called *half-open*: its first number is inside and its last one is not. The width is
-# then simply x2 - x1, as in a Python slice.
+# An object that fills columns 3, 4, 5, 6 and 7 is 5 pixels wide, although 7 - 3 is 4.
+# Some programs therefore add 1 wherever they compute a width. We let the box end at 8
+# instead, because pixel 7 is a small square that reaches from 7 to 8. Such a box is
+# called *half-open*: as in a Python slice, the start belongs to it and the end does
+# not, so its width is simply x2 - x1.
 #
-# **Predict.** A mask fills the rows 2 to 4 and the columns 3 to 7. What is its
-# half-open box, in the order x1, y1, x2, y2, and what is the area of that box?
+# **Predict.** A *mask* marks the pixels of an object. This one fills rows 2 to 4 and
+# columns 3 to 7. What is its half-open box, in the order x1, y1, x2, y2, and what is
+# the area of that box?
 
 # %% tags=["show"]
 from course_utils.ops.boxes import box_area
@@ -226,13 +231,13 @@ print("pixels of the mask:", mask.sum().item())
 # <details><summary>Answer</summary>
 #
 # The box is (3, 2, 8, 5). Its area is 5 · 3 = 15, exactly the number of pixels in the
-# mask. The slices `2:5` and `3:8` are the box, with y before x.
+# mask. The slices `2:5` and `3:8` in the code are the same box, with y before x.
 #
 # </details>
 #
-# It is a common mistake to mix the two conventions. torchvision's function that makes
-# boxes from masks, for example, returns the *last pixel itself*, whereas its other box
-# functions take half-open boxes.
+# It is a common mistake to mix the two conventions. In torchvision, `masks_to_boxes`
+# returns the *last pixel itself* as x2 and y2, whereas the other box functions expect
+# half-open boxes.
 
 # %%
 import torchvision
@@ -249,22 +254,24 @@ show_boxes(
 )
 
 # %% [markdown]
-# Such boxes lose a row and a column each, and no error tells you. Adding 1 to x2 and y2
-# repairs it.
+# Read as half-open, such a box loses its last row and its last column, and no error
+# tells you. Adding 1 to x2 and y2 converts it.
 
 # %% [markdown]
 # ## One box, five ways to write it
 #
-# Data sets and models do not agree on what the four numbers are:
+# Data sets and models do not agree on what the four numbers mean:
 #
-# - **xyxy**, two corners: torchvision's way and ours.
-# - **xywh**, the first corner and the size: COCO's json files.
+# - **xyxy**, two corners: the format of torchvision and of this course.
+# - **xywh**, the top left corner and the size: COCO's JSON files.
 # - **cxcywh**, the centre and the size: what networks predict from lesson 02 on.
-# - **normalized cxcywh**, the same in fractions of the image: YOLO's text files.
+# - **normalized cxcywh**, the same as fractions of the image's width and height: YOLO's
+#   text files.
 # - **VOC**, two corners, with pixels counted from 1 and the last one inside: the XML
 #   files of Pascal VOC.
 #
-# We convert at the door and use xyxy inside. Here is the way there and back.
+# We convert boxes when we read or write them, and use xyxy everywhere in between. Here
+# are the conversions, in both directions.
 
 # %% tags=["show"]
 from course_utils.ops.boxes import xywh_to_xyxy, xyxy_to_xywh
@@ -273,7 +280,7 @@ from course_utils.ops.boxes import xywh_to_xyxy, xyxy_to_xywh
 from course_utils.ops.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 
 # %% [markdown]
-# Fractions of the image stay the same when the image is resized.
+# Fractions stay the same when the image is resized.
 
 # %% tags=["show"]
 from course_utils.ops.boxes import denormalize_boxes, image_limits, normalize_boxes
@@ -282,9 +289,9 @@ from course_utils.ops.boxes import denormalize_boxes, image_limits, normalize_bo
 from course_utils.ops.boxes import voc_to_xyxy, xyxy_to_voc
 
 # %% [markdown]
-# For VOC, x1 and y1 grow by one, because the first pixel is number 1. The end stays:
-# counting from 1 adds one, and naming the last pixel instead of the next one takes one
-# away.
+# For VOC, x1 and y1 grow by one, because the first pixel is number 1. But x2 and y2 do
+# not change: counting from 1 adds one, and naming the last pixel inside instead of the
+# first one outside takes one away.
 
 # %%
 height, width = mask.shape
@@ -299,7 +306,7 @@ for way, written in ways.items():
     print(f"{way:>10}:", [round(number, 3) for number in written[0].tolist()])
 
 # %% [markdown]
-# torchvision agrees, and going there and back changes nothing.
+# torchvision agrees, and converting there and back returns the same boxes.
 
 # %%
 many = torch.cat([truth["boxes"] for _, truth in examples])
@@ -311,10 +318,10 @@ assert torch.equal(voc_to_xyxy(xyxy_to_voc(many)), many)
 print(f"torchvision agrees on {len(many)} boxes")
 
 # %% [markdown]
-# Nothing in four numbers tells in which way they are written.
+# Four numbers alone do not tell you which format they are in.
 #
-# **Predict.** The four boxes of the scene above are stored as xywh and read as xyxy. How
-# many of them end before they begin?
+# **Predict.** The four boxes of the scene above are stored as xywh but read as xyxy.
+# How many of them end before they begin, along x or along y?
 
 # %% tags=["predict"]
 misread = xyxy_to_xywh(target["boxes"])
@@ -325,8 +332,9 @@ print(f"{is_inverted.sum()} of {len(misread)} boxes end before they begin")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Three. A misread box starts where it should, but it ends at the point (width, height),
-# and for objects far from the top left that is before x1 or y1.
+# Three. A misread box starts where it should, but it ends at the point (width, height).
+# If the object is far enough from the left or the top of the image, this lies before x1
+# or y1.
 #
 # </details>
 
@@ -339,11 +347,11 @@ show_boxes(
 )
 
 # %% [markdown]
-# A loss computed from such boxes is a number like any other, and nothing raises an
-# error. Therefore **draw your boxes before you train.**
+# A loss computed from such boxes looks like any other number, and nothing raises an
+# error. So **draw your boxes before you train.**
 #
-# Two small functions complete the set. A network may predict a box that sticks out of
-# the image, so we clip it; what remains may be too small to be of use, so we drop it.
+# A network may predict a box that sticks out of the image, so we clip it. What remains
+# may be too small to be useful, so we drop boxes below a minimum size.
 
 # %% tags=["show"]
 from course_utils.ops.boxes import clip_boxes, remove_small_boxes
@@ -355,16 +363,17 @@ print("clipped:", clipped.tolist())
 print("kept:", remove_small_boxes(clipped, min_size=1).tolist())
 
 # %% [markdown]
-# The second box lies outside altogether, so only the one with index 0 is kept.
+# The second box lies entirely outside the image of 128 x 128 pixels, so only the one
+# with index 0 is kept.
 
 # %% [markdown]
 # ## How large is the output of a convolution?
 #
-# A detector has to know which output of its convolutions belongs to which place of the
-# image, so we need their arithmetic. One axis is enough.
+# A detector has to know which output of its convolutions belongs to which place in the
+# image, so we need their arithmetic. Both axes work alike, so we look at one.
 #
-# **Predict.** A kernel with 3 taps slides over 7 pixels in steps of 2, without
-# padding. At how many positions does it fit?
+# **Predict.** A kernel of 3 weights, its *taps*, slides over 7 pixels in steps of 2,
+# its *stride*, without padding. At how many positions does it fit?
 
 # %% tags=["predict"]
 from torch import nn
@@ -374,14 +383,15 @@ print(nn.Conv1d(1, 1, 3, stride=2)(torch.zeros(1, 1, 7)).shape[-1])
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At three: its first tap lies on pixel 0, 2 or 4. Starting at 6 it would stick out.
+# At three: its first tap can lie on pixel 0, 2 or 4. Starting at 6, the kernel would
+# stick out.
 #
 # </details>
 #
 # In general, a kernel with k taps that are d pixels apart (d is the *dilation*) reaches
-# over d · (k - 1) + 1 pixels, and padding adds p zeros at each end. The first position
-# uses up one reach, and each whole stride that fits into the remaining length gives one
-# more:
+# over d · (k - 1) + 1 pixels. Padding adds p zeros at each end, so n pixels become n +
+# 2p. The first position takes up one reach, and every whole stride s that fits into the
+# remaining length gives one position more:
 #
 # $$\text{output} = \left\lfloor \frac{n + 2p - d(k - 1) - 1}{s} \right\rfloor + 1$$
 
@@ -406,9 +416,9 @@ for layer in tried:
 print(f"torch agrees on {len(tried)} layers at 11 sizes each")
 
 # %% [markdown]
-# Play with it. The squares on top are the input, the grey ones its padding. Each row
-# below is one output, and its marks are the pixels that it reads. Look for settings in
-# which the last pixels are not read at all.
+# Play with the settings. The squares at the top are the input, the grey ones its
+# padding. Each row below is one output, and its marks are the pixels that it reads.
+# Look for settings in which the last pixels are not read.
 
 # %% tags=["hide-input"]
 from course_utils.widgets import Slider, explore
@@ -462,14 +472,14 @@ for name, (kernel, stride, padding, _) in common.items():
     print(f"{name:>24}: 112 -> {even:>3}, 75 -> {odd}")
 
 # %% [markdown]
-# The first keeps the size, the second halves it and rounds up, and the pool halves it
-# and rounds down.
+# The first keeps the size, the second halves it and rounds up, and the pooling layer
+# halves it and rounds down.
 
 # %% [markdown]
 # ## What padding does to the border
 #
-# Padding is not free. Take an image that is 1 everywhere, and a 3x3 kernel that averages
-# nine pixels. Every output should be 1.
+# Padding has a price, because its zeros are not part of the image. Take an image that
+# is 1 everywhere, and a 3x3 kernel that averages nine pixels. Every output should be 1.
 #
 # **Predict.** With a padding of 1, what is the output in a corner, and what is it along
 # an edge?
@@ -504,15 +514,16 @@ show(
 )
 
 # %% [markdown]
-# So the padding marks the border, and with every layer the mark creeps one pixel
-# further inward. Without padding every number is honest, but the map shrinks.
+# So padding changes the outputs at the border, and with every layer its effect reaches
+# one pixel further inward. Without padding, only real pixels are read, but the *feature
+# map*, as the output is called, shrinks.
 
 # %% [markdown]
 # ## What has to be learned
 #
-# Each output channel has one kernel over *all* input channels, and one bias. A 3x3
-# convolution from 64 to 128 channels therefore learns 128 · (64 · 3 · 3) weights and
-# 128 biases, whatever the size of the image.
+# In a convolution, each output channel has one kernel over *all* input channels, and
+# one bias. A 3x3 convolution from 64 to 128 channels therefore learns 128 · (64 · 3 ·
+# 3) weights and 128 biases, whatever the size of the image.
 
 # %% tags=["show"]
 from course_utils.ops.convolution import conv_parameters
@@ -522,9 +533,9 @@ by_torch = sum(weight.numel() for weight in nn.Conv2d(64, 128, 3).parameters())
 print(f"ours {conv_parameters(64, 128, 3):,}, torch {by_torch:,}")
 
 # %% [markdown]
-# A linear layer is different: it has a weight for every number that it reads, so it
-# takes images of one size only, and it can be huge. In VGG-16, which we meet again in
-# later lessons, three linear layers outweigh thirteen convolutions.
+# In a linear layer, each output has a weight for every input number, so it accepts
+# inputs of one size only, and it can be huge. In VGG-16, a classifier that we will meet
+# again, three linear layers have more weights than thirteen convolutions.
 
 # %%
 with torch.device("meta"):  # shapes only, no memory
@@ -540,10 +551,11 @@ print(f"convolutions {in_convolutions:,}, linear layers {in_linear:,} ({share:.0
 # %% [markdown]
 # ## How much of the image does one number see?
 #
-# Stack several 3x3 convolutions. A number behind the first depends on 3 pixels along
-# each axis; one behind the second depends on 3 such numbers, which overlap. The pixels
+# Stack several 3x3 convolutions. An output of the first depends on 3 pixels along each
+# axis, and an output of the second on 3 such numbers, whose pixels overlap. The pixels
 # that a number depends on are its *receptive field*. We can measure it without any
-# formula: take one output in the middle, and ask which pixels have a gradient.
+# formula: take one output in the middle, and look for the pixels at which its gradient
+# is not zero.
 
 
 # %%
@@ -571,15 +583,15 @@ show(
 )
 
 # %% [markdown]
-# Each layer adds one pixel on each side, so L layers of 3x3 see 1 + 2L pixels. That is
-# slow: an object 100 pixels wide would need 50 layers. The maps also show that the
-# middle of the field has much more weight than its rim, because many more paths lead
-# there.
+# Each layer adds one pixel on each side, so a stack of L 3x3 layers sees 1 + 2L pixels
+# along each axis. This grows slowly: to see an object 100 pixels wide takes 50 layers.
+# The heat maps also show that the middle of the field has much more influence than its
+# rim, because many more paths lead there.
 #
-# Strides speed things up. Behind a layer of stride 2, neighbours in the map are two
-# pixels of the image apart, so the next kernel reaches twice as far. In general, where
-# neighbours are j pixels apart, a layer adds d · (k - 1) · j pixels to the field, and
-# then its own stride multiplies j.
+# Strides make the field grow faster. After a layer of stride 2, neighbours in the map
+# are two pixels of the image apart, so the next kernel reaches twice as far. In
+# general, if neighbours in its input are j pixels apart, a layer adds d · (k - 1) · j
+# pixels to the field, and then j is multiplied by the layer's own stride.
 
 # %% tags=["show"]
 from course_utils.ops.convolution import ReceptiveField, receptive_field
@@ -599,8 +611,8 @@ for name, layers in stacks.items():
     assert field.size == measured
 
 # %% [markdown]
-# A stride helps only the layers behind it, so networks shrink their maps early. Dilation
-# widens the field without shrinking the map. Try both.
+# A stride helps only the layers that come after it, so networks shrink their maps
+# early. Dilation widens the field without shrinking the map. Try both.
 
 
 # %% tags=["hide-input"]
@@ -631,8 +643,10 @@ explore(
 )
 
 # %% [markdown]
-# Here is VGG-16: five blocks of padded 3x3 convolutions, and behind each block a 2x2
-# pool. Its input is 224 pixels wide.
+# Now apply this to VGG-16, which has five blocks of padded 3x3 convolutions, each
+# followed by a 2x2 pooling layer. Its input is 224 pixels wide. For the last map of
+# each block we print its size, how far apart its neighbours are in the image, and how
+# many pixels each of its numbers sees.
 
 # %%
 vgg, size = [], 224
@@ -644,17 +658,18 @@ for block, convs in enumerate((2, 2, 3, 3, 3), start=1):
     vgg, size = [*vgg, ConvLayer(2, stride=2)], size // 2
 
 # %% [markdown]
-# Several detectors read the map behind `conv5_3`. One of its numbers has seen nearly
-# the whole image and still belongs to one place, 16 pixels from the next. Keep this in
-# mind: from lesson 03 on, a detector is such a map with a small head on top. (What is
-# often printed about this map, and much else, stands in the [errata](errata.ipynb).)
+# Several detectors use the map after `conv5_3`. Each of its numbers sees nearly the
+# whole image, yet it still belongs to one place, 16 pixels from the next. From lesson
+# 03 on, a detector is such a map with a small *head* on top, a few layers that turn it
+# into predictions. (The [errata](errata.ipynb) collect common mistakes about this map
+# and much else.)
 
 # %% [markdown]
 # ## A first network
 #
-# Now we let a network learn: each object on the tabletop is cut out along its box and
-# resized to 32 x 32 pixels, and the network has to name it. Because boxes are half-open,
-# cutting out is slicing.
+# Our first network is a classifier. We cut each object out along its box and resize the
+# cut-out, a *crop*, to 32 x 32 pixels, and the network has to name its class. Because
+# boxes are half-open, cutting out is slicing.
 
 
 # %%
@@ -691,20 +706,21 @@ show_images(
 )
 
 # %% [markdown]
-# The crops are square whatever shape the box had, so narrow objects get stretched, and
-# parts of other objects reach in.
+# The crops are square whatever the shape of the box, so narrow objects are stretched.
+# Parts of other objects may reach into a crop.
 #
-# Every model of the course has the same two methods, so that one training loop serves
-# them all: `losses` returns named losses whose sum training lowers, and `predict`
-# returns predictions.
+# Every model in the course has the same two methods, so that one training loop serves
+# them all: `losses` returns named losses, whose sum is minimized in training, and
+# `predict` returns predictions.
 
 # %% tags=["show"]
 from course_utils.models.model import Model, image_size
 
 # %% [markdown]
-# Our classifier has three blocks. Each keeps the size in its convolution and halves it
-# in its pool, so 32 becomes 16, 8 and 4. A linear layer then turns the last map into one
-# number per class, the *logits*.
+# Our classifier has three blocks. In each, the convolution keeps the size and the
+# pooling layer halves it, so 32 becomes 16, 8 and 4. A linear layer then turns the last
+# map into one number per label, the *logits*, which a *softmax* turns into
+# probabilities. `F.cross_entropy` takes logits, because it applies the softmax itself.
 
 
 # %%
@@ -739,8 +755,8 @@ class CropClassifier(Model):
 
 
 # %% [markdown]
-# Each lesson draws a map of its system. Beside each arrow stands the shape of the tensor
-# that flows there, taken from a real run.
+# Each lesson has a diagram of its system. The shapes next to its arrows are recorded in
+# a real run.
 
 # %%
 torch.manual_seed(0)
@@ -768,7 +784,8 @@ show_system(
 # %% [markdown]
 # **Predict.** The network has learned nothing yet, so it should give each of the eight
 # labels (seven classes and the background) a probability of about 1/8. The
-# cross-entropy is -ln of the probability of the right label. Roughly, what is it now?
+# cross-entropy is -ln of the probability of the true label, averaged over the batch.
+# Roughly how large is it now?
 
 # %% tags=["predict"]
 import math
@@ -783,15 +800,15 @@ print(f"loss {loss.item():.3f}, ln 8 = {math.log(8):.3f}")
 #
 # </details>
 #
-# A loss far from that would be a bug before training has even begun. Do this test, the
-# cheapest there is, with every network that you write.
+# A first loss far from that would reveal a bug before training has even begun. It is
+# the cheapest test there is, so do it with every network that you write.
 
 # %% [markdown]
 # ## The training loop
 #
 # Training is one small step, repeated. A step computes the loss of a batch and its
-# gradient with respect to every weight, and moves every weight a little against its
-# gradient. This is the step of every model in this course:
+# gradient with respect to every weight, and then moves every weight a little in the
+# direction that lowers the loss. This step trains every model in this course:
 
 # %% tags=["show"]
 from course_utils.training.train import train_step
@@ -799,16 +816,17 @@ from course_utils.training.train import train_step
 # %% [markdown]
 # Line by line:
 #
-# - The losses of the model are added up, because only one number can be lowered. `row`
-#   keeps the single ones, to draw them later.
-# - `zero_grad` forgets the gradients of the step before; `backward` would add to them.
+# - The losses of the model are added up, because we can only minimize one number. `row`
+#   keeps each of them by name, to plot them later.
+# - `zero_grad` discards the gradients of the previous step, because `backward` would
+#   otherwise add to them.
 # - `clip_grad_norm_` takes all gradients as one long vector and scales it down if it is
 #   longer than `max_norm`. An untrained detector makes thousands of wrong predictions at
 #   once, and one step along their huge gradient could throw the weights far away.
-# - `optimizer.step` moves the weights.
+# - `optimizer.step` changes the weights.
 #
-# Try it on one batch. A network that cannot get better on 64 crops which it sees again
-# and again has a bug, and more data will not help.
+# Try it on one batch. A network that does not get better even on 64 crops that it sees
+# again and again has a fault, and more data will not help.
 
 # %%
 from torch.optim import AdamW
@@ -821,12 +839,12 @@ for step in range(41):
         print(f"step {step:>2}: loss {row['total']:.3f}")
 
 # %% [markdown]
-# It falls, so loss, gradient and optimizer work together.
+# The loss falls, so the loss, the gradient and the optimizer work together.
 #
-# Twice in each step, a value has to be finite. Once a weight is `nan`, so are its
-# predictions and all later losses, and hours of training are lost without a word. So the
-# loop stops at the first bad number, *before* it changes the weights, and names the
-# losses.
+# Each step also checks that two values are finite: the sum of the losses and the length
+# of the gradient. Otherwise a single `nan` would spread to the weights and to every
+# later loss, and you could lose hours of training without a message. So training stops
+# *before* such a value changes the weights, and the error lists the losses.
 
 # %% tags=["show"]
 from course_utils.training.train import check_finite
@@ -838,9 +856,9 @@ except FloatingPointError as error:
     print(error)
 
 # %% [markdown]
-# How far does a step go? That is the *learning rate*. It rises in a short warm-up,
-# because the gradients of a fresh network are wild, and then falls along half a cosine,
-# because near the end large steps would jump back and forth.
+# How far a step goes is set by the *learning rate*. It rises during a short warm-up,
+# because the gradients of an untrained network can be large and erratic. It then falls
+# along half a cosine, because large steps near the end would jump back and forth.
 
 # %% tags=["show"]
 from course_utils.training.settings import learning_rate, set_learning_rate
@@ -862,36 +880,37 @@ ax.set(xlabel="step", ylabel="learning rate")
 show(fig, alt="The learning rate: a short steep rise, then a smooth fall to 0.")
 
 # %% [markdown]
-# The optimizer is PyTorch's. It gets only the weights that may change, so that a later
-# lesson can freeze a part of a network.
+# The optimizer comes from PyTorch. We give it only the weights that require a gradient,
+# so that a later lesson can freeze a part of a network.
 
 # %% tags=["show"]
 from course_utils.training.settings import make_optimizer
 
 # %% [markdown]
-# And here is the loop, whole. `draw_batch` takes the next `batch_size` examples, in a new
-# order each epoch, and `move_batch` brings them to the device. `step_randomness` derives
-# all randomness of a step from the seed and the step's number, so a run can be repeated.
-# With a checkpoint, a run that was stopped goes on from there.
+# Here is the whole loop. `draw_batch` takes the next `batch_size` examples, in a new
+# order for each *epoch* (one pass over all of them), and `move_batch` moves them to the
+# device. `step_randomness` derives all randomness in a step from the seed and the
+# number of the step, so that a run can be repeated. With a checkpoint file, a run that
+# was stopped continues from the last step saved.
 
 # %% tags=["show"]
 from course_utils.training.train import train
 
 # %% [markdown]
 # What happened is recorded in a `History`, a list with one row per step. Its `curves`
-# can be smoothed, because the raw values jump: every batch holds other examples.
+# can be smoothed, because the raw values jump: every batch holds different examples.
 
 # %% tags=["show"]
 from course_utils.training.train import History, running_mean
 
 # %% [markdown]
-# The last piece counts the steps that are left, and shows a bar.
+# The last piece counts the remaining steps and shows a progress bar.
 
 # %% tags=["show"]
 from course_utils.training.train import progress
 
 # %% [markdown]
-# That is all of it. Now train the classifier.
+# Now train the classifier.
 
 # %%
 history = train(classifier, train_crops, settings)
@@ -919,10 +938,10 @@ show_curves(
 print(f"first step {raw[0]:.3f}, mean of the last 20 {smooth[-1]:.3f}")
 
 # %% [markdown]
-# The loss falls steeply and then slowly. That says that the network gets better *on what
-# it is shown*; what counts is how it does on scenes that it has never seen. To judge
-# that, we also need to know how often a constant prediction, the most frequent class,
-# is right.
+# The loss falls steeply at first and then slowly. That shows only that the network gets
+# better *on the crops it is trained on*, whereas what counts are scenes that it has
+# never seen. We compare its accuracy there with that of a constant prediction, the most
+# frequent class.
 
 # %%
 true_labels = torch.stack([truth["labels"] for _, truth in test_crops])
@@ -955,8 +974,9 @@ show(
 )
 
 # %% [markdown]
-# More than four crops in five are named rightly. Now look at the mistakes one by one.
-# Always do that: a figure says how much is wrong, and the pictures say what.
+# More than four crops in five are classified correctly. Now look at some of the
+# mistakes. Always do so, because a number tells you how much is wrong, and pictures
+# tell you what.
 
 # %% tags=["hide-input"]
 wrong = (predicted != true_labels).nonzero().flatten().tolist()[:8]
@@ -972,20 +992,20 @@ show_images(
 )
 
 # %% [markdown]
-# In several of them the object is half hidden, or so small that few pixels are left of it,
-# or seen from a side from which two classes look alike. You might hesitate, too.
+# In several of them the object is half hidden, covers only a few pixels, or is seen
+# from a side from which two classes look alike. You might hesitate, too.
 #
-# In this lesson the boxes were given. A detector has to find them by itself, and that
-# is lesson 01.
+# In this lesson the boxes were given. A detector has to find them by itself, and lesson
+# 01 builds the first one that does.
 
 # %% [markdown]
 # ## Recap
 #
-# A tensor takes y first; a box takes x first and ends where the next pixel begins. A
-# convolution changes sizes by one formula, and each number of a deep map sees a large
-# part of the image while it still belongs to one place. A model has `losses` and
-# `predict`. Training is one step, repeated: loss, gradient, clip, move, and a stop if a
-# number is not finite.
+# A tensor takes y first; a box takes x first and ends where the next pixel begins. One
+# formula gives the output size of any convolution, and each number in a deep map sees a
+# large part of the image although it belongs to one place. A model has two methods,
+# `losses` and `predict`. Training repeats one step: compute the loss and its gradient,
+# clip it, change the weights, and stop if a value is not finite.
 #
 # | what | form in this course | watch out for |
 # |---|---|---|
@@ -998,21 +1018,23 @@ show_images(
 # %% [markdown]
 # ## Common mistakes
 #
-# - **x and y swapped**, as in `image[:, x1:x2, y1:y2]`. No error is raised on square
-#   images, but the crops show other places, and the loss stays close to that of guessing.
-# - **Boxes in another format.** Widths come out negative, or boxes end too far up and to
-#   the left. You see it as soon as you draw them.
+# - **x and y swapped**, as in `image[:, x1:x2, y1:y2]`. On square images no error is
+#   raised, but the crops show the wrong places, so the loss falls much less than it
+#   should.
+# - **Boxes in another format.** Widths come out negative, or boxes end too far up and
+#   to the left. You notice it as soon as you draw them.
 # - **Ends that are inclusive** in one place and half-open in another. Large boxes look
-#   right, but small objects never fit well.
-# - **Images from 0 to 255** instead of 0 to 1. The very first loss is far above ln of the
-#   number of labels.
-# - **A softmax before `F.cross_entropy`**, which applies its own. The loss never falls
-#   below about six tenths of its first value, however long you train.
+#   right, but the boxes of small objects never fit well.
+# - **Images from 0 to 255** instead of 0 to 1. The very first loss is far above the
+#   logarithm of the number of labels.
+# - **A softmax before `F.cross_entropy`**, which applies its own. With our eight
+#   labels, the loss never falls below about six tenths of its first value, however long
+#   you train.
 
 # %% [markdown]
 # ## If something does not work
 #
-# The doctor looks at your computer and says what is missing and how to get it.
+# The doctor checks your computer, and tells you what is missing and how to install it.
 
 # %%
 from course_utils.doctor import doctor
@@ -1026,33 +1048,34 @@ watch.report(accuracy=accuracy, constant_answer=most_frequent, last_loss=smooth[
 # ## Three questions to think about
 #
 # **1.** A mask touches the right border of an image of width W. What is x2 of its
-# half-open box, and may you use it as an index?
+# half-open box, and can you use it as an index?
 #
 # <details><summary>Answer</summary>
 #
-# x2 is W, one past the last column, so `image[:, y, x2]` fails. As the end of a slice
-# it is right: `image[:, y1:y2, x1:x2]` is exactly the inside of the box.
+# x2 is W, one past the last column, so `image[:, y, x2]` raises an error. As the end of
+# a slice it is right: `image[:, y1:y2, x1:x2]` is exactly the inside of the box.
 #
 # </details>
 #
-# **2.** One 5x5 convolution or two 3x3 ones, from 64 to 64 channels each: which sees
-# more, and which has more to learn?
+# **2.** Compare one 5x5 convolution with two 3x3 convolutions in a row, each from 64 to
+# 64 channels. Which sees more, and which has more weights to learn?
 #
 # <details><summary>Answer</summary>
 #
 # Both see 5 pixels along each axis, because 1 + 2 · 2 = 5. The 5x5 has 64 · 64 · 25
-# weights, the two 3x3 together only 64 · 64 · 18, and there is a non-linearity between
-# them. VGG was built on this exchange.
+# weights, whereas the two 3x3 ones have only 64 · 64 · 18 together, and a non-linearity
+# fits between them. VGG was built on this exchange.
 #
 # </details>
 #
-# **3.** An image 500 wide and 333 high is resized so that its shorter side becomes 600,
-# and comes out 901 wide. A box ended at x2 = 250. By which factor do you multiply it?
+# **3.** An image 500 pixels wide and 333 high is resized so that its shorter side
+# becomes 600, and comes out 901 wide. A box has x2 = 250. By which factor do you
+# multiply x2, and by which y2?
 #
 # <details><summary>Answer</summary>
 #
-# By 901 / 500, the sides that really came out, and the y coordinates by 600 / 333. The
-# two factors differ slightly, because 500 · 600 / 333 is no whole number of pixels and
+# Multiply x2 by 901 / 500, the ratio of the actual widths, and y2 by 600 / 333. The two
+# factors differ slightly, because 500 · 600 / 333 is not a whole number and the width
 # had to be rounded.
 #
 # </details>
