@@ -28,10 +28,11 @@
 # %% [markdown]
 # # 01. Sliding windows
 #
-# The simplest answer is to cut the picture into many pieces, the **windows**, and to
-# ask about each one: is this a sphere, a chair, or nothing? The windows with the best
-# answers become boxes. Early face detectors worked like this, and every later
-# detector in this course replaces one part of the system and keeps the others.
+# The simplest answer is to cut the picture into many pieces, called **windows**, and to
+# ask a classifier about each of them: is this a sphere, a chair, or nothing? The
+# windows of which it is surest become boxes. Early face detectors worked like this, and
+# every later detector of this course replaces one part of the system and keeps the
+# others.
 
 # %% tags=["hide-input"]
 import sys
@@ -62,9 +63,9 @@ watch = start_lesson("01_sliding_windows", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
 
 # %% [markdown]
-# This is where we are going: every object in a box, with its class. The detector that
-# you will train in this lesson found these boxes in two scenes that it never learned
-# from; they were kept from an earlier run.
+# This is where we are going: a box around every object, with its class. In an earlier
+# run, the detector that you will train found these boxes in two scenes that it had
+# never seen.
 
 # %% tags=["hide-input"]
 from course_utils.data.kept_predictions import load_example_predictions
@@ -82,11 +83,11 @@ show_images(
 # %% [markdown]
 # ## How many boxes are there?
 #
-# Why not look at every box of an image? Because there are too many. Take a tiny image,
-# 2 pixels high and 3 wide. A box that is 1 high and 2 wide fits in each of the two
-# rows, and in each row at two places. In general, a box of h x w pixels has
-# (H - h + 1)(W - w + 1) places. The `+ 1` is easily lost, but a box as large as the
-# image has one place, not zero.
+# Why not look at every possible box? Because there are too many. Take a tiny image, 2
+# pixels high and 3 wide. A box that is 1 high and 2 wide fits into either row, at two
+# places. In general, a box of h x w pixels fits at (H - h + 1)(W - w + 1) places in an
+# image of H x W pixels. The `+ 1` is easily forgotten, but a box as large as the image
+# fits at one place, not at none.
 
 # %% tags=["show"]
 from course_utils.ops.windows import count_boxes, count_windows
@@ -98,12 +99,13 @@ for h in (1, 2):
 print("boxes in all:", count_boxes(2, 3))
 
 # %% [markdown]
-# The sum over all sizes is shorter than it looks. A box is given by two of the H + 1
-# horizontal lines and two of the W + 1 vertical ones, so there are H(H + 1)/2 times
-# W(W + 1)/2 boxes.
+# The sum over all sizes has a short form. Two of the H + 1 horizontal grid lines and
+# two of the W + 1 vertical ones determine a box, so there are H(H + 1)/2 times W(W +
+# 1)/2 boxes.
 #
 # **Predict.** A photograph is 800 pixels wide and 600 high, and a fast classifier
-# spends a microsecond on each box. Does it take seconds, minutes or hours?
+# spends a microsecond on each box. Do all boxes together take seconds, minutes or
+# hours?
 
 # %% tags=["predict"]
 total = count_boxes(600, 800)
@@ -115,25 +117,25 @@ print(f"the same product in 32 bits: {as_int32.item():,}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Sixteen hours, for 57,768,120,000 boxes. Python's integers have no limit, so count
-# with those: in 32 bits, the product silently becomes another, plausible number.
+# Sixteen hours, for 57,768,120,000 boxes. Count with Python's integers, which have no
+# limit: in 32 bits, the product silently becomes a wrong but plausible number.
 #
 # </details>
 #
-# So nobody looks at all boxes. A sliding-window detector looks at a few sizes, and
-# only at every fourth or eighth place.
+# So a sliding-window detector looks at boxes of a few sizes only, and moves them in
+# steps of several pixels.
 #
 # ## How much do two boxes overlap?
 #
-# If we look at few boxes, hardly any of them fits an object exactly, so we have to say
-# how well a box fits. The field's measure is **intersection over union**, IoU: the
-# area that both boxes cover, divided by the area that at least one of them covers. It
-# is 1 for the same box twice and 0 for boxes that do not touch.
+# Of so few boxes, hardly any fits an object exactly, so we need a measure of how well a
+# box fits. The usual one is **intersection over union** (IoU): the area that both boxes
+# cover, divided by the area that at least one of them covers. It is 1 for identical
+# boxes and 0 for boxes that do not overlap.
 #
-# In code, broadcasting compares every box of one set with every box of another. Two
-# details matter. Boxes that lie apart would have two negative sides, whose product is a
-# positive area, so sides are clamped at 0. And two empty boxes have an empty union, so
-# the division must not be 0/0.
+# In code, broadcasting compares every box of one set with every box of another. The
+# intersection of boxes that lie diagonally apart would have two negative sides, whose
+# product is a positive area, so its sides are clamped at 0. And the union of two empty
+# boxes is empty, so the division must avoid 0/0.
 
 # %% tags=["show"]
 from course_utils.ops.boxes import box_iou, box_overlap, ratio
@@ -150,13 +152,12 @@ print(f"IoU {box_iou(a, b).item():.4f}")
 # <details><summary>Answer</summary>
 #
 # The intersection runs from the larger start to the smaller end on each axis: from 2 to
-# 4 and from 1 to 4, which is 6 square pixels. Both areas of 16 contain it, so the union
-# is 16 + 16 - 6 = 26, and the IoU is 6/26, less than a quarter.
+# 4 and from 1 to 4, which is 6 square pixels. The sum of both areas counts it twice, so
+# the union is 16 + 16 - 6 = 26, and the IoU is 6/26.
 #
 # </details>
 #
-# torchvision has this function, too. Does ours agree with it on random boxes, in value
-# and in gradient?
+# Does our function agree with torchvision's on random boxes, in value and in gradient?
 
 # %%
 random_numbers = torch.Generator().manual_seed(0)
@@ -174,7 +175,7 @@ assert gap < 1e-6
 assert slope_gap < 1e-4
 
 # %% [markdown]
-# To get a feeling for the number, move and stretch a box over an object.
+# To get a feeling for IoU, move and stretch a box over an object.
 
 # %% tags=["hide-input"]
 test = load_scenes(test_scenes, "test")
@@ -213,14 +214,15 @@ for shift in (1, 3, 6):
     print(f"{shift} pixels right and down: IoU {overlap:.2f}")
 
 # %% [markdown]
-# A few pixels cost a lot when the object is small. That is why an IoU of 0.5, which
-# sounds like little, is the usual bar for calling an object found.
+# A few pixels cost a lot when the object is small. So an IoU of 0.5, the usual
+# threshold for calling an object found, is stricter than it sounds.
 #
 # ## Naming a window
 #
-# Now we can say what a classifier should answer for a window. Almost every window
-# shows no object at all, and a network without a class for that would have to call the
-# wall a sphere or a chair. So there is one more class, `background`, with label 0.
+# Now we can say which class a classifier should predict for a window. Almost every
+# window shows no object at all, so besides the objects' classes there is one more,
+# `background`, with label 0. Without it, the network would have to call the wall a
+# sphere or a chair.
 
 # %% tags=["hide-input"]
 tight = target["boxes"][:1]
@@ -236,10 +238,11 @@ show_boxes(
 print(f"{len(CLASS_NAMES)} classes: {', '.join(CLASS_NAMES)}")
 
 # %% [markdown]
-# What should the shifted window be called? It has to *lose* against the one that fits,
-# or else nothing could say where the object is. So a window takes the class of the
-# object that it overlaps most if their IoU is at least 0.6; it is background below
-# 0.45; and the windows between are left out, because either answer would be unfair.
+# What label should the shifted window get? It has to *lose* against the window that
+# fits, or else the scores would not tell us where the object is. So a window takes the
+# class of the object that it overlaps most if their IoU is at least 0.6, and it is
+# background if that IoU is below 0.45. Windows in between are left out of training,
+# because neither label would be fair.
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import label_windows
@@ -254,8 +257,9 @@ for name, label in zip(window_names, window_labels.tolist(), strict=True):
 # %% [markdown]
 # ## A network for one window
 #
-# The classifier takes windows of 24 x 24 pixels through four convolutions, two poolings
-# and two fully connected layers. Nothing is padded, for a reason that comes later.
+# The classifier passes windows of 24 x 24 pixels through four convolutions, two
+# poolings and two fully connected layers. Nothing is padded, for a reason that comes
+# later.
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import Centered, valid_convolutions
@@ -267,10 +271,11 @@ for layer in valid_convolutions(16, 32, 64):
     print(f"{type(layer).__name__:>10}: {tuple(maps.shape)}")
 
 # %% [markdown]
-# A 3 x 3 convolution without padding takes 2 pixels off each side's length, and a
-# pooling halves it: 24, 22, 20, 10, 8, 6, 3. The fully connected layers read the last
-# map, 64 channels of 3 x 3, and give one score per class. Their weights start as He et
-# al. (2015) proposed, so that the signal keeps its strength from layer to layer.
+# A 3 x 3 convolution without padding takes 2 pixels off a map's height and width, and a
+# pooling halves both: 24, 22, 20, 10, 8, 6, 3. The fully connected layers read the last
+# map, 64 channels of 3 x 3, and give one score per class. All weights are initialised
+# as He et al. (2015) proposed, so that the signal keeps its strength from layer to
+# layer.
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import keep_variance, map_side
@@ -279,8 +284,8 @@ from course_utils.models.sliding_window import keep_variance, map_side
 from course_utils.models.sliding_window import WindowClassifier
 
 # %% [markdown]
-# The loss is cross-entropy over the eight classes, as in any classifier. `contrast` is
-# for the face at the end of the lesson; it stays at 1 until then.
+# The loss is cross-entropy over the eight classes, as in any classifier. `contrast`
+# will help to find the face at the end of the lesson, and stays at 1 until then.
 
 # %%
 torch.manual_seed(0)
@@ -292,8 +297,8 @@ print("scores of five windows:", tuple(window_scores.shape))
 # %% [markdown]
 # ## Stride and scale: a grid
 #
-# Which windows do we look at? Two settings decide how many there are: the **stride**,
-# which is the step from one window to the next, and the sizes.
+# Which windows do we look at? Two settings decide: the **stride**, or step from one
+# window to the next, and the sizes.
 
 # %% tags=["show"]
 from course_utils.ops.windows import window_grid
@@ -304,13 +309,12 @@ for stride in (1, 4, 8):
     print(f"stride {stride}: {count:>5,} windows of 32 x 32 in an image of 128 x 128")
 
 # %% [markdown]
-# Twice the stride leaves about a quarter of the windows, but the nearest one may lie
-# half a stride away from the object, in both directions.
+# Doubling the stride leaves about a quarter of the windows, but then the nearest window
+# may be off by half a stride in each direction.
 #
-# As for sizes, our network takes 24 x 24 pixels, so larger objects have to shrink to
-# fit. Instead of shrinking each window, shrink the whole image once: in a smaller
-# image, a window of 24 pixels covers more. A stack of such images is an **image
-# pyramid**.
+# As for sizes, our network takes 24 x 24 pixels, so larger objects have to shrink. We
+# shrink the whole image once, because a window of 24 pixels covers more of a smaller
+# image. A stack of such images is called an **image pyramid**.
 
 # %% tags=["show"]
 from course_utils.ops.windows import (
@@ -336,9 +340,9 @@ show(
 )
 
 # %% [markdown]
-# Objects are not square: a table is wide and a cone is tall. The same trick helps.
-# Shrink height and width by different factors, until a box of the wanted shape has
-# become a square of 24 pixels. We use five sizes in three shapes.
+# Not all objects are square: a table is wide and a cone is tall. So we resize height
+# and width by different factors, such that a box of the wanted shape becomes a square
+# of 24 pixels. Five areas in three shapes make fifteen window sizes.
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import (
@@ -370,11 +374,11 @@ show_images(
 )
 
 # %% [markdown]
-# Is the grid fine enough? A detector of windows can never be better than its best
-# window, so this upper bound is worth knowing before any training.
+# Is the grid fine enough? No detection can fit better than the best window of the grid,
+# so this upper bound is worth knowing before any training.
 #
-# **Predict.** For what share of the test scenes' objects does the grid hold a window
-# with an IoU of at least 0.5? Of at least 0.75? Of at least 0.9?
+# **Predict.** What share of the test scenes' objects have a window in the grid with an
+# IoU of at least 0.5? Of at least 0.75? Of at least 0.9?
 
 # %% tags=["predict"]
 best_iou = torch.cat(
@@ -395,15 +399,16 @@ for threshold in (0.5, 0.75, 0.9):
 #
 # ## Learning to name windows
 #
-# From each scene we take a few random windows of every size: some that cover an object,
-# and as many that do not.
+# From each scene, we pick random windows of every size: at most two that fit an object,
+# and at most two of background.
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import cut_windows, pick
 
 # %% [markdown]
-# The windows are cut from the resized images, so that training sees the very pixels
-# that the detector will see. A small data set keeps crops and labels together.
+# The windows are cut from the resized images, so that the network learns from the very
+# pixels that the detector will see. A small dataset class keeps crops and labels
+# together.
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import Crops, join_crops
@@ -435,10 +440,10 @@ show_images(
 )
 
 # %% [markdown]
-# Some crops of background show a good part of an object. Those are the hard ones.
+# The background crops that show a good part of an object are the hard ones.
 #
-# The training loop is that of lesson 00. A mirrored object is still the same object, so
-# half of the crops are mirrored.
+# The training loop is that of lesson 00. Mirroring does not change an object's class,
+# so we mirror about half of the crops.
 
 
 # %%
@@ -460,7 +465,7 @@ curve = history.curves(smooth=20)["total"]
 print(f"loss: first {history[0]['total']:.2f}, at the end {curve[-1]:.2f}")
 
 # %% [markdown]
-# Now ask it about every window of one size, in a scene that it has never seen.
+# Now we ask the classifier about every window of one size in a new scene.
 
 # %%
 grid = window_grid(128, 128, 24, 24, stride=4)
@@ -475,10 +480,11 @@ print(f"objects in the scene: {len(target['boxes'])}")
 # %% [markdown]
 # ## All windows in one pass
 #
-# Two neighbours in this grid share 5/6 of their pixels, and the network computes the
-# shared part twice. It need not. A convolution does the same at every place, so we can
-# run it once over the whole image. The first fully connected layer reads a map of 3 x
-# 3; that is a convolution with a kernel of 3 x 3, which can also run over the image.
+# Two neighbouring windows in this grid share 5/6 of their pixels, and the network
+# computes the shared part twice. But a convolution does the same at every place, so we
+# can run it once over the whole image. The first fully connected layer reads a map of 3
+# x 3, so it is a convolution with a 3 x 3 kernel, which can run over a larger map, too.
+# This is a **dense** pass.
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import dense_logits
@@ -493,11 +499,11 @@ print(f"largest difference of a probability: {gap:.0e}")
 assert gap < 1e-5
 
 # %% [markdown]
-# One pass gives the same numbers, in the order of the grid. Its stride is 4 pixels,
-# because two poolings halve the map twice.
+# Up to rounding, one pass gives the same probabilities, in the order of the grid. Its
+# stride is 4 pixels, because each of the two poolings halves the map.
 #
-# **Predict.** How much faster is it? We score the same windows in three ways: one by
-# one, as one batch of crops, and as one dense pass.
+# **Predict.** How much faster is the dense pass? We score the same windows one by one,
+# in one batch of crops, and in one dense pass.
 
 # %% tags=["predict"]
 ways = {
@@ -515,15 +521,15 @@ for name, milliseconds in times.items():
 # <details><summary>Answer</summary>
 #
 # On a laptop's processor, the batch is several times as fast as single windows, because
-# each layer starts once instead of 729 times. The dense pass is many times faster
-# again, because it also saves the work that windows share.
+# each layer is called once instead of 729 times. The dense pass is many times faster
+# still, because it does the work that windows share only once.
 #
 # </details>
 #
 # This is the idea behind every fast detector of the course: compute features once, and
-# ask many questions about them. It also explains the missing padding. Suppose each
-# convolution padded its input with one pixel of zeros, as is usual. Compare the map of
-# a crop with the same place in the map of the whole image:
+# ask many questions about them. It is also why the convolutions do not pad. Suppose
+# that each padded its input with one pixel of zeros, as is usual. How far is each place
+# of a crop's map from the same place in the whole image's map?
 
 # %%
 import copy
@@ -542,13 +548,13 @@ for row in gap.tolist():
 
 # %% [markdown]
 # Only the middle agrees. Near its border, the padded crop sees zeros where the whole
-# image has pixels, so the same window would get two different scores. Without padding
-# there are no zeros, and no difference.
+# image has pixels, so the same window would get two different scores. Without padding,
+# there are no such zeros and no difference.
 #
 # ## The flood of duplicates
 #
-# Now all sizes: resize the image for each, score all windows in one dense pass, and
-# collect what looks like an object.
+# Now we resize the image for each size in turn, score all windows in one dense pass,
+# and collect whatever looks like an object.
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import scan, scan_all
@@ -573,14 +579,13 @@ show_boxes(
 )
 
 # %% [markdown]
-# An object is found many times over: by neighbours in the grid, by the next size, by
-# the next shape. Each of these boxes is nearly right, and yet we want only one.
+# An object is found many times over: by neighbouring windows, by the next size, by the
+# next shape. Many of these boxes are nearly right, but we want one per object.
 #
 # ## One box per object: non-maximum suppression
 #
 # Keep the box with the highest score, drop every box whose IoU with it is above a
-# threshold, and repeat with the boxes that remain. As code, this is nearly the same
-# sentence:
+# threshold, and repeat with the boxes that remain:
 
 
 # %%
@@ -595,8 +600,9 @@ def greedy_nms(boxes, scores, iou_threshold):
 
 
 # %% [markdown]
-# Take four boxes of the same size. Blue has the highest score, then come orange,
-# purple and yellow. Blue overlaps orange by 0.78, purple by 0.05 and yellow by 0.07.
+# Take four boxes of the same size: by falling score, blue, orange, purple and yellow.
+# Blue has an IoU of 0.78 with orange, 0.05 with purple and 0.07 with yellow. Purple and
+# yellow hardly overlap.
 
 # %%
 colors = ["blue", "orange", "purple", "yellow"]
@@ -609,7 +615,7 @@ for color, iou in zip(colors[1:], box_iou(four, four)[0, 1:].tolist(), strict=Tr
     print(f"IoU of blue and {color}: {iou:.2f}")
 
 # %% [markdown]
-# **Predict.** Which boxes stay at a threshold of 0.7? And at 0.06?
+# **Predict.** Which boxes stay at an IoU threshold of 0.7? And at 0.06?
 
 # %% tags=["predict"]
 for threshold in (0.7, 0.06):
@@ -620,15 +626,15 @@ for threshold in (0.7, 0.06):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At 0.7, only orange is dropped. At 0.06, yellow is dropped, too, while purple stays by
-# a hair. The rule says "above": a box that overlaps by exactly the threshold stays.
+# At 0.7, only orange is dropped. At 0.06, yellow is dropped, too, while purple just
+# survives. A box whose IoU equals the threshold would stay.
 #
 # </details>
 #
-# The loop above takes a turn for each box that it keeps. The course's `nms` gives the
-# same result in fewer and larger steps, with blocks of 128 boxes, best first. Within a
-# block, a box survives if no survivor before it suppresses it; the survivors then
-# remove what they overlap in the rest.
+# The loop above needs one step for each box that it keeps. The course's `nms` reaches
+# the same result in fewer steps, with 128 boxes at a time, best first. Within a block,
+# a box survives if no earlier survivor suppresses it; the survivors then suppress boxes
+# in the remainder.
 
 # %% tags=["show"]
 from course_utils.ops.nms import BLOCK, overlaps, unsuppressed
@@ -645,16 +651,16 @@ assert kept.tolist() == torchvision.ops.nms(*candidates, 0.3).tolist()
 print("our loop, our blocks and torchvision keep the same boxes in the same order")
 
 # %% [markdown]
-# One more decision: suppression works within each class, because a sphere in front of a
-# table must not remove the table.
+# We suppress within each class, because a sphere in front of a table must not remove
+# the table.
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import CANDIDATES, suppress
 
 # %% [markdown]
-# Move the threshold. When it is too high, duplicates stay; when it is too low, two
-# objects of one class that touch become one. No value is right everywhere, and in the
-# assignment you build a softer rule.
+# Move the threshold. When it is too high, duplicates stay; when it is too low, one of
+# two overlapping objects of the same class disappears. No value is right everywhere, so
+# you will build a softer rule in the assignment.
 
 # %% tags=["hide-input"]
 sure = {name: values[: min(num_sure, 300)] for name, values in flood.items()}
@@ -684,9 +690,9 @@ for threshold in (0.0, 0.3, 0.5, 0.9):
 # %% [markdown]
 # ## The detector, whole
 #
-# A class holds the parts together: `scan` all sizes, keep what scores enough, suppress
-# duplicates. So `predict` is what we have done by hand; `losses` comes later, in the
-# section on hard negatives.
+# One class holds the parts together. Its `predict` does what we have just done by hand:
+# scan all sizes, drop low scores, suppress duplicates. Its `losses` is explained under
+# *Hard negatives*.
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import SlidingWindowDetector
@@ -697,8 +703,8 @@ detector = SlidingWindowDetector(classifier, sizes)
 print({name: tuple(values.shape) for name, values in prediction.items()})
 
 # %% [markdown]
-# Follow an image from pixels to predictions. The shapes are those of a real call; up to
-# `dense_logits`, of the first of the fifteen sizes.
+# Follow an image from pixels to predictions. The shapes come from a real call; up to
+# `dense_logits`, they belong to the first of the fifteen sizes.
 
 # %% tags=["hide-input"]
 home = sys.modules[SlidingWindowDetector.__module__]
@@ -732,14 +738,14 @@ show_system(
 # %% [markdown]
 # ## What makes AP
 #
-# How good is it? Every detector of this course is judged by one number, **average
-# precision**. It takes three steps: match detections to objects, follow precision and
-# recall from detection to detection, and take the area under the curve.
+# How good is the detector? Every detector of this course is judged by one number,
+# **average precision** (AP). It takes three steps: match detections to objects, follow
+# precision and recall from detection to detection, and take the area under the curve.
 #
-# **Matching.** In turn, by falling score, each detection claims the object that it
-# overlaps most among those still free. If their IoU reaches the threshold, it is a
-# **hit**, and the object is taken. So a second box on the same object is wrong, which
-# is why duplicates hurt.
+# **Matching.** By falling score, each detection in turn claims the object that it
+# overlaps most among those that are still free. If their IoU reaches the threshold, the
+# detection is a **hit** (a true positive) and the object is taken; otherwise it is a
+# **false alarm** (a false positive). So duplicates are false alarms.
 
 # %% tags=["show"]
 from course_utils.metrics.average_precision import match_boxes
@@ -750,18 +756,19 @@ toy_found = torch.tensor([[1.0, 0, 21, 20], [0, 1, 20, 21], [40, 2, 60, 32]])
 print("hits, by falling score:", match_boxes(toy_found, toy_objects).tolist())
 
 # %% [markdown]
-# The second detection fits its object as well as the first one does, but comes too
-# late.
+# The second detection fits the first object as well as the first detection does, but
+# comes too late.
 #
-# **Precision and recall.** After each detection, precision is the share of detections
-# so far that are hits, and recall is the share of objects that have been found.
+# **Precision and recall.** After each detection, precision is the share of the
+# detections so far that are hits, and recall is the share of the objects that have been
+# found.
 
 # %% tags=["show"]
 from course_utils.metrics.average_precision import PrecisionRecall, precision_recall
 
 # %% [markdown]
 # **Predict.** There are two objects and three detections: a hit with a score of 0.9, a
-# wrong one with 0.8, a hit with 0.7. Write down precision and recall after each.
+# false alarm with 0.8, and a hit with 0.7. Write down precision and recall after each.
 
 # %% tags=["predict"]
 hits = torch.tensor([True, False, True])
@@ -777,9 +784,10 @@ for score, p, r in zip((0.9, 0.8, 0.7), precision, recall, strict=True):
 #
 # </details>
 #
-# **The area.** First, each precision is raised to the best one at that recall or later,
-# so that the curve can only fall. Then three benchmarks read it in three ways: Pascal
-# VOC 2007 at 11 values of recall, VOC 2010 as the whole area, COCO at 101 values.
+# **The area.** First, each precision is raised to the highest one at the same or a
+# higher recall, so that the curve never rises. Then Pascal VOC 2007 averages the curve
+# at 11 values of recall, VOC 2010 takes the whole area, and COCO averages it at 101
+# values.
 
 # %% tags=["show"]
 from course_utils.metrics.average_precision import average_precision, recall_grid
@@ -800,8 +808,8 @@ show_precision_recall(
 )
 
 # %% [markdown]
-# The same detections get three numbers, so never compare an AP of one benchmark with
-# that of another. And what does a wrong detection cost? That depends on its place.
+# The same detections get three numbers, so never compare APs of different benchmarks.
+# And what does a false alarm cost? That depends on its place in the order:
 
 # %%
 orders = {
@@ -814,9 +822,11 @@ for words, hits in orders.items():
     print(f"{words}: AP {average_precision(*curve, method='coco'):.3f}")
 
 # %% [markdown]
-# A wrong detection after the last hit costs nothing. AP asks whether hits score higher
-# than mistakes, not where you draw the line between them. For a whole test set,
-# the detections of all images stand in one line:
+# A false alarm after the last hit costs nothing. AP asks whether hits score higher than
+# false alarms, not where you draw the line between them.
+#
+# For a whole test set, the detections of a class are matched image by image, then
+# ranked in one list:
 
 # %% tags=["show"]
 from course_utils.metrics.average_precision import Matches, match_detections, of_class
@@ -835,12 +845,12 @@ print(f"AP of spheres at an IoU of 0.5: {sphere_ap:.3f}")
 # ## COCO's evaluator
 #
 # COCO repeats this for each class and for ten IoU thresholds, 0.50, 0.55, ... 0.95. The
-# mean of all is **AP**; **AP50** and **AP75** are the parts at 0.50 and 0.75. It also
-# looks at small, medium and large objects alone. All later lessons measure with this
-# evaluator, so let us follow a detection through it.
+# mean of all these values is **AP**; **AP50** and **AP75** are the means at 0.50 and at
+# 0.75. COCO also scores small, medium and large objects separately, by ranges of areas.
+# All later lessons use this evaluator, so let us follow a detection through it.
 #
-# **1. It gets a rank** among those of its class in its image. Only the first hundred
-# are looked at.
+# **1. It gets a rank** among the detections of its class in its image. Only the first
+# hundred count.
 
 # %% tags=["show"]
 from course_utils.metrics.coco import (
@@ -851,9 +861,9 @@ from course_utils.metrics.coco import (
 )
 
 # %% [markdown]
-# Objects get a mark for each range of areas in which they don't count. A *crowd*, one
-# box around many objects, never counts, and any number of detections may hit it. Our
-# scenes have none, but COCO's photographs do.
+# Each object is marked as ignored in every range of areas that it lies outside. A
+# *crowd*, one box around many objects, is always ignored, and any number of detections
+# may match it. COCO's photographs have crowds; our scenes do not.
 
 # %% tags=["show"]
 from course_utils.metrics.coco import (
@@ -864,31 +874,31 @@ from course_utils.metrics.coco import (
 )
 
 # %% [markdown]
-# **2. It is compared with the objects of its image.** An object of another class gets
-# -1, so that it can never match.
+# **2. It is compared with the objects of its image.** With an object of another class,
+# its IoU is set to -1, so that the two can never match.
 
 # %% tags=["show"]
 from course_utils.metrics.coco import class_iou
 
 # %% [markdown]
 # **3. It chooses an object.** This is `match_boxes` again, but for all ranges of areas
-# (A), all thresholds (T) and several images (I) side by side. A detection would rather
-# have an object that counts than one that does not, and a higher IoU than a lower one.
-# Both wishes fit into one whole number:
+# (A), all thresholds (T) and several images (I) at once. A detection prefers any object
+# that counts to any that is ignored and, among these, a higher IoU to a lower one. Both
+# preferences fit into one whole number:
 
 # %% tags=["show"]
 from course_utils.metrics.coco import preferences
 
 # %% [markdown]
-# Then the turns are as before, except that an object is taken for each range and
-# threshold on its own.
+# Then the detections choose in turn as before, but separately for each range and
+# threshold.
 
 # %% tags=["show"]
 from course_utils.metrics.coco import IOU_THRESHOLDS, match_in_turn
 
 # %% [markdown]
-# On the toy from above, where all objects count, we can read when the third detection
-# stops being a hit:
+# In the toy example from above, all objects count. At which threshold does the third
+# detection stop being a hit?
 
 # %%
 toy_iou = box_iou(toy_found, toy_objects).double()[None]  # (1, 3, 2)
@@ -898,9 +908,10 @@ for threshold, row in zip(IOU_THRESHOLDS.tolist(), is_hit[0, 0].tolist(), strict
     print(f"IoU >= {threshold:.2f}: {row}")
 
 # %% [markdown]
-# **4. Its outcome is settled**: right, wrong, or ignored. A detection that hits nothing
-# counts as wrong only in the ranges of areas to which it belongs itself. Images with
-# fewer boxes are filled up before they take their turns together, and cut back after.
+# **4. Its outcome is settled**: hit, false alarm, or ignored. A detection without a
+# match is a false alarm only in the ranges of areas to which its own area belongs. As
+# images are matched in batches, those with fewer boxes are padded first and cut back
+# afterwards.
 
 # %% tags=["show"]
 from course_utils.metrics.coco import Outcome, settle, stack_padded
@@ -909,8 +920,8 @@ from course_utils.metrics.coco import Outcome, settle, stack_padded
 from course_utils.metrics.coco import IMAGES_AT_ONCE, match_images
 
 # %% [markdown]
-# **5. It stands in line** with all detections of its class from all images, by falling
-# score, and the line gives an AP for every range and threshold.
+# **5. It joins one list**, by falling score, with the detections of its class from all
+# images. The list gives an AP for every range and threshold.
 
 # %% tags=["show"]
 from course_utils.metrics.coco import line_up
@@ -922,7 +933,7 @@ from course_utils.metrics.coco import class_ap, count_objects
 from course_utils.metrics.coco import ClassScores, evaluate_class
 
 # %% [markdown]
-# **6. It disappears in means** over classes and thresholds. A class without objects has
+# **6. The APs are averaged** over classes and thresholds. A class without objects has
 # no AP and is left out.
 
 # %% tags=["show"]
@@ -972,9 +983,9 @@ show_system(
 )
 
 # %% [markdown]
-# Can we trust it? Its AP50 has to be the mean of what the simple functions above give
-# for each class. The tests of the course also compare all twelve numbers with
-# pycocotools, the reference, on 250 random data sets, and they agree to six decimals.
+# Can we trust it? Its AP50 has to equal the mean of the APs that the simple functions
+# above give for each class. The course's tests also compare all twelve numbers with
+# pycocotools, the reference, on 250 random data sets: they agree to six decimals.
 
 # %%
 by_hand = []
@@ -989,8 +1000,8 @@ assert abs(mean_ap50 - before["AP50"]) < 1e-6
 # %% [markdown]
 # ## Hard negatives
 #
-# AP is far below what the grid allows. Look at the false alarms: boxes with high scores
-# that cover no object, in scenes of the *training* set.
+# AP is far below what the grid allows. Look at false alarms in scenes of the *training*
+# set: here, boxes that score high although they fit no object.
 
 # %% tags=["show"]
 from course_utils.ops.windows import crop_and_resize
@@ -1023,13 +1034,13 @@ if len(false_alarms):
     )
 
 # %% [markdown]
-# Few of them show plain floor or wall. Most show a part of an object, or an object in a
-# window of the wrong size, which random windows of background rarely do.
+# Few show plain floor or wall. Most show a part of an object, or an object in a window
+# of the wrong size; random background windows rarely do.
 #
-# The dense pass scores all windows of a scene at once. So label them all, and learn
-# from every window on an object and from those background windows that go **worst**,
-# three for each object window. This is mining **hard negatives**, and later detectors
-# do it in other forms.
+# The dense pass scores all windows of one size at once. So we label them all, and learn
+# from every object window and from the background windows with the **highest loss**,
+# three for each object window. This is called mining **hard negatives**, and later
+# detectors do it in other forms.
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import hard_negative_loss, hardest
@@ -1042,8 +1053,8 @@ print("windows to learn from:", chosen.tolist())
 
 # %% [markdown]
 # Window 2 is on an object; windows 1 and 3 are the background with the highest losses;
-# window 5 is not used, although its loss is high. The labels of all windows come from
-# `label_windows` again:
+# window 5, of label -1, is not used, although its loss is high. The labels of all
+# windows come from `label_windows` again:
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import label_all_windows
@@ -1062,7 +1073,7 @@ print(f"on an object: {(asked > 0).sum()}, background: {(asked == 0).sum()}")
 
 # %% [markdown]
 # Background outnumbers objects by far, which is why so little of it is chosen. Training
-# goes on from the weights that we have, each step with four scenes and one size.
+# continues from the present weights, with four scenes and one window size per step.
 
 # %%
 window_plan = TrainingSettings(
@@ -1078,10 +1089,10 @@ print(f"random crops:             AP {before['AP']:.3f}, AP50 {before['AP50']:.3
 print(f"then the hardest windows: AP {figures['AP']:.3f}, AP50 {figures['AP50']:.3f}")
 
 # %% [markdown]
-# In this run, AP is clearly higher after the second training. How much of that is due
-# to the choice of windows we cannot say, because the second training also adds twice as
-# many steps as the first one had. To find out, compare with a first training of three
-# times as many steps, with several seeds.
+# In this run, AP is clearly higher after the second training. We cannot say how much of
+# that is due to the choice of windows, because the second training also added twice the
+# steps of the first. To find out, choose that training's background windows at random
+# instead, and compare several seeds.
 
 # %% tags=["hide-input"]
 if budget != "smoke":
@@ -1117,12 +1128,12 @@ show_precision_recall(
 print(f"AP50 {figures['AP50']:.3f}, AP75 {figures['AP75']:.3f}")
 
 # %% [markdown]
-# AP75 is far below AP50. The grid is not to blame, since about nine in ten objects
-# have a window with an IoU of 0.75. But training gives the network no reason to prefer
-# that window, because it calls everything from an IoU of 0.6 on by the same name.
-# Lesson 02 will not only name a box but also correct it.
+# AP75 is far below AP50. The grid alone does not explain this, since about nine in ten
+# objects have a window with an IoU of 0.75. But training gives the network no reason to
+# prefer that window, because all windows with an IoU of at least 0.6 get the same
+# label. Lesson 02 will not only classify a box but also correct it.
 #
-# Later lessons compare all systems of the course, so keep the numbers.
+# Later lessons compare all systems, so we save the numbers of this one.
 
 # %% tags=["hide-input"]
 milliseconds = median_ms(lambda: detector.predict(images[:1].to(device)), 3)
@@ -1142,8 +1153,8 @@ print(f"{milliseconds:.0f} ms per image, in {len(sizes)} dense passes")
 # ## A real face
 #
 # Does the system work on a photograph, too? scikit-image comes with 100 small pictures
-# of faces and 100 without a face. Train on three quarters of them, and find the face in
-# a photograph that has nothing to do with them.
+# of faces and 100 without a face. We train on three quarters of them, and look for a
+# face in an unrelated photograph.
 
 # %%
 from course_utils.data.photos import face_patches, photo
@@ -1160,8 +1171,8 @@ faces, others = patches[is_face == 1], patches[is_face == 0]
 print(f"{len(faces)} faces, {len(others)} others, all grey, 32 x 32")
 
 # %% [markdown]
-# The others are tame, mostly edges and blurs. A photograph holds more, so we add
-# windows of photographs without a face, grey like the faces.
+# The pictures without a face are easy: mostly edges and blurs. A photograph holds more,
+# so we add windows from five photographs without people, grey like the faces.
 
 # %%
 from skimage.data import stereo_motorcycle
@@ -1178,8 +1189,8 @@ photos += image_pyramid(motorcycle, [0.5])
 photos = [as_grey(picture) for picture in photos]
 
 # %% [markdown]
-# And we show the network what a face is *not*: a quarter of a face, a face whose halves
-# are swapped, a face upside down.
+# We also show the network what is *not* a face: a quarter of one, one whose halves are
+# swapped, one upside down.
 
 # %%
 not_faces = []
@@ -1202,9 +1213,9 @@ show_images(
 )
 
 # %% [markdown]
-# The network is the same, with one addition. Faces in a studio and faces in the news
-# stand in very different light, so the first layer tells only how each pixel differs
-# from the 9 x 9 pixels around it. It takes a frame of 4 pixels, so the window grows to
+# The network is the same, with one addition. The light in a studio differs much from
+# that of news photographs, so the first layer passes on only how each pixel differs
+# from the 9 x 9 pixels around it. It loses a frame of 4 pixels, so the window grows to
 # 32.
 
 # %% tags=["show"]
@@ -1220,7 +1231,7 @@ finder = SlidingWindowDetector(face_classifier, face_sizes, score_threshold=0.1)
 print(f"faces of {face_sizes[0][0]:.0f} to {face_sizes[-1][0]:.0f} pixels")
 
 # %% [markdown]
-# Now the training set: the faces many times over, and all that is no face.
+# Now the training set: the faces, each many times, and everything that is not a face.
 
 
 # %%
@@ -1240,9 +1251,8 @@ for picture in photos:
 print(f"{len(crop_sets[0])} faces, {sum(map(len, crop_sets[1:]))} others")
 
 # %% [markdown]
-# With 75 faces, a network could learn them by heart. So no face is shown twice in the
-# same way: each is turned, resized, shifted, mirrored and lit a little differently
-# every time.
+# A network could learn 75 faces by heart. So none is shown twice in the same way: each
+# is turned, resized, shifted, perhaps mirrored, and changed in contrast.
 
 
 # %%
@@ -1262,10 +1272,10 @@ def vary(images, targets, generator):
 
 
 # %% [markdown]
-# The face finder also learns from hard negatives. We train it three times. Between two
-# trainings, it looks at the photographs without a face: whatever it finds there is a
-# mistake, and joins the crops of no face, twice. Rowley, Baluja and Kanade trained
-# their face detector in this way.
+# The face finder also learns from hard negatives. We train it three times. After the
+# first and the second training, it searches the five photographs: whatever it finds
+# there is a mistake, and joins the crops of non-faces, twice. Rowley, Baluja and Kanade
+# trained their face detector in this way.
 
 
 # %%
@@ -1294,8 +1304,8 @@ for turn in range(3):
         )
 
 # %% [markdown]
-# The astronaut stands beside a flag and a model of the shuttle, with a helmet, a badge
-# and many straps: a lot that could be taken for a face.
+# The astronaut poses between a flag and a model of the shuttle, with a helmet, badges
+# and straps: much that could be mistaken for a face.
 
 # %% tags=["hide-input"]
 fig, axes = new_figure(1, 2, width=10.4, height=5.5)
@@ -1328,10 +1338,10 @@ if budget != "smoke":
     assert face_iou >= 0.5, face_iou
 
 # %% [markdown]
-# The best box is the face, and no false alarm scores higher. It was found by a network
-# that had seen 75 faces, none of them in colour, none larger than a thumbnail.
+# The best box is the face, and no false alarm scores higher. The network had seen 75
+# faces, all of them grey and no larger than a thumbnail.
 #
-# How does it do on the 25 faces that were kept back?
+# How does it do on the 25 faces that we held back?
 
 # %%
 new_patches, is_new_face = load_patches("test")
@@ -1342,9 +1352,9 @@ for name, label in (("faces", 1), ("others", 0)):
     print(f"{name}: {is_right.float().mean():.0%} of {len(is_right)} right")
 
 # %% [markdown]
-# Nearly all are right. Yet in the photograph, the finder still reports dozens of boxes
-# that are no face, because a small share of mistakes is multiplied by thousands of
-# windows. Detection is classification where almost every answer is "no".
+# Nearly all are right. Yet the finder still reports many false alarms in the
+# photograph, because even a small share of thousands of windows is many. Detection is
+# classification in which almost every answer is "no".
 
 # %% tags=["hide-input"]
 watch.report(
@@ -1361,10 +1371,10 @@ watch.report(
 # ## Recap
 #
 # A classifier becomes a detector when it is asked about many windows and may answer
-# "background". Shared features make this affordable, because one dense pass per size
-# scores all windows at a stride of 4 pixels. Non-maximum suppression leaves one box per
-# object, and average precision asks whether hits score higher than mistakes. The boxes
-# remain coarse, because a window is never moved.
+# "background". Shared features make this affordable, because one dense pass scores all
+# windows of a size. Non-maximum suppression leaves one box per object, and average
+# precision asks whether hits score higher than false alarms. The boxes remain coarse,
+# because a window is never adjusted.
 #
 # | | a classifier | this detector | why |
 # |---|---|---|---|
@@ -1377,31 +1387,31 @@ watch.report(
 # ## Common mistakes
 #
 # - **Counting H - h places instead of H - h + 1.** Objects at the right and bottom
-#   edges are missed, and a window as large as the image has no place at all.
-# - **No clamp in the IoU.** Boxes that lie diagonally apart get a positive overlap, so
-#   suppression removes good boxes far away from the best one.
-# - **Suppression across classes.** Objects in front of larger ones vanish, and recall
-#   stays low however good the scores are.
+#   edges are missed, and a window as large as the image fits nowhere.
+# - **No clamp in the IoU.** Boxes that lie diagonally apart get a positive
+#   intersection, so suppression removes good boxes far away from the best one.
+# - **Suppression across classes.** Of two overlapping objects of different classes, one
+#   vanishes, and recall stays low however good the scores are.
 # - **Padding in a network that runs densely.** Accuracy on crops is fine, but the
-#   detector is worse, because it never learned from windows without the zeros.
-# - **Dropping low scores before AP is measured.** Recall ends early, and AP changes
-#   with a threshold that should not matter.
-# - **Only easy background in training.** The loss is low, crops are named rightly, and
-#   every scene is full of false alarms.
+#   detector is worse, because every crop that it learned from had a border of zeros.
+# - **A high minimum score when AP is measured.** Recall ends early, and AP depends on a
+#   threshold that should not matter.
+# - **Only easy background in training.** The loss is low and crops are classified well,
+#   but every scene is full of false alarms.
 #
 # Numbers and formulas that are often misprinted are in the [errata](errata.ipynb).
 #
 # ## Three questions to think about
 #
-# **1.** You halve the stride from 4 to 2 without changing the network. What do you have
-# to compute, and what does it cost?
+# **1.** You halve the stride from 4 to 2 but keep the weights. What do you have to
+# compute, and what does it cost?
 #
 # <details><summary>Answer</summary>
 #
-# Four dense passes: over the image as it is, and shifted by 2 pixels to the right,
-# down, and both. Their grids interleave to one of stride 2, at four times the cost.
-# This is known as shift-and-stitch. The other way is to leave out one pooling, which
-# changes the network.
+# Four dense passes: over the image as it is, and shifted by 2 pixels horizontally,
+# vertically, and both. Their grids interleave to a grid of stride 2, at four times the
+# cost. This is known as shift-and-stitch. A cheaper way to the same scores gives the
+# last pooling a stride of 1 and the layer after it a dilation of 2.
 #
 # </details>
 #
@@ -1411,17 +1421,18 @@ watch.report(
 # <details><summary>Answer</summary>
 #
 # Neither. Squares of numbers in [0, 1] have the same order, and AP depends only on the
-# order. It does not ask whether a score of 0.9 is right nine times in ten.
+# order. AP does not ask whether detections with a score of 0.9 are right nine times in
+# ten.
 #
 # </details>
 #
-# **3.** A crowd stands so close that neighbours overlap by 0.6. What does suppression
-# with a threshold of 0.5 do to recall, however good the network is?
+# **3.** People stand so close that the boxes of neighbours have an IoU of 0.6. What
+# does suppression with a threshold of 0.5 do to recall, however good the network is?
 #
 # <details><summary>Answer</summary>
 #
-# Of two neighbours, only the better one can stay, so recall is bounded by the
-# suppression and not by the network. A higher threshold keeps both, but lets duplicates
+# Of two well-placed boxes on neighbours, only the better one can stay, so suppression
+# limits recall, not the network. A higher threshold keeps both, but lets duplicates
 # through. Soft-NMS, in the assignment, lowers a score instead of dropping the box.
 #
 # </details>
