@@ -22,14 +22,14 @@
 # %% [markdown]
 # # 06. SSD
 #
-# Faster R-CNN looks a second time at its promising anchors: accurate, but in two
-# stages. YOLO answers in one pass from a grid of 7 x 7 cells: fast, but weak where
-# objects are small or close together.
+# Faster R-CNN is accurate because it looks at promising anchors again, in a second
+# stage. YOLO is fast because it predicts in one pass, but its grid of 7 x 7 cells is
+# weak where objects are small or close together.
 #
 # SSD, the *single shot multibox detector* (Liu et al. 2016), combines the two. It works
-# like an RPN that names the class at once, and it reads several feature maps, from fine
-# to coarse. Small objects are found on the fine maps, where cells lie close together,
-# and large objects on the coarse maps, where a cell sees enough of the image.
+# like an RPN that predicts the class at once, and it reads several feature maps, from
+# fine to coarse: small objects are found on the fine maps, where cells lie close
+# together, and large objects on the coarse ones, where a cell sees enough of the image.
 
 # %%
 import inspect
@@ -57,7 +57,7 @@ from course_utils.models.model import Model, check_batch, image_size
 from course_utils.ops.boxes import box_iou
 
 # %% [markdown]
-# The settings of this lesson; only these numbers differ between budgets.
+# Only these settings differ between budgets.
 
 # %% tags=["parameters"]
 from course_utils.training import choose_budget, choose_device, start_lesson
@@ -81,9 +81,9 @@ truth = target["boxes"]
 # %% [markdown]
 # ## What you will get
 #
-# The finished detector at work on two scenes that it has not seen in training, recorded
-# when this lesson was written. The colour of a box says which of three feature maps it
-# comes from. Further down you train the network and compare.
+# Here is the finished detector at work on two test scenes, recorded when this lesson
+# was written. The colour of a box says which feature map it comes from. Further down
+# you train the network and compare.
 
 # %% tags=["hide-input"]
 MAP_COLORS = (0, 2, 6)  # red, blue and black, from the finest map to the coarsest
@@ -127,7 +127,7 @@ show(
 #
 # SSD joins the two lines of detectors that this course has followed:
 #
-# | | boxes come from | named by |
+# | | boxes come from | classes come from |
 # |---|---|---|
 # | R-CNN | selective search | SVMs, one crop after the other |
 # | Fast R-CNN | selective search | a head on pooled features |
@@ -135,8 +135,8 @@ show(
 # | YOLO | 98 predictors on a 7 x 7 grid | fully connected layers |
 # | SSD | default boxes on several maps | one convolution per map |
 #
-# We build it small, on the backbone of the earlier lessons. The last three of its maps
-# are handed out, with strides of 8, 16 and 32 pixels.
+# We build a small SSD on the backbone of the earlier lessons and read its last three
+# maps, with strides of 8, 16 and 32 pixels.
 
 # %%
 from course_utils.models.backbones import Backbone
@@ -157,8 +157,8 @@ strides = model.backbone.strides
 cells = [side // stride for stride in strides]
 
 # %% [markdown]
-# In the map of the system, orange is new compared with YOLO and Faster R-CNN. There are
-# no proposals, no pooling and no second stage.
+# In the diagram, orange is new compared with YOLO and Faster R-CNN. There are no
+# proposals, no pooling and no second stage.
 
 # %% tags=["hide-input"]
 place = inspect.getmodule(SSD)  # where the model looks its functions up
@@ -190,9 +190,9 @@ show_system(
 )
 
 # %% [markdown]
-# Each map has a convolution of its own. Its output has 4 default boxes x (8 classes + 4
-# coordinates) = 48 channels; flattened and joined, the three maps give one row for each
-# default box.
+# The head, drawn as one part, has a convolution for each map, with 4 default boxes x (8
+# classes + 4 coordinates) = 48 output channels. Flattened and joined, the three outputs
+# give one row per default box.
 
 # %% tags=["hide-input"]
 heads = [f"head of {number} x {number}" for number in cells]
@@ -215,15 +215,15 @@ show_system(
 # %% [markdown]
 # ## Default boxes
 #
-# SSD calls its anchors **default boxes**, or priors. It is easier to say "a little
-# wider than this box", if some box nearby already fits roughly, than to predict a box
-# from nothing. Three details differ from lesson 04: default boxes are centred on the
-# *middle* of a cell; their sides are *fractions* of the image; and their ratio is width
+# SSD calls its anchors **default boxes**, or priors. If a box nearby fits roughly, it
+# is easier to predict "a little wider than this box" than a box from nothing. Default
+# boxes differ from the anchors of lesson 04 in three details: they are centred on the
+# *middle* of a cell, their sides are *fractions* of the image, and their ratio is width
 # over height.
 #
-# Each cell gets a square of the map's scale s; a second square, on the way to the next
-# map's scale; and for each ratio a box of width s √a and height s / √a, and the same
-# box turned.
+# Each cell gets two squares, with sides s and √(s s'), where s is the map's scale and
+# s' the next map's. For each ratio a, it also gets a box of width s √a and height s /
+# √a, and the same box turned.
 
 # %% tags=["show"]
 from course_utils.ops.default_boxes import box_shapes
@@ -240,7 +240,7 @@ for name, (w, h) in zip(names, (24 * shapes).tolist(), strict=True):
     print(f"{name:>13}: {w:4.1f} x {h:4.1f}, area {w * h:5.1f}, ratio {w / h:.2f}")
 
 # %% [markdown]
-# All but the second square have the same area, because √a and 1 / √a cancel. Now the
+# All but the second square have the same area, because √a and 1 / √a cancel. Now these
 # shapes have to be placed on every cell.
 
 # %% tags=["show"]
@@ -253,8 +253,8 @@ print("the last one:", [round(number) for number in toy[-1].tolist()])
 assert toy[-1].round().tolist() == [18, 12, 22, 28]
 
 # %% [markdown]
-# The last box is centred on (20, 20), two and a half cells of 8 pixels in both
-# directions. It reaches out of the image, and that is allowed.
+# The last box is centred on (20, 20), two and a half cells of 8 pixels from each
+# border. It extends beyond the image, which is allowed.
 
 # %% tags=["hide-input"]
 fig, axes = new_figure(1, 2, width=6.4, height=3.2)
@@ -277,17 +277,17 @@ show(
 )
 
 # %% [markdown]
-# All maps of a detector follow each other, from fine to coarse:
+# A detector's boxes are those of all its maps, from fine to coarse:
 
 # %% tags=["show"]
 from course_utils.ops.default_boxes import default_boxes
 
 # %% [markdown]
-# SSD300, the paper's detector, has six maps of 38, 19, 10, 5, 3 and 1 cells a side. The
-# finest and the two coarsest use the ratio 2 alone, the others 2 and 3.
+# SSD300, the paper's detector, has six maps with 38, 19, 10, 5, 3 and 1 cells per side.
+# The finest and the two coarsest use the ratio 2 alone, the others 2 and 3.
 #
-# **Predict:** YOLO has 98 boxes. How many has SSD300, roughly, and what share of them
-# belongs to the finest map?
+# **Predict:** YOLO predicts 98 boxes. Roughly how many does SSD300 have, and what share
+# of them belongs to the finest map?
 
 # %% tags=["predict"]
 from course_utils.ops.default_boxes import SSD300_MAPS, SSD300_RATIOS, SSD300_SCALES
@@ -303,8 +303,7 @@ print(f"{'in all':>19} = {sum(counts):,}")
 # <details><summary>Answer</summary>
 #
 # 5,776 + 2,166 + 600 + 150 + 36 + 4 = 8,732. Two thirds of them belong to the finest
-# map, although its boxes are the smallest: the number of cells grows with the square of
-# the fineness.
+# map, because twice as many cells per side make four times as many cells.
 #
 # </details>
 #
@@ -362,9 +361,9 @@ print(f"largest difference: {(ssd300 - torchvisions).abs().max():.1e} pixels")
 assert torch.allclose(ssd300, torchvisions, atol=1e-4)
 
 # %% [markdown]
-# The finest map of SSD300 comes from VGG's layer conv4_3, with 512 channels. A 3 x 3
-# convolution gives, for each of the 4 boxes of a cell, four coordinates and a score for
-# each of 21 classes: the 20 of Pascal VOC and the background.
+# The finest map of SSD300 comes from VGG's layer conv4_3, which has 512 channels. For
+# each of the 4 boxes of a cell, a 3 x 3 convolution predicts four coordinates and a
+# score for each of 21 classes: the 20 of Pascal VOC and the background.
 
 # %%
 numbers = 38 * 38 * 4 * (21 + 4)
@@ -375,11 +374,10 @@ print(f"38 x 38 x 4 x (21 + 4) = {numbers:,} numbers from {weights:,} weights")
 print(f"YOLO: 7 x 7 x 30 = {7 * 7 * 30:,} numbers; last two layers {yolo_weights:,}")
 
 # %% [markdown]
-# A hundred times as many numbers as YOLO's whole output, from a fraction of the
-# weights, because a convolution uses the same weights in every cell. And unlike YOLO
-# v1, SSD has no confidence: each default box has class scores of its own, and
-# "background" is one of the classes. (For diagrams that mix the two, see the
-# [errata](errata.ipynb).)
+# That is about a hundred times as many numbers as YOLO's whole output, from a fraction
+# of the weights, because a convolution uses the same weights in every cell. Unlike YOLO
+# v1, SSD has no separate confidence: each default box has its own class scores, and
+# "background" is one of the classes.
 #
 # ## Scales
 #
@@ -397,8 +395,8 @@ print("smallest box at 300 pixels:", round(300 * formula[0]))
 
 # %% [markdown]
 # A common mistake is to stop here: the smallest boxes would have 60 pixels, but those
-# in the figure have 30. The paper gives the finest map a scale of 0.1 and uses the
-# formula for the *other five*; the released code does so in whole percents.
+# in the figure above have 30. The paper gives the finest map a scale of 0.1 and uses
+# the formula for the *other five*, as the released code does in whole percents.
 
 # %%
 step = (90 - 20) // (5 - 1)  # whole percents: 17, where the formula has 17.5
@@ -409,15 +407,15 @@ print("in pixels:", min_sizes, "and the next would be", 3 * (percents[-1] + step
 assert [*min_sizes, 315] == [round(300 * scale) for scale in SSD300_SCALES]
 
 # %% [markdown]
-# The last map needs a seventh number, for its second square. With the ratios 1, 2, 3,
-# 1/2 and 1/3 (four of these five are no squares) and the second square, a cell has six
-# boxes; it has four where 3 and 1/3 are left out.
+# The last map needs a seventh number, for its second square. The ratios 1, 2, 3, 1/2
+# and 1/3 (four of the five are not square) and the second square make six boxes per
+# cell; where 3 and 1/3 are left out, four remain.
 #
 # ## Which map finds what?
 #
-# Take two maps of one scale each, 8 x 8 cells with small boxes and 4 x 4 cells with
-# large ones, and a scene with a small and a large object. A box can answer for an
-# object only if it overlaps it well, say with an IoU of at least 0.5.
+# Take two maps, one of 8 x 8 cells with small boxes and one of 4 x 4 cells with large
+# boxes, and a scene with a small and a large object. A box can be responsible for an
+# object only if it overlaps the object well, say with an IoU of at least 0.5.
 
 # %%
 scene_size = (side, side)
@@ -436,8 +434,8 @@ order = sizes_of(truth).argsort()
 extremes = {"small": truth[order[:1]], "large": truth[order[-1:]]}
 
 # %% [markdown]
-# **Predict:** which of the two maps has boxes that fit the small object, and which has
-# boxes that fit the large one?
+# **Predict:** which map has boxes that fit the small object, and which has boxes that
+# fit the large one?
 
 # %% tags=["predict"]
 fitting = {}
@@ -451,7 +449,7 @@ for name, box in extremes.items():
 # <details><summary>Answer</summary>
 #
 # Only the fine map has a box for the small object, and only the coarse map has boxes
-# for the large one. Nobody has to decide which map is responsible: the overlap decides.
+# for the large one. No rule has to say which map is responsible: the overlap decides.
 #
 # </details>
 
@@ -477,8 +475,8 @@ assert len(fitting["large", "4 x 4"]) > len(fitting["large", "8 x 8"]) == 0
 
 # %% [markdown]
 # But could the fine map not have large boxes, too? It could, but look at what its cells
-# *see*. As in lesson 04 we ask the derivative: how many pixels reach a cell at all, and
-# how many carry nine tenths of the gradient?
+# *see*. As in lesson 04, we use the gradient: how many pixels reach a cell at all, and
+# how many of them carry nine tenths of the gradient?
 
 
 # %%
@@ -498,15 +496,15 @@ for which, number in enumerate(cells):
     print(f"{number:>2} x {number:>2}: {reads:>3} pixels, {most:>2} with nine tenths")
 
 # %% [markdown]
-# A cell of the finest map looks closely at a piece much smaller than our large objects,
-# so it cannot tell how far they reach. Coarse cells see enough, but they are few. So
+# A cell of the finest map sees mostly a region much smaller than our large objects, so
+# it can hardly tell how far they extend. Coarse cells see enough, but they are few. So
 # each map gets boxes of about the size that its cells see.
 #
 # ### Boxes for the tabletop
 #
-# Scales belong to the data, so we chose ours by the sizes of our objects. A test before
-# any training: for how many objects does *some* default box reach an IoU of 0.5? Beside
-# ours stand the formula's scales, 0.2 to 0.9 over three maps.
+# Scales depend on the data, so we chose ours by the sizes of our objects. Before any
+# training we can ask: for how many objects does *some* default box reach an IoU of 0.5?
+# We compare ours with the formula's scales, 0.2 to 0.9 over three maps.
 
 
 # %%
@@ -560,7 +558,7 @@ show(
 
 # %% [markdown]
 # With the formula's scales, about half of the smallest objects have no box, and most
-# others crowd onto the finest map. With ours, the maps share the work. Move through the
+# others crowd onto the finest map. With ours, the maps share the work. Explore the
 # boxes yourself:
 
 # %% tags=["hide-input"]
@@ -608,20 +606,20 @@ explore(
 # In training, each default box needs to know what it should predict: a class and four
 # numbers, or "background". SSD's rule has two steps:
 #
-# 1. Each object takes the default box that it overlaps **most**, however little that
-#    is.
+# 1. Each object takes the default box that overlaps it **most**, however small the
+#    overlap.
 # 2. Each other default box takes the object that it overlaps most, if the IoU is at
 #    least 0.5.
 #
-# Whatever remains is background; no box is ignored, as anchors were. Step 2 is the
+# All remaining boxes are background; unlike anchors, none is ignored. Step 2 is the
 # matcher of lesson 04 with both thresholds at 0.5, so only step 1 is new:
 
 # %% tags=["show"]
 from course_utils.models.ssd import best_matches, match_default_boxes
 
 # %% [markdown]
-# **Predict:** three objects and six default boxes with the IoUs below. What does each
-# box become? Which object would have no box at all without the first step?
+# **Predict:** here are the IoUs of three objects with six default boxes. What does each
+# box become? Which object would have no box at all without step 1?
 
 # %%
 iou = torch.tensor(
@@ -644,8 +642,8 @@ for name, row in {
 # <details><summary>Answer</summary>
 #
 # Chair, chair, sphere, background, cone, background. Box 1 overlaps two objects by more
-# than half and takes the better one. Box 3 misses by 0.02. The cone reaches no IoU of
-# 0.5: without step 1, the network would be taught that it is background.
+# than half and takes the better one. Box 3 misses by 0.02. The cone reaches an IoU of
+# 0.5 with no box: without step 1, the network would be taught that it is background.
 #
 # </details>
 #
@@ -665,10 +663,12 @@ for name, table in tables.items():
     print(f"{name:>28}: {match_default_boxes(table).tolist()}, torchvision {peers}")
 
 # %% [markdown]
-# In the second table box 0 overlaps object 0 more, but it is the best box of object 1,
-# and in SSD the *object* decides. Where two objects share a best box, the later one
-# gets it. An object that no box touches gets none here, whereas torchvision makes the
-# first default box answer for it. How often is step 1 needed in our scenes?
+# In the second table, box 0 overlaps object 0 more than object 1, but it is the best
+# box of object 1, and in SSD the *object* decides. Where two objects share a best box,
+# the later object gets it. An object that no box overlaps gets none here, but the first
+# box in torchvision.
+#
+# How often is step 1 needed in our scenes?
 
 # %%
 all_boxes = torch.cat(own_maps)
@@ -681,8 +681,8 @@ print(f"{len(sizes):,} objects: {shared} lose their best box to another object,"
 print(f"{forced_only} have a box by step 1 only ({forced_only / len(sizes):.1%})")
 
 # %% [markdown]
-# For about one object in a hundred, mostly small ones. Here is our scene, one step
-# after the other.
+# It is needed for about one object in a hundred, mostly small ones. Here is our scene
+# after each step.
 
 # %%
 overlap = box_iou(truth, all_boxes)
@@ -716,8 +716,8 @@ show(
 )
 
 # %% [markdown]
-# A match becomes a class label and, for the matched boxes, four regression targets: the
-# shift and growth of lessons 02 to 04, now from default box to object.
+# Each default box gets a class label, and each matched box also gets four regression
+# targets: the shift and growth of lessons 02 to 04, now from default box to object.
 
 # %% tags=["show"]
 from course_utils.models.ssd import label_batch, label_default_boxes
@@ -739,23 +739,24 @@ for name, values in {
     print(f"{name:>8}: standard deviation of x, y, w, h: {spread}")
 
 # %% [markdown]
-# Plain targets spread by a fraction of a box, so their smooth L1 would be tiny beside
-# the loss of the classes. Weighted, they spread by a little more than 1.
+# Plain targets have standard deviations of a fraction of a box, so their smooth L1 loss
+# would be tiny compared with the classification loss. Weighted targets spread by a
+# little more than 1.
 #
 # ## Hard negatives
 #
-# More than a thousand boxes of our scene are background, and nearly all of these show
-# plain floor or wall, which the network soon knows. Lesson 04 drew a balanced sample at
-# random. SSD takes the negatives that the network finds **hardest**, those with the
-# highest loss if they are called background, and at most three for each matched box.
-# That loss is the cross-entropy with class 0:
+# More than a thousand boxes of our scene are background, and most of them show little
+# but floor or wall, which the network soon learns. Lesson 04 drew a balanced sample at
+# random. SSD takes the negatives that are **hardest** for the network, those with the
+# highest loss when their class is background, and at most three per matched box. This
+# loss is the cross-entropy with class 0:
 
 # %% tags=["show"]
 from course_utils.models.ssd import background_loss
 
 # %% [markdown]
-# **Predict:** three boxes have these logits, the background's first. Which one is the
-# hardest negative? Is it the one with the lowest logit for background?
+# **Predict:** three boxes have the logits below, the background's first. Which box is
+# the hardest negative? Is it the one with the lowest background logit?
 
 # %%
 logits = torch.tensor([[2.0, 5.0, 0.0], [-1.0, -4.0, -4.0], [0.0, 1.0, 1.0]])
@@ -768,8 +769,8 @@ assert (background_loss(logits).argmax(), logits[:, 0].argmin()) == (0, 1)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The first one. The second has the lowest logit for background, but its other logits
-# are lower still, so it is the *easiest* of the three.
+# The first box. The second has the lowest background logit, but its other logits are
+# lower still, so it is the *easiest* of the three.
 #
 # </details>
 #
@@ -779,9 +780,9 @@ assert (background_loss(logits).argmax(), logits[:, 0].argmin()) == (0, 1)
 from course_utils.models.ssd import hard_negatives, negative_counts
 
 # %% [markdown]
-# **Predict:** two images of eight boxes, with their losses as background. In the first,
-# only box 0 holds an object; the second image is empty. At 3 : 1, which boxes are
-# learned from as background?
+# **Predict:** here are the background losses of two images with eight boxes each. In
+# the first, only box 0 is matched; the second has no object. At 3 : 1, which boxes are
+# used as background?
 
 # %%
 losses_as_background = torch.tensor(
@@ -799,13 +800,13 @@ for number, row in enumerate(hard_negatives(losses_as_background, is_object)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Boxes 2, 4 and 6 of the first image: three for its one matched box. Box 0 costs more
-# than any, but it holds an object. The second image has no object and so no negatives:
+# Boxes 2, 4 and 6 of the first image: three for its one matched box. Box 0 has the
+# highest loss, but it is matched. The second image has no object and so no negatives:
 # we count **per image**, like the authors' code.
 #
 # </details>
 #
-# Where do the hard ones lie? Here is the scene again with our network, still untrained.
+# Where do the hard negatives lie? Here are those of our network, still untrained.
 
 # %% tags=["hide-input"]
 
@@ -839,8 +840,8 @@ print(f"mean IoU with the nearest object: {mean_overlap(untrained):.2f}; ", end=
 print(f"of all background: {mean_overlap(~is_matched):.2f}")
 
 # %% [markdown]
-# An untrained network knows nothing, so they lie almost anywhere. We will look again
-# when it has learned. To see what the choice is worth, two alternatives are built in:
+# The untrained network knows nothing, so they lie almost anywhere. We will look again
+# after training. To measure what the choice is worth, the library has two alternatives:
 # as many negatives at random, and all of them.
 
 # %% tags=["show"]
@@ -860,9 +861,9 @@ from course_utils.models.ssd import choose_negatives, random_negatives
 from course_utils.models.ssd import ssd_losses
 
 # %% [markdown]
-# L_conf has up to four summands for each matched box but is divided by N, the number of
-# matched boxes alone. Without any object, the paper sets the loss to 0. A loop over the
-# default boxes should agree.
+# For each matched box, L_conf has up to four summands, but N counts the matched boxes
+# alone. Without any object, the paper sets the loss to 0. A loop over the default boxes
+# should give the same values.
 
 
 # %%
@@ -914,27 +915,27 @@ from course_utils.models.ssd import LastMaps
 from course_utils.models.ssd import SSDHead
 
 # %% [markdown]
-# Its outputs and the paper's settings:
+# The model's outputs, and the paper's settings:
 
 # %% tags=["show"]
 from course_utils.models.ssd import SSDOutputs, SSDSettings
 
 # %% [markdown]
-# Training puts the pieces above together: match, choose negatives, compare.
+# Training joins the pieces above: match, choose negatives, compare.
 
 # %% tags=["show"]
 from course_utils.models.ssd import losses_from_outputs
 
 # %% [markdown]
-# Prediction takes the softmax without the background's column, moves the default boxes
-# by the deltas and clips them. Then, as for YOLO, it keeps what scores above a minimum,
-# suppresses within each class, and reports the best 200.
+# Prediction takes the softmax and drops the background's column, moves the default
+# boxes by the deltas and clips them. Then, as in YOLO, it keeps boxes above the minimum
+# score, suppresses within each class, and reports the best 200.
 
 # %% tags=["show"]
 from course_utils.models.ssd import predict_from_outputs
 
 # %% [markdown]
-# The class holds it all together:
+# The class puts it all together:
 
 # %% tags=["show"]
 from course_utils.models.ssd import SSD
@@ -948,7 +949,8 @@ for name, part in model.named_children():
     print(f"{name:>8}: {sum(weight.numel() for weight in part.parameters()):,} weights")
 
 # %% [markdown]
-# The map of a training step. Orange is what SSD adds to the RPN's way of learning.
+# The next diagram shows a training step. Orange is what SSD adds to the training of an
+# RPN.
 
 # %% tags=["hide-input"]
 place = inspect.getmodule(SSD)
@@ -984,11 +986,11 @@ show_system(
 )
 
 # %% [markdown]
-# ### Beside torchvision's
+# ### Compared with torchvision
 #
 # torchvision's `SSD` takes any backbone and any default boxes, so we give it a copy of
-# ours, weights and all. If boxes, matches, negatives and sums are the same, then so are
-# the losses of the first step, and the gradients.
+# ours, weights included. If default boxes, matches, negatives and sums are the same,
+# then so are the losses of the first step and their gradients.
 
 # %%
 from course_utils.models.peers.ssd import TorchvisionSSD
@@ -1010,55 +1012,54 @@ print(f"difference {(ours - theirs).norm():.1e}")
 assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-4 * ours.abs().max().item())
 
 # %% [markdown]
-# SSD300 has the same parts, larger: VGG-16, more convolutions down to a map of one
-# cell, and six heads. `SSD300Backbone` in `course_utils.models.ssd` has it, weight for
-# weight.
+# SSD300 has the same parts, but larger: VGG-16, more convolutions down to a map of one
+# cell, and six heads. Its backbone is `SSD300Backbone` in `course_utils.models.ssd`.
 #
 # ## Augmentation
 #
-# Fixed default boxes need objects of *every* size at *every* place, or some of them
-# will never be matched. So images are cut up, shrunk, mirrored and recoloured anew each
-# time they are seen. Without this, the mAP of SSD300 on VOC 2007 is 8.8 points lower
-# (the paper's table 2).
+# Fixed default boxes need objects of *every* size at *every* place, or some boxes will
+# never be matched. So images are cropped, shrunk, mirrored and recoloured anew each
+# time they are seen. Compared with flips alone, this gains SSD300 8.8 points of mAP on
+# VOC 2007 (the paper's table 2), before shrinking adds 2 to 3 more (section 3.6).
 #
-# Two of the changes are one idea: a *window* is laid over the image, and what it shows
-# becomes the new image. A small window makes objects larger; a window larger than the
-# image makes them smaller, on grey.
+# Cropping and shrinking are the same operation: a *window* is laid over the image, and
+# what it shows becomes the new image. A small window makes objects larger; a window
+# larger than the image makes them smaller, on a grey background.
 
 # %% tags=["show"]
 from course_utils.training.augment.patches import look_through
 
 # %% [markdown]
-# The boxes go along. An object is kept if its **centre** lies in the window, and its
-# box is clipped to it.
+# The boxes move along. An object is kept if its **centre** lies in the window, to which
+# its box is clipped.
 
 # %% tags=["show"]
 from course_utils.training.augment.patches import centres_inside, targets_through
 
 # %% [markdown]
-# For smaller objects, the window grows (the paper's "expansion"). For larger ones,
-# patches of random size, shape and place are drawn:
+# For smaller objects, the window is enlarged (the paper's "expansion"). For larger
+# ones, patches of random size, shape and place are drawn:
 
 # %% tags=["show"]
 from course_utils.training.augment.patches import random_patches, zoom_out
 
 # %% [markdown]
-# Not any patch will do: one that shows only floor teaches nothing. A patch must reach a
-# minimum IoU with *some* object whose centre it holds.
+# Not every patch will do, because one that shows only floor teaches little. It must
+# reach a minimum IoU with *some* object whose centre it contains.
 
 # %% tags=["show"]
 from course_utils.training.augment.patches import first_fitting, patch_overlaps
 
 # %% [markdown]
-# The minimum is drawn from 0 (any overlap), 0.1, 0.3, 0.5, 0.7 and 0.9, and the image
-# may also stay whole.
+# The minimum is drawn from 0 (any overlap), 0.1, 0.3, 0.5, 0.7 and 0.9, and the whole
+# image is one more choice.
 
 # %% tags=["show"]
 from course_utils.training.augment.patches import sample_patches
 
 # %% [markdown]
-# **Predict:** of 50 patches per scene, take the first whose overlap is *at least* 0.1.
-# What is the mean overlap of those patches?
+# **Predict:** of 50 patches per scene, we take the first whose overlap is *at least*
+# 0.1. What is the mean overlap of the patches taken?
 
 # %% tags=["predict"]
 from course_utils.training.augment.patches import whole_images
@@ -1080,12 +1081,12 @@ for least in (0.1, 0.3, 0.5, 0.7, 0.9):
 # <details><summary>Answer</summary>
 #
 # More than twice the minimum: 0.1 is a floor, not a target. The high minima can rarely
-# be met, because our objects are small beside a patch. If none of the 50 fits, one of
-# the other choices is taken.
+# be met, because our objects are small compared with a patch. If none of the 50 reaches
+# a minimum, another choice is taken.
 #
 # </details>
 #
-# Here are sampled patches in the image, and what each of them shows.
+# Here are sampled windows on the image, and what each of them shows.
 
 # %%
 chance = torch.Generator().manual_seed(18)
@@ -1120,8 +1121,8 @@ show(
 )
 
 # %% [markdown]
-# The other two changes are flips, as before, and colours: each of four for half of the
-# images.
+# The other changes are flips, as before, and colours: brightness, contrast, saturation
+# and hue, each in half of the images.
 
 # %% tags=["show"]
 from course_utils.training.augment import distort_colors
@@ -1133,8 +1134,8 @@ from course_utils.training.augment import distort_colors
 from course_utils.training.augment import augment_ssd
 
 # %% [markdown]
-# The paper expands up to four times, on images of 300 pixels. In ours of 128, objects
-# would become specks, so we stop at two.
+# The paper enlarges the sides up to four times, on images of 300 pixels. In our 128,
+# objects would become specks, so we stop at two.
 
 # %%
 augment = partial(augment_ssd, most_zoom=2)
@@ -1153,13 +1154,13 @@ show_images(
 )
 
 # %% [markdown]
-# That makes the task harder, with sizes that no test scene of ours holds. We have 1,500
-# scenes and can generate more, so we train with flips alone. With few photographs and a
-# long training, as in the paper, you would not.
+# This makes the task harder, with sizes that do not occur in our test scenes. We have
+# 1,500 scenes and can generate more, so we train with flips alone. With few photographs
+# and a long training, as in the paper, you would not.
 #
 # ## Training
 #
-# One loss, one network, from random weights.
+# The network learns from both losses, starting at random weights.
 
 # %%
 from course_utils.training import TrainingSettings, predict_all, train
@@ -1184,8 +1185,8 @@ for name, values in history.curves(smooth=20).items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
 
 # %% [markdown]
-# Both fall, steeply at first and then slowly. The classifier's loss will not approach
-# 0, because it is taken over the hardest background that there is. What counts are new
+# Both losses fall, steeply at first and then slowly. The classifier's will not approach
+# 0, because it is taken over the hardest background. What counts is the result on new
 # scenes.
 
 # %%
@@ -1214,8 +1215,8 @@ show_images(
 )
 
 # %% [markdown]
-# A single pass, and nearly everything is found. And the hard negatives of the trained
-# network?
+# In a single pass, nearly every object is found. What are the hard negatives of the
+# trained network?
 
 # %% tags=["hide-input"]
 trained = hardest_of(model)
@@ -1232,14 +1233,14 @@ for name, chosen in {"untrained": untrained, "trained": trained}.items():
     print(f"{name:>9}: mean IoU with the nearest object {mean_overlap(chosen):.2f}")
 
 # %% [markdown]
-# Now they crowd around the objects: boxes that overlap one by about a third, but not by
-# half. A box with an IoU of 0.49 has to say "background", while its neighbour with 0.51
-# must name the object.
+# Now they crowd around the objects: boxes that overlap an object by about a third, but
+# not by half. A box with an IoU of 0.49 has to predict "background", while its
+# neighbour with 0.51 must predict the object's class.
 #
 # ## What each map finds
 #
-# A detection is one default box, moved. So we can trace it back: decode all boxes
-# again, and look up which one it equals, up to rounding.
+# A detection is a moved default box, so we can trace it back: decode all boxes again,
+# and look up which one it equals, up to rounding.
 
 
 # %%
@@ -1279,8 +1280,8 @@ show(
 )
 
 # %% [markdown]
-# The two finer maps do nearly all of the work; few of our objects are large enough for
-# the coarsest. What is left of AP if only one of the maps may answer?
+# The two finer maps do nearly all of the work, because few of our objects are large
+# enough for the coarsest. What AP is left if only one of the maps may predict?
 
 
 # %%
@@ -1310,21 +1311,22 @@ for name, detections in by_map.items():
     )
 
 # %% [markdown]
-# On small objects the finest map alone is about as good as all maps together. On larger
-# objects it falls behind, and there the middle map alone comes close to the whole.
-# Nobody told them who is to do what: the matching did.
+# On small objects, the finest map alone is about as good as all maps together. On
+# larger objects it falls behind, whereas the middle map alone comes close to the whole.
+# Nobody assigned objects to maps by hand: the matching did.
 #
 # ## Which errors remain?
 #
-# Hoiem et al. (2012) sort detections into kinds. Of a class with N objects, the N best
-# detections are looked at:
+# Hoiem et al. (2012) sort detections into kinds. For a class with N objects, the N
+# highest-scoring ones count:
 #
-# - **correct**: the right class, and an IoU of at least 0.5 with an object of its own;
-# - **localisation**: the right class, but an IoU of only 0.1 to 0.5, or second for its
-#   object;
-# - **similar**: it overlaps an object of a similar class, such as a table for a chair;
-# - **other**: it overlaps an object of another class;
-# - **background**: it overlaps no object by 0.1.
+# - **correct**: the right class, and an IoU of at least 0.5 with an object not yet
+#   taken;
+# - **localisation**: the right class, but an IoU of only 0.1 to 0.5, or a duplicate;
+# - **similar**: an IoU of at least 0.1 with a similar class, such as a table for a
+#   chair;
+# - **other**: the same with any other class;
+# - **background**: an IoU below 0.1 with every object.
 
 # %% tags=["show"]
 from course_utils.metrics.error_types import are_similar, find_own
@@ -1333,7 +1335,7 @@ from course_utils.metrics.error_types import are_similar, find_own
 from course_utils.metrics.error_types import image_kinds
 
 # %% [markdown]
-# An example for each kind, all around one chair and one table:
+# Here is an example of each kind, with one chair and one table:
 
 # %%
 from course_utils.metrics.error_types import KINDS
@@ -1374,7 +1376,7 @@ show(
 )
 
 # %% [markdown]
-# Over a set of images, what a class lacks in detections counts as "missing".
+# If a class has fewer detections than objects, the difference counts as "missing".
 
 # %% tags=["show"]
 from course_utils.metrics.error_types import highest_of_each_class
@@ -1401,15 +1403,15 @@ for name, kinds in errors.items():
     print(f"{name:>13}:", ", ".join(f"{kind} {n}" for kind, n in kinds.items()))
 
 # %% [markdown]
-# Most detections of the whole detector are correct; most errors are wrong names. The
-# maps alone show why several are needed: what one of them misses or fits badly, another
-# one finds.
+# With all maps, most detections are correct, and most errors are wrong classes. The
+# results of single maps show why several are needed: what one map misses or fits badly,
+# another finds.
 #
 # ## What hard negatives are worth
 #
 # We train short runs with the hardest negatives, with as many at random, and with all
-# of the background. Three seeds each: for a seed, the three variants start from the
-# same weights and see the same images in the same order, so that only the negatives
+# of the background, for three seeds each. For a given seed, the three variants start
+# from the same weights and see the same images in the same order, so only the negatives
 # differ.
 
 # %%
@@ -1450,14 +1452,14 @@ if budget == "laptop":
 # The hardest negatives gave the highest AP on average, by more than the spread of the
 # gain over seeds; between the other two there is no difference that we can see. Random
 # negatives end with the *lowest* loss, because most of them are easy: losses taken over
-# different boxes say nothing about which detector is better. The runs are short and far
-# from converged, so they show how much a step teaches. And the hard ones cost nothing
-# extra, since the scores have been computed anyway.
+# different boxes do not tell which detector is better. The runs are short and far from
+# converged, so they compare how fast the variants learn, not where they end.
 #
 # ## The table of all detectors
 #
-# Six detectors, on the same scenes, under the same evaluation. Each lesson leaves a row
-# of results in a file; the table shows those that you have run on this machine.
+# We compare six detectors on the same scenes, under the same evaluation. Each lesson
+# leaves a row of results in a file; the table shows those that you have run on this
+# machine.
 
 # %%
 from course_utils.training import median_ms, read_rows, write_row
@@ -1503,8 +1505,7 @@ show_accuracy_and_time(
 )
 
 # %% [markdown]
-# Can these numbers be compared at all? Only if they were measured on the same scenes
-# and on the same machine.
+# These numbers can be compared only if they come from the same scenes and machine.
 
 # %% tags=["hide-input"]
 for key, unit in {"test_scenes": "test scenes", "side": "pixels a side"}.items():
@@ -1520,8 +1521,8 @@ print(int((areas >= 32**2).sum()))
 # %% [markdown]
 # At `laptop` they agree. What does *not* agree in any budget is the training: the
 # systems saw different numbers of scenes and steps, with one seed each, so read the
-# table for large differences only. A detector that another one beats in accuracy *and*
-# time is not needed any more:
+# table for large differences only. Which detectors are beaten by another in accuracy
+# *and* time?
 
 # %%
 for result in complete:
@@ -1533,17 +1534,16 @@ for result in complete:
     print(f"{result['system']:>16}: beaten in both by {', '.join(better) or 'none'}")
 
 # %% [markdown]
-# From R-CNN to Faster R-CNN the time falls most. YOLO and SSD drop the second look at
-# each proposal as well. YOLO is the faster of the two and pays in accuracy, most of all
-# on small objects, where SSD has more than a thousand default boxes in finer cells. The
-# two differ in backbone, scenes and steps, too, so this table alone does not prove the
-# cause.
+# Time falls most from R-CNN to Faster R-CNN. YOLO and SSD also drop the second look at
+# each proposal. YOLO is the faster of the two but less accurate, above all on small
+# objects, for which SSD has more than a thousand default boxes on finer grids. The two
+# also differ in backbone, scenes and steps, so this table does not prove the cause.
 #
 # ### The published table
 #
-# The papers report such figures for Pascal VOC 2007. R-CNN and DPM, the best detector
-# before deep networks, learned from the images of 2007 alone, the others from those of
-# 2012, too.
+# The papers report such figures for Pascal VOC 2007. R-CNN and DPM, the best-known
+# detector before deep networks, learned from the images of 2007 alone, the others from
+# those of 2012, too.
 
 # %%
 from course_utils.data.published import PAPER_TABLE, with_milliseconds
@@ -1578,35 +1578,35 @@ show_accuracy_and_time(
 
 # %% [markdown]
 # SSD300 runs at 59 images per second in batches of 8 and at 46 one by one; only the
-# latter can be compared with the other rows. Its images have 300 pixels a side where
-# Faster R-CNN's have about 600 by 1,000, so part of the speed is the smaller image. No
-# number carries over to our table: cards, images, classes and networks all differ.
-# Copies of this table often lack these columns and get figures wrong; see the
-# [errata](errata.ipynb).
+# latter can be compared with the other rows. Its images have 300 pixels per side,
+# whereas Faster R-CNN's have about 600 by 1,000, so part of the speed comes from the
+# smaller image. These numbers cannot be compared with our table: GPUs, images, classes
+# and networks all differ. Copies of this table often lack these columns and get figures
+# wrong; see the [errata](errata.ipynb).
 #
 # ## Recap
 #
 # SSD predicts classes and boxes for thousands of default boxes in one pass. They lie on
 # several maps, so that small objects match where cells are fine and large ones where
 # cells see enough. Each object takes its best box, and every box with an IoU of 0.5
-# learns, too. The rest is mostly easy background, so a step learns from the hardest
-# three boxes per match.
+# learns, too. Most of the rest is easy background, so a step learns from the hardest
+# three per match.
 #
 # | | YOLO | SSD | why |
 # |---|---|---|---|
 # | maps | one of 7 x 7 cells | several | small objects need fine cells |
 # | boxes start from | nothing | default boxes | a small correction is easier |
 # | responsible | one predictor | every box that overlaps enough | more positives |
-# | background | a confidence | a class, the hardest boxes | easy ones teach nothing |
+# | background | low confidence | a class, learned from the hardest boxes | easy boxes teach little |
 #
 # ## Common mistakes
 #
-# - **Scales that do not fit the objects:** small ones are never found. The share of
-#   objects with an IoU of 0.5 shows it before training.
+# - **Scales that do not fit the objects:** small objects are never found. The share of
+#   objects with an IoU of 0.5 shows this before training.
 # - **Step 2 of the matching overwrites step 1:** objects without an IoU of 0.5 are
-#   taught as background, and recall stays low.
+#   taught as background, and recall on them stays low.
 # - **Negatives ranked by the background's logit** before the softmax: easy boxes are
-#   chosen, and false detections beside objects remain.
+#   chosen, and false detections next to objects remain.
 # - **All negatives, divided by the matched boxes:** the loss starts near 100.
 # - **Outputs flattened in another order than the default boxes:** the loss stalls, and
 #   boxes lie on the wrong cells.
@@ -1629,26 +1629,27 @@ watch.report(
 # %% [markdown]
 # ## Three questions to think about
 #
-# **1.** SSD is an RPN that names classes. What else differs from lesson 04's RPN?
+# **1.** SSD is an RPN that predicts classes. How else does it differ from lesson 04's
+# RPN?
 #
 # <details><summary>Answer</summary>
 #
-# Its boxes stand on several maps, in the middle of cells, with sides in fractions of
-# the image. It has one threshold of 0.5 and ignores nothing, and an object's best box
-# goes to that object. Its negatives are the hardest, not a random sample. After it
-# comes suppression, and no second look.
+# Its boxes lie on several maps, in the middle of cells, with sides in fractions of the
+# image. It has one threshold of 0.5 and ignores no box, and an object's best box goes
+# to that object. Its negatives are the hardest, not a random sample. Its boxes are
+# final after suppression: there is no second stage.
 #
 # </details>
 #
-# **2.** You double the sides of all photographs, from 300 to 600 pixels, and leave all
-# else. How many default boxes are there now? Which objects match other maps?
+# **2.** You double the sides of all photographs, from 300 to 600 pixels, and change
+# nothing else. How many default boxes are there now? Which objects match other maps?
 #
 # <details><summary>Answer</summary>
 #
-# Each map has about four times as many cells, so about 35,000 boxes. Scales are
-# fractions of the image, so no object changes its map. But a cell sees as many pixels
-# as before, so half as much of the object's extent. A larger image wants one more
-# coarse map.
+# The finer maps have about four times as many cells, so there are about 35,000 boxes.
+# Scales are fractions of the image, so no object changes its map. But a cell sees as
+# many pixels as before, so only half of the object's extent. A larger image needs one
+# more coarse map.
 #
 # </details>
 #
