@@ -24,13 +24,10 @@
 # %% [markdown]
 # # 05. YOLO
 #
-# Faster R-CNN reads the image once and its features many times: for every proposal it
-# cuts a piece out of the feature map and asks a second network what it shows. YOLO
-# leaves all of that out. One network reads the image in one pass, and what comes out is
-# a block of numbers in which all boxes, confidences and classes stand ready.
-#
-# You will take that block apart number by number, build the loss that teaches a network
-# to fill it, and compare the result with Faster R-CNN.
+# Faster R-CNN reads the image once but its features many times: for every proposal it
+# cuts a piece out of the feature map and asks a second network what the piece shows.
+# YOLO leaves all of that out. One network reads the image in one pass, and its output
+# is a block of numbers that holds all boxes, confidences and classes.
 
 # %% tags=["hide-input"]
 import sys
@@ -71,10 +68,10 @@ watch = start_lesson("05_yolo", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
 
 # %% [markdown]
-# This is where we are going. A YOLO trained as in this lesson has looked at a scene
-# that it never learned from (chosen because every object in it is found). Its kept
-# outputs hold a class and a confidence in each cell of a grid, 98 boxes, and, without
-# the doubtful and the duplicate ones, the detections.
+# This is where we are going: a YOLO trained as in this lesson, on a scene that was not
+# in its training set (one in which it finds every object). Its stored output can be
+# read as a class and a confidence for each cell of a grid, as 98 boxes, and, without
+# the doubtful and duplicate ones, as detections.
 
 # %% tags=["hide-input"]
 from course_utils.data.yolo_at_work import load_yolo_outputs
@@ -103,10 +100,9 @@ show(
 # %% [markdown]
 # ## The whole system
 #
-# The map is drawn from a real call of `predict`. Up to the feature map, nothing is new.
-# What lesson 04 had below it (proposals, RoI pooling, a second network) is gone. In its
-# place stands a small head that predicts 17 numbers for each cell of a 7 x 7 grid, and
-# code that reads them.
+# The map is drawn from a real call of `predict`. Up to the feature map, only the
+# resizing is new. What followed in lesson 04 (proposals, RoI pooling, a second network)
+# is gone. Instead, a small head predicts 17 numbers for each cell of a 7 x 7 grid.
 
 # %% tags=["hide-input"]
 from course_utils.models.backbones import Backbone
@@ -137,9 +133,8 @@ show_system(
 # %% [markdown]
 # ## How fast is fast enough?
 #
-# A camera gives 30 images per second, so a detector that is to react has 33
-# milliseconds for each. The table holds what the paper measured on Pascal VOC 2007,
-# with each network's input, and the graphics card where the paper names it.
+# A camera delivers 30 images per second, so a detector that keeps up has 33
+# milliseconds for each. The table shows what YOLO's paper reports for Pascal VOC 2007.
 
 # %% tags=["hide-input"]
 fast = ("Fast R-CNN", "Faster R-CNN", "Faster R-CNN, ZF", "YOLO", "Fast YOLO")
@@ -157,11 +152,11 @@ columns = {
 show_systems(published, columns=columns, caption="Published, on Pascal VOC 2007")
 
 # %% [markdown]
-# (YOLO's authors timed Faster R-CNN themselves, so these rows can be compared. Its own
-# authors report 198 ms per image for VGG-16 on a K40, an older card.)
+# (YOLO's authors timed Faster R-CNN themselves. Its own authors report 198 ms per image
+# for VGG-16 on a K40, an older card.)
 #
-# **Predict.** A car drives at 50 km/h. How far does it get while Faster R-CNN with
-# VGG-16 looks at one image, and how far while YOLO does?
+# **Predict.** A car drives at 50 km/h. How far does it travel while Faster R-CNN with
+# VGG-16 processes one image, and how far while YOLO does?
 
 # %% tags=["predict"]
 metres_per_second = 50 / 3.6
@@ -171,20 +166,20 @@ for row in published:
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Two metres, about half its own length, against 30 centimetres. With Fast R-CNN, whose
-# proposals take most of two seconds, it would be nearly 28 metres.
+# Two metres with Faster R-CNN, about half the car's length, and 30 centimetres with
+# YOLO.
 #
 # </details>
 #
-# YOLO is six times as fast, and ten points of mAP are the price. You will measure both
-# halves of this trade.
+# YOLO is six times as fast, and the price is ten points of mAP. You will measure both
+# sides of this trade.
 #
 # ## The grid
 #
-# How can one pass say where objects are if nobody proposes boxes? YOLO lays a grid of
-# S x S cells over the image. The **cell** in which the centre of an object lies owns
-# that object: it is to report its box, how sure it is, and the class. All other cells
-# are to report nothing, even those that the object covers.
+# How can one pass say where objects are if nobody proposes boxes? YOLO lays a grid over
+# the image, of S x S cells. The **cell** that contains the centre of an object owns it,
+# and should report its box and class, and how sure it is of them. All other cells
+# should report nothing, even those that the object covers.
 
 # %%
 learn = load_scenes(scenes, "train", size=side)
@@ -195,9 +190,9 @@ size = (side, side)
 print(f"our scene: {len(target['boxes'])} objects in {side} x {side} pixels")
 
 # %% [markdown]
-# **On paper.** An image of 70 x 70 pixels with S = 7 has cells of 10 x 10. Which cells
-# own the four boxes in the next cell? The second one touches 25 cells, and the fourth
-# reaches over the border, as boxes of some data sets do.
+# **On paper.** An image of 70 x 70 pixels with S = 7 has cells of 10 x 10. Which grid
+# cells own the four boxes in `four_boxes` below? The second box touches 25 cells, and
+# the fourth extends beyond the image, as boxes in some data sets do.
 
 # %% tags=["show"]
 from course_utils.ops.yolo_grid import owner_cells
@@ -211,10 +206,10 @@ for box, cell in zip(four_boxes, owner_cells(four_boxes, (70, 70), 7), strict=Tr
     print(f"centre ({x:.0f}, {y:.0f}): row {cell[0]}, column {cell[1]}")
 
 # %% [markdown]
-# The column is the whole part of x / 10, and the row is that of y / 10; the size of a
-# box does not matter. The fourth centre lies on the corner of the image, where x / 10
-# is 7 although the last column is 6; it belongs to the last cell. A centre outside the
-# image belongs to no cell, and an error is better than a wrong cell:
+# The column is the integer part of x / 10, and the row that of y / 10; the size of a
+# box does not matter. For the fourth centre, on the corner of the image, x / 10 is 7
+# although the last column is 6, so we assign it to the last cell. A centre outside the
+# image belongs to no cell, and we prefer an error to a wrong cell:
 
 # %%
 try:
@@ -248,11 +243,11 @@ explore(
 )
 
 # %% [markdown]
-# Make the cells larger, and two centres fall into one. A cell can own only *one*
-# object, so the other one is lost before any network is trained.
+# Make the cells larger, and sooner or later two centres share one. A cell can own only
+# *one* object, so the other is lost before any network is trained.
 #
-# **Predict.** On our scenes of up to eight objects, what share of all objects finds its
-# cell taken with the paper's S = 7? And with S = 2?
+# **Predict.** In our scenes of up to eight objects, what share of all objects find
+# their cell already taken with the paper's S = 7? And with S = 2?
 
 
 # %%
@@ -275,7 +270,7 @@ for grid in (2, 4, 7, 14):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# One or two in a hundred for S = 7, and three in ten for S = 2.
+# One or two in a hundred with S = 7, and three in ten with S = 2.
 #
 # </details>
 
@@ -294,22 +289,23 @@ if budget != "smoke":
     assert 0.005 < lost[7] < 0.05, lost[7]
 
 # %% [markdown]
-# That is the grid's limit, whatever network we train. At S = 7 the price is small here;
-# we come back to scenes where it is not.
+# The grid sets this limit, whatever network we train; we will come back to scenes where
+# it matters more.
 #
 # ## The tensor, number by number
 #
-# What does a cell predict? It has B **predictors**. Each of them predicts a box
-# (x, y, w, h) and how much the box can be trusted, its **confidence**. And once for the
-# whole cell, there is a number for each of C classes.
+# What does a cell predict? It has B **predictors**. Each of them predicts a box (x, y,
+# w, h) and its **confidence**, which says how far the box can be trusted. In addition,
+# the cell as a whole predicts one number for each of C classes.
 #
 # - **x and y** say where the centre lies *within the cell*, from 0 to 1.
-# - **w and h** are fractions of the *image*, since an object may exceed its cell.
+# - **w and h** are fractions of the *image*, since an object may be larger than its
+#   cell.
 #
-# **On paper.** An image of 40 x 40 pixels with S = 2 holds one dog, in the box
-# (15, 4, 35, 24). Its centre is (25, 14). In cells of 20 pixels, that is column 1 and a
-# quarter, row 0 and seven tenths; w and h are 20 of 40 pixels. So x = 0.25, y = 0.7 and
-# w = h = 0.5.
+# **On paper.** An image of 40 x 40 pixels with S = 2 holds one dog, in the box (15, 4,
+# 35, 24). Its centre is (25, 14). With cells of 20 pixels, this is a quarter of the way
+# across column 1, and seven tenths of the way down row 0. Width and height are 20 of 40
+# pixels. So x = 0.25, y = 0.7 and w = h = 0.5.
 
 # %% tags=["show"]
 from course_utils.ops.yolo_grid import cell_coordinates
@@ -321,10 +317,10 @@ print("row, column:", dog_cell.tolist())
 print("x, y, w, h: ", cell_coordinates(dog, dog_cell, (40, 40), grid=2))
 
 # %% [markdown]
-# The targets of a whole image are these coordinates, laid out on the grid, together
-# with a one-hot class for each cell. Background is no class here: an empty cell says so
-# by its confidence, and its class values are not looked at. Where two objects meet in a
-# cell, the first in the list keeps it.
+# The targets of an image are these coordinates, laid out on the grid, together with a
+# one-hot class for each cell. Background is not a class here: an empty cell should say
+# so by its confidence, and the loss ignores its class values. Where two centres share a
+# cell, the first object in the list keeps it.
 
 # %% tags=["show"]
 from course_utils.ops.yolo_grid import GridTargets, is_first
@@ -340,9 +336,10 @@ print("boxes[0, 1]:  ", toy.boxes[0, 1])
 print("classes[0, 1]:", toy.classes[0, 1], "for", animals[1:])
 
 # %% [markdown]
-# Now the other side, the **outputs** of the network: S x S cells with 5B + C numbers
-# each. Here are outputs that would be right for our scene. In place of w and h the
-# network predicts their square *roots*; the section on the loss says why.
+# The **outputs** of the network are S x S cells with 5B + C numbers each. Below we
+# write outputs that describe our scene perfectly, with the same box from both
+# predictors of a cell. In place of w and h the network predicts their square *roots*;
+# the section on the loss explains why.
 
 
 # %%
@@ -376,8 +373,8 @@ show_cell_numbers(
 
 # %% [markdown]
 # **Predict.** The paper has S = 7, B = 2 and the C = 20 classes of Pascal VOC. How many
-# numbers does its network predict for an image? And how many would it be if each
-# predictor had class values of its own?
+# numbers does its network predict per image? And how many would there be if each
+# predictor had its own class values?
 
 # %% tags=["predict"]
 S, B, C = 7, 2, 20
@@ -391,13 +388,13 @@ print(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 1470, against 2450. The two predictors of a cell *share* one set of class values, so a
-# cell can report one class, however many predictors it has. They are two attempts at
-# the same object, not room for two objects.
+# 1470, as against 2450. The two predictors of a cell *share* one set of class values,
+# so a cell can report only one class, however many predictors it has. They are two
+# attempts at the same object, not room for two objects.
 #
 # </details>
 #
-# And the way back, from numbers to boxes in pixels: take the numbers of a cell apart,
+# The way back leads from numbers to boxes in pixels: take the numbers of a cell apart,
 # square the roots, add the corner of the cell, and scale to the image.
 
 # %% tags=["show"]
@@ -416,7 +413,7 @@ print("the first predictor of the dog's cell:", decoded.boxes[0, 2].tolist())
 assert torch.allclose(decoded.boxes[0, 2], dog[0], atol=1e-4)
 
 # %% [markdown]
-# The dog is back. Does it work for every box of a hundred scenes?
+# The dog is back. Does the round trip work for every box in a hundred scenes?
 
 # %%
 error = 0.0
@@ -430,18 +427,19 @@ print(f"there and back: at most {error:.0e} pixels apart")
 assert error < 1e-3
 
 # %% [markdown]
-# A predictor has no anchor: nothing tells the two of a cell apart but the weights that
-# training gives them. (Pictures of YOLO v1 with anchors or a background class mix it
-# with later detectors: see the [errata](errata.ipynb).)
+# A predictor has no anchor: only the weights that it learns distinguish the two
+# predictors of a cell. (Pictures of YOLO v1 with anchors confuse it with other
+# detectors: see the [errata](errata.ipynb).)
 #
 # ## Who is responsible?
 #
-# A cell that owns an object has two predictors and one target; which should be
-# corrected? If both were, they would become the same. So YOLO looks at what they
-# predict *now*: the one whose box has the higher IoU with the object is **responsible**
-# for it, and is to become better still. The other one is to report a confidence of 0.
+# A cell that owns an object has two predictors but one target. Which of the two should
+# be corrected? If both always were, nothing would ever make them differ. So YOLO looks
+# at what they predict *now*: the one whose box has the higher IoU with the object is
+# **responsible** for it, and learns to fit it better still. The other should report a
+# confidence of 0.
 #
-# **On paper.** The dog, and two predictions for it:
+# **On paper.** Here is the dog with two predictions. Which one is responsible?
 
 # %%
 predictions = torch.tensor([[11.0, 4, 31, 26], [17, 8, 33, 20]])
@@ -458,14 +456,14 @@ show_boxes(
 )
 
 # %% [markdown]
-# The first one is responsible. The second is centred better, but far too small. The
-# paper defines confidence as the probability of an object *times the IoU*, so the
-# target of the first confidence is 0.615 now, and more once its box is better. A common
-# mistake is to use 1 instead; with the IoU, confidence also tells good boxes from bad
-# ones, so that suppression keeps the better one.
+# The first one, because the second is better centred but far too small. The paper
+# defines confidence as the probability of an object *times the IoU*, so the target of
+# the first confidence is now 0.615, and will rise as its box improves. A common mistake
+# is to use 1 instead. With the IoU, confidence can also tell good boxes from poor ones,
+# which helps suppression.
 #
-# In the first steps, often no box touches the object. The authors' program then takes
-# the predictor whose four numbers are nearest, and so do we.
+# Sometimes, above all early in training, neither box touches the object. The authors'
+# program then takes the predictor whose four numbers are nearest, and so do we.
 
 # %% tags=["show"]
 from course_utils.models.yolo import cell_iou
@@ -489,7 +487,7 @@ print(
 # ## The loss
 #
 # Every term is a sum of squares, because that is "easy to optimize", as the authors
-# say. There are five:
+# say. There are five terms:
 #
 # 1. **x and y** of the responsible predictors, times 5;
 # 2. the roots of **w and h** of the responsible predictors, times 5;
@@ -507,13 +505,15 @@ print(
 # \lambda_{noobj} \sum_{i} \sum_{j} 1_{ij}^{noobj} \hat C_{ij}^2 +
 # \sum_{i} 1_i^{obj} \sum_{c} (p_i(c) - \hat p_i(c))^2$$
 #
-# Here $1_i^{obj}$ is 1 if cell $i$ owns an object, $1_{ij}^{obj}$ is 1 if predictor $j$
-# of cell $i$ is responsible for it, and $1_{ij}^{noobj}$ is 1 for every other
-# predictor.
+# Here $i$ runs over the cells and $j$ over the predictors of a cell. $C_{ij}$ is a
+# confidence and $p_i(c)$ the value of class $c$. The indicator $1_i^{obj}$ is 1 if cell
+# $i$ owns an object, $1_{ij}^{obj}$ is 1 if predictor $j$ of cell $i$ is responsible
+# for it, and $1_{ij}^{noobj}$ is 1 for every other predictor.
 #
-# **Predict.** Predictor 1 of the dog's cell has confidence 0.4, predictor 2 has 0.3,
-# and the six predictors of the empty cells have 0.1 each. The cell's class values are
-# 0.2 for cat, 0.7 for dog and 0.1 for bird. Which of the five terms is the largest?
+# **Predict.** Take the two boxes above. Predictor 1 of the dog's cell has confidence
+# 0.4, predictor 2 has 0.3, and the six predictors of the empty cells have 0.1 each. The
+# cell's class values are 0.2 for cat, 0.7 for dog and 0.1 for bird. Which of the five
+# terms is the largest?
 
 # %% tags=["predict"]
 (x1, y1, w1, h1), (x2, y2, w2, h2) = written.tolist()
@@ -531,33 +531,33 @@ for name, value in by_hand.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The first, x and y: the weight of 5 makes a box that is off by a fifth of a cell
-# matter more than a class that is 0.7 sure. Predictor 2 appears in one place only, the
-# fourth term, because its confidence is too high. Nobody asks where its box is,
-# although its centre is right.
+# The first, x and y: with its weight of 5, an error of a fifth of a cell costs more
+# than a class value of 0.7. Predictor 2 appears only in the fourth term, because its
+# confidence should be 0. No term looks at its box, although that is better centred.
 #
 # </details>
 #
-# Now as functions of tensors, without a loop over cells. The indicators become masks
-# that multiply the squared errors. First terms 1 and 2:
+# In tensors, without a loop over cells, the indicators become masks that multiply the
+# squared errors. First terms 1 and 2:
 
 # %% tags=["show"]
 from course_utils.models.yolo import box_terms
 
 # %% [markdown]
-# Terms 3 and 4 divide the predictors among them: each is either responsible or not.
+# Terms 3 and 4 divide the predictors between them: each is either responsible or not.
 
 # %% tags=["show"]
 from course_utils.models.yolo import confidence_terms
 
 # %% [markdown]
-# Term 5 belongs to the cells, so its mask is `is_object` and not `is_responsible`.
+# Term 5 concerns whole cells, so its mask is `is_object` and not `is_responsible`.
 
 # %% tags=["show"]
 from course_utils.models.yolo import class_term
 
 # %% [markdown]
-# The whole loss decides who is responsible, and weighs the terms.
+# The complete loss finds the responsible predictors, weights the terms, and divides
+# them by the number of images.
 
 # %% tags=["show"]
 from course_utils.models.yolo import boxes_a_cell, yolo_losses
@@ -576,8 +576,7 @@ for name, value in yolo_losses(toy_outputs, stack_targets([toy])).items():
     assert abs(value - by_hand[name]) < 1e-3
 
 # %% [markdown]
-# The map shows the same function on four images. Targets meet outputs twice: to choose
-# who is responsible, and in the terms.
+# The map shows the same function for four images.
 
 # %% tags=["hide-input"]
 home = sys.modules[yolo_losses.__module__]
@@ -618,10 +617,10 @@ show_system(
 # %% [markdown]
 # ### Proof by a loop
 #
-# Such code is short and easy to get wrong: a mask that is broadcast along the wrong
-# axis still runs. No library has this loss to compare with, so here is a second version
-# that follows the formula, one predictor after the other, and computes the IoU in its
-# own way.
+# Such code is short but easy to get wrong, because a mask broadcast along the wrong
+# axis raises no error. torchvision has no such loss to compare with, so a second
+# version follows the formula, one predictor after the other, and computes the IoU in
+# its own way.
 
 # %% tags=["show"]
 from course_utils.models.yolo import find_responsible, iou_in_cell, overlap_1d
@@ -633,8 +632,8 @@ from course_utils.models.yolo import cell_terms
 from course_utils.models.yolo import yolo_losses_by_loop
 
 # %% [markdown]
-# Both get four scenes and random outputs, in double precision. Training follows the
-# gradient, so that is compared, too.
+# Both versions get four scenes and random outputs, in double precision. We compare
+# values and gradients.
 
 # %%
 few = GridTargets(few[0], few.boxes.double(), few.classes.double(), few.lost)
@@ -660,8 +659,8 @@ assert apart < 1e-10
 # %% [markdown]
 # ### Which number feels which term?
 #
-# **Predict.** The target of a confidence is the IoU of its own box. So could the
-# network also lower the third term by moving the *box*?
+# **Predict.** The target of a confidence is the IoU of its own box. Could the network
+# therefore also lower the third term by moving the *box*?
 
 # %% tags=["predict"]
 leaf = random_outputs.clone().requires_grad_()
@@ -678,15 +677,15 @@ print(f"predictors: {4 * 98}, cells that own an object: {few.is_object.sum()}")
 # <details><summary>Answer</summary>
 #
 # No. The IoU enters as a plain number without a gradient (`detach`), as the proposals
-# did in lesson 04. Otherwise a network that is unsure could make itself right by making
-# a good box worse.
+# did in lesson 04. Otherwise a network with too low a confidence could lower this term
+# by making a good box worse.
 #
 # </details>
 #
 # ### The square root
 #
-# Why roots? If a box is too wide by 0.05 of the image, that is little for an object
-# that fills it and much for a small one. Plain differences would treat both alike.
+# Why roots? An error of 0.05 of the image is small for an object that fills the image,
+# but large for a small object. Plain widths would treat both alike.
 
 # %%
 for w in (0.1, 0.8):
@@ -694,9 +693,10 @@ for w in (0.1, 0.8):
     print(f"a box for an object of width {w}, 0.05 too wide, costs {cost:.5f}")
 
 # %% [markdown]
-# A common mistake is to take the formula at its word: the network predicts a width, and
-# the loss takes its root. But the last layer is linear, so it can predict anything, and
-# near 0 the slope of a root has no bound. Compare that with predicting the root itself:
+# A common mistake is to take the formula literally: the network predicts a width, and
+# the loss takes its root. But the last layer is linear, so it can predict a negative
+# width, which has no root, and near 0 the slope of the root grows without bound.
+# Compare this with predicting the root itself:
 
 # %%
 for start in (0.25, 1e-6, 0.0, -0.1):
@@ -713,14 +713,14 @@ for start in (0.25, 1e-6, 0.0, -0.1):
 
 # %% [markdown]
 # One `nan` in the sum makes the whole loss `nan`, and one step later all weights. So
-# the network predicts the *root*, as the text of the paper says, and nobody ever takes
-# the root of an output. To get a box, the output is squared (`square_sides`).
+# the network predicts the *root*, as the text of the paper says, and the loss never
+# takes the root of an output. To get a box, we square the output (`square_sides`).
 #
 # ### Why 5 and 0.5?
 #
-# Nearly all predictors are empty. Suppose that a network can only choose one confidence
-# for all its predictors. The best choice is a weighted mean of all targets, so the
-# weights decide who is heard.
+# Nearly all predictors are *empty*: the target of their confidence is 0. Suppose that a
+# network could choose only one confidence for all its predictors. The best choice would
+# be the weighted mean of all targets, so the weights decide which predictors count.
 
 # %%
 per_scene = sum(len(target["boxes"]) for _, target in learn) / len(learn)
@@ -730,13 +730,14 @@ for weight in (1.0, 0.5):
     print(f"noobj_weight {weight}: empty predictors carry {share:.0%} of the weight")
 
 # %% [markdown]
-# Even with 0.5, silence outvotes the objects by far. The factor of 5 works in the same
-# direction. Lesson 06 has a better remedy.
+# Even with 0.5, the empty predictors outvote the others by far. The factor of 5 works
+# in the same direction, because it strengthens the box terms of the others. Lesson 06
+# has another remedy.
 #
 # ## A network of its own
 #
-# YOLO's authors designed their own network; its convolutions are a list of kernel,
-# channels and stride.
+# YOLO's authors designed their own network. We write its convolutions as a list of
+# kernel size, channels and stride.
 
 # %%
 HALVE = nn.MaxPool2d(2)
@@ -782,14 +783,15 @@ for name, part in {
     )
 
 # %% [markdown]
-# Six halvings turn 448 pixels into 7 cells, and that is where S = 7 comes from. Three
+# Six halvings turn 448 pixels into 7 cells, which is where S = 7 comes from. Three
 # quarters of the weights are in the first fully connected layer, which lets every cell
 # see the whole image.
 #
-# Ours is much smaller. The residual backbone of the earlier lessons with four halvings
-# turns 7 x 16 = 112 pixels into 7 cells, so images are resized to 112 first. In place
-# of fully connected layers, which would have to learn anew in each cell what a sphere
-# is, two convolutions look around, and one of 1 x 1 writes the numbers of each cell.
+# Our network is much smaller. The residual backbone of the earlier lessons halves the
+# image once for each of its `widths`. With four halvings, 7 cells need 7 x 16 = 112
+# pixels, so images are first resized. Fully connected layers would have to learn
+# separately in each cell what a sphere is; instead, two 3 x 3 convolutions look around
+# a cell, and a 1 x 1 convolution predicts its numbers.
 
 # %% tags=["show"]
 from course_utils.models.yolo import YOLOSettings
@@ -801,8 +803,8 @@ from course_utils.models.yolo import first_outputs, resize
 from course_utils.models.yolo import YOLOHead
 
 # %% [markdown]
-# A linear output may be a little below 0 or above 1, so confidences and class values
-# are clipped: the product of two negative ones would be a high score.
+# A linear output may fall below 0 or above 1, so confidences and class values are
+# clipped. Otherwise two negative values would give a positive score.
 
 # %% tags=["show"]
 from course_utils.ops.yolo_grid import class_scores
@@ -811,7 +813,7 @@ from course_utils.ops.yolo_grid import class_scores
 from course_utils.models.yolo import score_boxes
 
 # %% [markdown]
-# `select_detections` drops low scores, and suppresses duplicates class by class.
+# `select_detections` drops low scores and suppresses duplicates class by class.
 
 # %% tags=["show"]
 from course_utils.ops.post_processing import best_of_each_class, first_of_each_class
@@ -844,10 +846,10 @@ print("outputs:", tuple(model(images).shape))
 # %% [markdown]
 # ### Doubt before training
 #
-# Two checks cost a second and can save hours. First, the loss of the first step can be
-# estimated on paper. The head starts with class values of 1/7, so that each object
-# costs (6/7)² + 6 · (1/7)² = 6/7 in the fifth term. Confidences start at 0, so the
-# fourth term is close to 0.
+# Two checks take a second and can save hours. First, we estimate the loss of the first
+# step on paper. The head starts with class values of 1/7, so each object contributes
+# (6/7)² + 6 · (1/7)² = 6/7 to the fifth term. Confidences start near 0, and so does the
+# fourth term.
 
 # %%
 cells = encode_batch(targets, size, 7, len(CLASS_NAMES))
@@ -857,9 +859,9 @@ print(f"classes: {losses['loss_classes']:.2f}, on paper {objects * 6 / 7:.2f}")
 print(f"no object: {losses['loss_no_object']:.2f}, on paper 0")
 
 # %% [markdown]
-# Second, feed the *right* outputs of all test scenes to the code that makes detections.
-# If their AP were low, the fault would be in the encoding, the decoding or the
-# suppression, and no training could help.
+# Second, we feed the *right* outputs for all test scenes to the code that makes
+# detections. If their AP were low, the fault would be in the encoding, the decoding or
+# the suppression, and no training could help.
 
 # %%
 from course_utils.metrics.coco import evaluate_detections
@@ -880,15 +882,15 @@ if budget != "smoke":
     assert limit["AP50"] > 0.95
 
 # %% [markdown]
-# A perfect network misses only what lost its cell; the loop from targets to outputs to
-# boxes works.
+# With S = 7, perfect outputs miss little more than the objects that find their cell
+# taken, so the path from targets to boxes works.
 #
 # ## Training it
 #
-# A network that predicts for the whole image at once easily learns whole images by
-# heart. So the paper never shows it the same image twice: each side moves by up to a
-# fifth, and exposure and saturation change by a factor of up to 1.5. Our scenes are
-# simpler than photographs, so half of the shift is enough.
+# A network that predicts for the whole image at once can easily memorize images. So the
+# authors vary each image whenever it is used: its sides move by up to a fifth, exposure
+# and saturation change by a factor of up to 1.5, and some images are mirrored. For our
+# simpler scenes, we shift the sides by half as much.
 
 # %%
 from course_utils.training.augment import augment_yolo
@@ -941,12 +943,12 @@ for name, values in history.curves(smooth=20).items():
 # %% [markdown]
 # ### Why does one loss rise?
 #
-# `loss_no_object` grows while everything else improves, and that is no fault. It starts
-# at nearly 0, because the head starts with confidences of 0, which is right for every
-# empty predictor. To lower the third term, the network has to raise confidences where
-# objects are. But it cannot tell precisely *which* predictor will be responsible, and
-# so some of the empty ones rise, too. If this is the reason, the confident empty
-# predictors should sit next to objects, and nowhere else:
+# `loss_no_object` grows while everything else improves, and that is not a fault. It
+# starts near 0, because the head's first confidences are near 0, which is right for
+# every empty predictor. To lower the third term, the network has to raise confidences
+# where objects are. But it cannot tell precisely *which* predictor will be responsible,
+# so the confidence of some empty ones rises, too. If this is the reason, empty
+# predictors with a high confidence should be next to objects, and nowhere else:
 
 
 # %%
@@ -983,9 +985,9 @@ for name, group in groups.items():
     )
 
 # %% [markdown]
-# So it is. Few empty predictors share a cell with a responsible one, and they carry
-# most of the fourth term; nearly all of the remainder comes from the cells next door,
-# and those further away are silent, as they should be.
+# This is what we see. The few empty predictors that share a cell with a responsible one
+# carry most of the fourth term. Nearly all of the remainder comes from neighbouring
+# cells, whereas predictors further away are silent.
 #
 # ### What it reaches
 
@@ -1015,12 +1017,14 @@ show_images(
 )
 
 # %% [markdown]
-# Two gaps to keep in mind: AP75 is far below AP50, so many boxes fit only loosely; and
-# scenes that it has learned from are a little easier than new ones.
+# Two gaps remain: AP75 is far below AP50, so many boxes fit only loosely, and scenes
+# from the training set are a little easier than new ones.
 #
 # ### What the confidence knows
 #
-# The target of a confidence is the IoU of its own box. Has the network learned that?
+# The target of a responsible predictor's confidence is the IoU of its own box. Has the
+# network learned that?
+#
 # **Predict.** For the responsible predictors of the test scenes, is the confidence on
 # average close to the IoU, too high, or too low?
 
@@ -1036,10 +1040,9 @@ print(f"both predictors of a cell together: {both.mean():.2f}")
 # <details><summary>Answer</summary>
 #
 # Much too low. The target is the IoU *if the predictor is responsible*, and 0 if not.
-# The two predictors of a cell give nearly the same box, and the network cannot know
-# which of them will win by a hair. Its best choice under a squared loss is the mean,
-# the IoU times the chance of being responsible. Both confidences of a cell together
-# come close to the IoU.
+# Where both predictors of a cell give nearly the same box, the network cannot know
+# which will win by a hair. Its best choice under a squared loss is the mean, the IoU
+# times the chance of being responsible. So the two confidences add up to about the IoU.
 #
 # </details>
 
@@ -1058,24 +1061,23 @@ show(
 # %% [markdown]
 # ## From 98 boxes to detections
 #
-# Now prediction, slowly, for our scene. It is often explained with a table of scores in
-# which more and more numbers become 0:
+# Now we follow prediction step by step for our scene, with a table of scores in which
+# more and more numbers become 0:
 #
 # 1. score = confidence x class value, for each of the 98 boxes and each class;
 # 2. scores below a threshold become 0;
-# 3. for each class, go through the boxes from the highest score to the lowest; each box
-#    that still has a score sets that of every later box to 0 whose IoU with it is above
-#    0.5;
-# 4. what has a score above 0 in the end is a detection.
+# 3. for each class, from the highest score to the lowest, each box whose score is not
+#    yet 0 sets to 0 the scores of all later boxes whose IoU with it is above 0.5;
+# 4. what still has a score above 0 is a detection.
 
 # %% tags=["show"]
 from course_utils.ops.post_processing import zero_low_scores, zero_overlapped_scores
 
 # %% [markdown]
-# **On paper.** Four boxes of 20 x 20 pixels stand in a row, each 4 pixels further than
-# the one before, with scores for "dog" of 0.5, 0.3, 0.2 and 0.1. The first overlaps the
-# second by two thirds, but the third by less than half. So the second becomes 0, the
-# third stays, and sets the fourth to 0:
+# **On paper.** Four boxes of 20 x 20 pixels stand in a row, each 4 pixels to the right
+# of the one before. Their scores for "dog" are 0.5, 0.3, 0.2 and 0.1. The IoU of the
+# first is two thirds with the second box, but less than a half with the third. So the
+# second score becomes 0, whereas the third stays and sets the fourth to 0:
 
 # %%
 row_of_four = torch.tensor([[4.0 * i, 0, 4 * i + 20, 20] for i in range(4)])
@@ -1086,8 +1088,8 @@ print("scores left:       ", [f"{value:.1f}" for value in left_over.tolist()])
 assert (left_over > 0).tolist() == [True, False, True, False]
 
 # %% [markdown]
-# The third shows that a box that stays can still be a second one on the same dog. Now
-# our scene, with a threshold of 0.1.
+# The third box shows that what survives suppression can still be a duplicate. Now our
+# scene, with a threshold of 0.1.
 
 # %% tags=["show"]
 from course_utils.ops.post_processing import zero_scores
@@ -1119,7 +1121,7 @@ show(
 )
 
 # %% [markdown]
-# `select_detections` keeps indices instead of writing zeros. The two agree:
+# `select_detections` keeps indices instead of writing zeros. The two methods agree:
 
 # %%
 by_index = select_detections(boxes, scores, max_detections=98, **limits)
@@ -1152,8 +1154,8 @@ for name, changes in {
 
 # %% [markdown]
 # The paper reports that suppression adds two or three points of mAP. Here it matters
-# more: each object has two predictors with nearly the same box. A high threshold makes
-# clean pictures, but a lower AP. Try it:
+# more, probably because both predictors of a cell often report nearly the same box. A
+# high threshold makes clean pictures, but lowers AP:
 
 
 # %% tags=["hide-input"]
@@ -1189,7 +1191,7 @@ explore(
 # ## Looking once, or twice?
 #
 # How long does one image take? The times of the R-CNNs come from the rows that their
-# lessons wrote, where you have run them.
+# lessons wrote, if you have run them.
 
 # %%
 alone = [picture[None].to(device) for picture, _ in test[:20]]
@@ -1216,7 +1218,7 @@ else:
     print(f"Faster R-CNN takes {times:.1f} times as long as YOLO")
 
 # %% [markdown]
-# After YOLO's convolutions comes nothing but sorting 98 boxes.
+# After its convolutions, YOLO only has to decode 98 boxes and suppress duplicates.
 
 # %%
 with torch.no_grad():
@@ -1246,8 +1248,9 @@ show_parts(
 )
 
 # %% [markdown]
-# Times differ from machine to machine; multiplications do not. If lesson 04 has kept
-# its Faster R-CNN, we count those of both, and compare what they find.
+# Times differ from machine to machine, whereas the number of multiplications does not.
+# If lesson 04 has stored its Faster R-CNN, we count them for both. The two also differ
+# in backbone and input size, so this compares systems, not the second look alone.
 
 # %%
 from course_utils.models.faster_rcnn import small_faster_rcnn
@@ -1266,8 +1269,9 @@ for name, detector in detectors.items():
 #
 # ### Boxes that fit
 #
-# Two detectors with the same AP50 can differ in how well their boxes fit. So count the
-# objects that are found with the right class, and ask for more and more IoU.
+# Two detectors with the same AP50 can differ in how well their boxes fit. So we count
+# the objects that are found with the right class while we raise the IoU that a box must
+# reach.
 
 
 # %%
@@ -1303,16 +1307,16 @@ show_curves(
 )
 
 # %% [markdown]
-# In the paper's words, localization errors account for more of YOLO's errors than all
-# other sources combined, whereas 13.6 % of the top detections of Fast R-CNN contain no
-# object at all, almost three times as many as of YOLO, whose cells have the whole image
-# around them. (Lesson 06 sorts errors in this way.)
+# In the paper, localization errors account for more of YOLO's errors than all other
+# sources combined. But 13.6 % of the top detections of Fast R-CNN contain no object at
+# all, almost three times as many as for YOLO, which sees the whole image. (Lesson 06
+# sorts errors, too.)
 #
 # ### Small objects in groups
 #
-# The paper names a weakness itself: small objects in groups, such as a flock of birds.
-# On the tabletop we can make objects of half their usual size, once anywhere on the
-# floor and once crowded around two spots, to see which of the two is the trouble.
+# The authors name a weakness themselves: small objects in groups, such as flocks of
+# birds. Is the size to blame, or the grouping? We make objects half their usual size,
+# once spread over the floor and once crowded around two spots.
 
 # %%
 small = {"scale": 0.5, "min_solids": 5}
@@ -1368,14 +1372,15 @@ show(
 )
 
 # %% [markdown]
-# Small objects are hard for every detector here: they have few pixels and were rare in
-# training. But compared with Faster R-CNN, YOLO keeps a smaller part of its AP50.
+# Small objects are hard for every detector here; they have few pixels and were rare in
+# training. But in the groups, YOLO keeps a smaller share of its AP50 than Faster R-CNN
+# does (in one training run each).
 #
 # ### Two centres in one cell
 #
-# Why groups are hard can be seen object by object. Sort the objects of the crowded
-# scenes by their cell: alone in it, the first of several (it would keep the cell in
-# training), or later in the list, when the cell was taken.
+# To see why groups are hard, we sort the crowded objects by their cell: alone in it,
+# the first of several (in training it would keep the cell), or a later one, which found
+# the cell taken.
 
 
 # %%
@@ -1397,10 +1402,11 @@ for name in detectors:
         print(f"{name:>12}, {kind:<16}: {share:4.0%} of {len(here):>3} found")
 
 # %% [markdown]
-# In a shared cell YOLO finds far fewer objects than in a cell of their own, and it
-# matters little which came first in the list: at test time there is no list. The cell
-# has one set of class values, and what is found beyond that comes from cells nearby.
-# Each anchor of Faster R-CNN may report another object.
+# YOLO finds far fewer objects in a shared cell than in a cell of their own. (Compare
+# the drop with that of Faster R-CNN: such objects also hide one another.) Which came
+# first matters little, because at test time there is no list. A cell has one set of
+# class values, so objects of other classes have to come from neighbouring cells,
+# whereas each anchor of Faster R-CNN may report another object.
 
 # %% tags=["hide-input"]
 watch.report(
@@ -1415,42 +1421,43 @@ watch.report(
 # %% [markdown]
 # ## Recap
 #
-# YOLO lays a grid over the image, and the cell that holds the centre of an object is to
+# YOLO lays a grid over the image. The cell that holds the centre of an object should
 # report it, with B predictors of a box and a confidence, and one set of class values.
-# In training, the predictor with the highest IoU is responsible; its confidence is to
-# become that IoU, and all others are to be silent. Prediction is one pass, 98 boxes,
-# and suppression. That is fast, and it is paid for with loose boxes, and with objects
-# that are small or share a cell.
+# In training, the predictor with the highest IoU is responsible: its confidence should
+# become that IoU, and all other confidences 0. Prediction is one pass, 98 boxes, and
+# suppression. That is fast, but boxes fit loosely, and small or crowded objects are
+# often missed.
 #
 # | | Faster R-CNN | YOLO v1 | why |
 # |---|---|---|---|
 # | candidates | anchors, scored by the RPN | 98 predictors, no anchors | no first stage |
 # | second look | RoI pooling, a head | none | speed |
 # | classes | per proposal, with background | per cell, without | fewer numbers |
-# | who is positive | anchors of high IoU | one predictor of the owner cell | who is better becomes better still |
-# | imbalance | sampling | weights 5 and 0.5 | 98 are few enough to keep |
+# | positives | anchors of high IoU | one predictor of the owner cell | predictors can specialize |
+# | imbalance | sampling | weights 5 and 0.5 | all 98 predictors can be kept |
 # | losses | cross-entropy, smooth L1 | squares | easy to optimize |
 #
 # ## Common mistakes
 #
 # | slip | symptom |
 # |---|---|
-# | the loss takes the root of an output | `nan` in the first steps, and then everywhere |
+# | the loss takes the root of an output | `nan` in the first steps, then everywhere |
 # | row and column swapped in the targets | no error on square images, but the losses stay high |
-# | w and h as fractions of the cell | boxes of the right centre and S times the size |
+# | targets w and h as fractions of the cell | boxes with the right centre but S times too large |
 # | the IoU target is not detached | boxes stop improving where confidence is low |
-# | only empty *cells* are told to be silent | second boxes of an object with any confidence |
-# | `noobj_weight` far too high | no detection at all, at any threshold |
+# | only empty *cells* are in the fourth term | second boxes on an object, with arbitrary confidence |
+# | `noobj_weight` far too high | all confidences near 0, hardly any detection |
 #
 # ## Three questions
 #
-# **1.** A photograph shows two hundred starlings in the sky, and nothing else. From how
+# **1.** A photograph shows two hundred starlings in the sky and nothing else. From how
 # many of them can YOLO v1 learn at most, and how many boxes can it report?
 #
 # <details><summary>Answer</summary>
 #
-# It learns from one object per cell, so from 49 at most, and it reports 98 boxes. More
-# predictors per cell would not help it to learn, because they share one target.
+# It learns from one object per cell, so from at most 49, and it reports at most 98
+# boxes. With more predictors per cell it would not learn from more objects, because
+# they share one target.
 #
 # </details>
 #
@@ -1459,22 +1466,22 @@ watch.report(
 #
 # <details><summary>Answer</summary>
 #
-# The first surely holds an object in a box that fits, but of one of two classes. The
-# second is surely a dog, if it is anything. Confidence stands for Pr(object) x IoU and
-# the class value for Pr(class | object), so the product is Pr(class) x IoU. A detection
-# is right only if both hold.
+# The first almost certainly holds an object and fits it well, but its class is in
+# doubt. The second is almost certainly of its class if it holds an object at all.
+# Confidence stands for Pr(object) x IoU and the class value for Pr(class | object), so
+# the product is Pr(class) x IoU. A detection is right only if both class and box are.
 #
 # </details>
 #
-# **3.** A friend trains YOLO v1. The loss falls quickly and then stays, and the network
-# reports nothing on any image. Which of the five terms is likely to be small, which is
-# large, and which setting would you look at first?
+# **3.** A friend trains YOLO v1. The loss falls quickly and then stays where it is, and
+# the network reports nothing on any image. Which of the five terms is likely to be
+# small, which is large, and which setting would you look at first?
 #
 # <details><summary>Answer</summary>
 #
 # `loss_no_object` is small and `loss_confidence` is large: the network has learned that
-# silence is right for nearly all predictors. Look at `noobj_weight`, and whether it
-# stands before the right term; then at the learning rate in the first steps, since
-# silence is what a network finds first.
+# a confidence of 0 is right for nearly all predictors. Check the value of
+# `noobj_weight`, and that it multiplies the right term. Then look at the learning rate
+# of the first steps, because a network finds this solution first.
 #
 # </details>
