@@ -24,12 +24,12 @@
 # %% [markdown]
 # # 05b. What YOLOv2 and YOLOv3 changed
 #
-# YOLO looks once and is fast, but its boxes fit loosely and it loses small objects. Two
-# lists of changes followed: YOLOv2 in 2017 and YOLOv3 in 2018.
+# YOLO looks once and is fast, but its boxes fit loosely and it misses small objects.
+# Two lists of changes followed: YOLOv2 in 2017 and YOLOv3 in 2018.
 #
-# We take the changes one at a time. For each we ask what goes wrong without it, build
-# it in a few lines, and check it. At the end every one of them has to show what it
-# gains on our scenes, over three seeds, against the spread that the seed alone causes.
+# We take the changes one at a time: what goes wrong without it, a few lines that build
+# it, a check. At the end, most of them have to show a gain on our scenes that is larger
+# than the spread between three seeds.
 
 # %%
 import torch
@@ -50,9 +50,9 @@ from course_utils.ops.boxes import box_iou, xyxy_to_cxcywh
 from course_utils.ops.validators import Size
 
 # %% [markdown]
-# The settings of this lesson. The code is the same for each budget; only these numbers
-# differ. Pictures have 128 pixels a side. For training we take 80, because two dozen
-# trainings have to fit into minutes.
+# The code is the same for every budget; only these settings differ. The scenes in the
+# figures are 128 pixels wide, but we train at 80, because two dozen trainings have to
+# fit into minutes.
 
 # %% tags=["parameters"]
 from course_utils.training import choose_budget, choose_device, start_lesson
@@ -88,9 +88,9 @@ show_images(
 # %% [markdown]
 # ## The papers' own account
 #
-# The first paper says how accurate the detector was after each change, on Pascal VOC
-# 2007. Keep in mind that each number is one training, and that the changes were made in
-# this order.
+# The YOLOv2 paper reports the accuracy on Pascal VOC 2007 after each change. It gives
+# one number per change, without a spread, and each gain depends on the changes before
+# it.
 
 # %% tags=["hide-input"]
 path = {
@@ -119,16 +119,15 @@ show(
 
 # %% [markdown]
 # One step goes down: anchors cost 0.3 points. The paper kept them because recall rose
-# from 81 % to 88 %, and a detector that finds more objects has more to gain later.
+# from 81 % to 88 %, and a detector that finds more objects has more room to improve.
 #
-# Published figures only mean something with their setting. v2 and v3 are
-# convolutional, so the same weights run at several sizes, and each size has an accuracy
-# and a speed of its own.
+# A published figure needs its setting. v2 and v3 are convolutional, so the same weights
+# run at several input sizes, and each size has its own accuracy and speed.
 #
 # **Predict.** v2 has five anchors in each cell of a map with stride 32. v3 has three
 # maps, with strides 32, 16 and 8, and three anchors in each cell. How many boxes do
-# they predict for an image of 416 pixels a side, and how many at the sizes with the
-# best published accuracy, 544 and 608?
+# they predict at 416 x 416 pixels? And how many at the size of their best published
+# accuracy, 544 for v2 and 608 for v3?
 
 # %% tags=["predict"]
 for pixels in (416, 544, 608):
@@ -139,9 +138,9 @@ for pixels in (416, 544, 608):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At 416 pixels, 845 and 10,647; v2 at 544 has 17 x 17 x 5 = 1,445, and v3 at 608 has
-# 22,743. So v2's 78.6 mAP belongs to 1,445 boxes, not to 845, a common mistake in
-# tables; more of them are in the [errata](errata.ipynb).
+# At 416 pixels, v2 predicts 845 boxes and v3 10,647. At 544, v2 has 17 x 17 x 5 =
+# 1,445; at 608, v3 has 22,743. So v2's 78.6 mAP belongs to 1,445 boxes, not to 845.
+# More such mix-ups are in the [errata](errata.ipynb).
 #
 # </details>
 
@@ -160,11 +159,12 @@ print("v3      608    22,743  57.9 AP50, COCO      51 ms per image   2018, figur
 print("All on a GeForce Titan X, timed by the authors.")
 
 # %% [markdown]
-# COCO has 80 classes and other photographs, so the last row says nothing about v2.
+# The last row cannot be compared with the others, because COCO has 80 classes and other
+# photographs.
 #
 # ## The map of version 2
 #
-# This is where we are going first. What is new since v1 has the second colour.
+# This is the system that we build first. What is new since v1 is orange.
 
 # %% tags=["hide-input"]
 import course_utils.models.yolo_v3
@@ -217,8 +217,8 @@ show_system(
 # %% [markdown]
 # ## Batch normalisation
 #
-# v1 was trained without any normalisation. In a deep network each layer passes on
-# numbers a little smaller or larger than it received, and small factors multiply.
+# v1 was trained without any normalisation. In a deep network each layer makes its
+# numbers a little smaller or larger, and these factors multiply.
 
 
 # %%
@@ -257,12 +257,14 @@ show(
 )
 
 # %% [markdown]
-# The signal dies on the way. Batch normalisation subtracts, for each channel, the mean
-# over the batch and all positions, and divides by the standard deviation. Then it lets
-# the network choose a scale and a shift.
+# The plain signal dies on the way. A careful initialisation prevents that at the start,
+# and batch normalisation throughout training. For each channel, it subtracts the mean
+# over the batch and all positions, and divides by the standard deviation. Then it
+# applies a learned scale and shift. At test time, running averages from training
+# replace the batch's statistics.
 #
-# **On paper.** A channel holds 2, 4, 6 and 8. The mean is 5 and the variance
-# (9 + 1 + 1 + 9) / 4 = 5, so 2 becomes -3 / 2.24 = -1.34, and 8 becomes 1.34.
+# **On paper.** A channel holds 2, 4, 6 and 8. The mean is 5 and the variance (9 + 1 +
+# 1 + 9) / 4 = 5, so 2 becomes -3 / 2.24 = -1.34, and 8 becomes 1.34.
 
 
 # %%
@@ -278,7 +280,7 @@ channel = torch.tensor([2.0, 4, 6, 8]).view(1, 1, 2, 2)
 print(normalise(channel, torch.ones(1), torch.zeros(1)).flatten())
 
 # %% [markdown]
-# It agrees with PyTorch in value and gradient, which also flows through the mean and
+# It agrees with PyTorch in value and in gradient, which also flows through the mean and
 # the variance.
 
 # %%
@@ -294,13 +296,13 @@ torch.testing.assert_close(our_gradient, their_gradient)
 print("the same values and gradients as F.batch_norm")
 
 # %% [markdown]
-# The backbone of this course has had it in every layer since lesson 02, so our v1 was
-# better off than the authors'.
+# Our backbone has had batch normalisation after every convolution since lesson 02, so
+# our v1 was better off than the authors'.
 #
 # ## Nothing but convolutions, and a finer map
 #
 # v1 ended in two fully connected layers. They tie the network to one input size, and
-# they are most of its weights, because each cell learns about objects on its own.
+# they hold most of its weights, because every cell has weights of its own.
 
 # %%
 fully_connected = 7 * 7 * 1024 * 4096 + 4096 * 1470
@@ -309,12 +311,15 @@ print(f"v1's fully connected layers: {fully_connected:,} weights")
 print(f"v2's last layer, a 1 x 1 convolution: {last_convolution:,} weights")
 
 # %% [markdown]
-# A convolutional head applies the same weights in every cell, so that it can read a map
-# of any size. The authors also removed one pooling layer, which leaves a stride of 32,
-# and went from 448 down to 416 pixels. Why smaller?
+# A convolutional head, such as our v1 already had, applies the same weights in every
+# cell, so it works on a map of any size. (v2's head has larger convolutions before its
+# last layer, but still far fewer weights.)
 #
-# **Predict.** What size is the map at 448 pixels, and at 416? What is the difference
-# for a large object in the middle of the photograph?
+# The authors also removed one pooling layer, which halves v1's stride of 64 to 32, and
+# reduced the input from 448 to 416 pixels. Why smaller?
+#
+# **Predict.** What size is the map at 448 pixels, and at 416? What difference does this
+# make for a large object in the middle?
 
 # %% tags=["predict"]
 for pixels in (448, 416):
@@ -324,8 +329,8 @@ for pixels in (448, 416):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 14 and 13. With an even number of cells the centre of the image is a corner of four
-# cells, and a slight shift decides which of them owns the object. With 13 cells there
+# 14 x 14 and 13 x 13. With an even number of cells the centre of the image is a corner
+# of four cells, so a slight shift decides which of them owns the object. With 13 there
 # is one middle cell.
 #
 # </details>
@@ -352,19 +357,19 @@ show(
 )
 
 # %% [markdown]
-# The step called "classifier at 448 pixels" is about training: v1's backbone learned to
-# name photographs of 224 pixels and then had to find objects at 448. For v2 it first
-# names photographs at 448 for ten more epochs. Ours learns at one size from the start.
+# The step called "classifier at 448 pixels" is about training. v1's backbone learned to
+# classify photographs of 224 pixels and then had to detect objects at 448. v2's
+# backbone first classifies photographs at 448 for ten more epochs.
 #
 # ## Anchors that come from the data
 #
-# The predictors of a v1 cell start from nowhere: nothing tells one of them to be wide
-# and the other to be tall. Faster R-CNN starts from anchors, but we chose them by hand.
-# v2 asks the training set: which few shapes stand best for all of its boxes? That is a
-# question for k-means, and k-means needs a distance between two shapes.
+# Nothing tells one predictor of a v1 cell to be wide and the other to be tall. Faster
+# R-CNN starts from anchors, but we chose them by hand. v2 asks the training set
+# instead: which few shapes best represent all of its boxes? That is a question for
+# k-means, and k-means needs a distance between two shapes.
 #
 # **Predict.** A box of 10 x 10 pixels is predicted as 15 x 15, and one of 50 x 50 as
-# 55 x 55. Which mistake does the Euclidean distance call worse, and which does IoU?
+# 55 x 55. Which mistake is worse by the Euclidean distance, and which by IoU?
 
 # %% tags=["show"]
 from course_utils.ops.shape_clusters import shape_iou
@@ -379,15 +384,15 @@ for a, b in ((small, small_guess), (large, large_guess)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Euclid calls them equal, 7.1 pixels. By IoU the small box is far worse off, because
-# 1 - 100/225 = 0.56 against 1 - 2500/3025 = 0.17. Euclidean k-means would spend its
-# clusters on large boxes, where all distances are large, although a detector is judged
-# by IoU.
+# By the Euclidean distance they are equal, 7.1 pixels. By IoU the small box is far
+# worse off: 1 - 100/225 = 0.56 against 1 - 2500/3025 = 0.17. So Euclidean k-means would
+# spend its clusters on large boxes, where distances in pixels are large, although a
+# detector is judged by IoU.
 #
 # </details>
 #
-# `shape_iou` is the IoU of lesson 01 for boxes with the same centre, so torchvision can
-# check it, value and gradient.
+# `shape_iou` is the IoU of lesson 01 for boxes with the same centre or, just as well,
+# the same corner. So torchvision can check it, value and gradient.
 
 # %%
 some_shapes = shapes[:50].double().requires_grad_()
@@ -403,9 +408,9 @@ torch.testing.assert_close(*gradients)
 print("the same values and gradients as torchvision's box_iou")
 
 # %% [markdown]
-# k-means alternates two steps: give every shape to its nearest centre, then move each
-# centre to the mean of its shapes. It needs first centres, and the spread-out ones of
-# k-means++ rarely end in a bad place.
+# k-means alternates two steps: assign every shape to its nearest centre, then move each
+# centre to the mean of its shapes. The initial centres are those of k-means++, which
+# are spread out and rarely lead to a bad result.
 
 # %% tags=["show"]
 from course_utils.ops.shape_clusters import in_order, mean_best_iou, spread_out
@@ -414,7 +419,7 @@ from course_utils.ops.shape_clusters import in_order, mean_best_iou, spread_out
 from course_utils.ops.shape_clusters import kmeans_shapes, move_centres
 
 # %% [markdown]
-# How many shapes does k-means need, to stand for our boxes as well as the nine that we
+# How many shapes does k-means need to represent our boxes as well as the nine that we
 # chose by hand in lesson 04?
 
 # %%
@@ -453,19 +458,18 @@ show(
 )
 
 # %% [markdown]
-# Three or four shapes from the data are as good as nine by hand, because our wide
-# shapes are hardly ever needed on a tabletop where objects stand upright. The paper
-# reports the same for VOC 2007: five shapes from k-means reach a mean IoU of 61.0 %,
-# as good as nine by hand with 60.9 %, and nine from k-means reach 67.2 %. Five with the
-# Euclidean distance reach 58.7 % (table 1). We take six, which two and three maps can
-# share evenly.
+# Three or four shapes from the data are as good as nine by hand, probably because
+# objects that stand upright hardly ever need the wide shapes. The paper reports the
+# same for VOC 2007: five shapes from k-means reach a mean IoU of 61.0 %, as good as
+# nine by hand with 60.9 %, and nine from k-means reach 67.2 %. Five with the Euclidean
+# distance reach 58.7 % (table 1). We take six, which three maps can share evenly later.
 #
 # ## An anchor for each object
 #
-# In v1 a cell has one set of class values, so it can report only one object. v2 moves
-# the classes from the cell to the anchor: each anchor has its box, its confidence and
-# its own classes. On VOC that makes 13 x 13 x 5 x (5 + 20) = 21,125 numbers, 125 for
-# each cell, where v1 had 30.
+# In v1 a cell has one set of class values, so all its predictors share one class. v2
+# moves the classes from the cell to the anchor: each anchor has its own box, confidence
+# and classes. On VOC that makes 13 x 13 x 5 x (5 + 20) = 21,125 numbers, 125 for each
+# cell, where v1 had 30.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import AnchorCells, anchor_cells
@@ -478,17 +482,19 @@ for low, high, shape in zip(*toy_cells, strict=True):
     print(low.tolist(), high.tolist(), shape.tolist(), sep="\t")
 
 # %% [markdown]
-# Which anchor has to find an object? In v1 it was the predictor whose box happens to be
-# best at the moment. An anchor has a shape from the start, so v2 decides before
-# training: of the anchors in the object's cell, the one whose *shape* fits best.
+# Which anchor has to predict an object? In v1 it was the predictor whose box happened
+# to be best at the moment. An anchor has a shape from the start, so v2 decides before
+# training: of the anchors in the object's cell, the one whose *shape* fits best
+# **owns** the object.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import is_in_cell, own_anchors
 
 # %% [markdown]
 # **On paper.** In the toy above, an object has the box (22, 2, 30, 18): 8 wide, 16
-# tall, centre (26, 10). The cell is the upper right one, row 0 and column 1. Its first
-# anchor of 10 x 20 overlaps by 128/200 = 0.64, the second of 30 x 10 by only 80/348.
+# tall, centre (26, 10). The cell is the upper right one, row 0 and column 1. The
+# object's IoU with the first anchor, 10 x 20, is 128/200 = 0.64; with the second,
+# 30 x 10, it is only 80/348.
 
 # %%
 tall = torch.tensor([[22.0, 2, 30, 18]])
@@ -497,11 +503,12 @@ print(f"row {row}: cell from {toy_cells.low[row].tolist()}, ", end="")
 print(f"shape {toy_cells.shapes[row].tolist()}")
 
 # %% [markdown]
-# Two objects with their centres in the same cell: v1 loses one of them. With anchors,
-# one is lost only if both prefer the same shape.
+# When two objects have their centres in the same cell, v1 loses one of them. With
+# anchors, one is lost only if both prefer the same shape.
 #
-# **Predict.** Lesson 05 lost about one object in a hundred on its grid of 7, and more
-# than one in ten in crowds of small objects. What will six anchors per cell save?
+# **Predict.** Lesson 05 lost about one object in a hundred on its grid of 7 x 7, and
+# more than one in ten in crowds of small objects. How many of them will six anchors
+# save?
 
 
 # %%
@@ -527,17 +534,18 @@ for name, examples in {"usual": learn[:500], "small, in groups": crowded}.items(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In usual scenes, most of what was lost: two objects in one cell rarely have the same
-# shape. In groups of small objects, hardly anything: they all prefer the smallest
-# anchor of the same cell. There only a finer grid helps.
+# In usual scenes most of them, because two objects in one cell rarely have the same
+# shape. In groups of small objects hardly any, because all prefer the smallest anchor.
+# There it is the finer grid that helps.
 #
 # </details>
 #
 # ## Where may a centre go?
 #
-# The anchors of an RPN are free: the centre moves by t times the anchor's side, and t
-# may be any number. So any anchor can end up anywhere in the image. The authors found
-# training unstable in its first iterations, and put the centre under a sigmoid:
+# The anchors of an RPN are free: the centre moves by t times the anchor's side, where t
+# may be any number, so any anchor can end up anywhere in the image. The authors found
+# training unstable in its first iterations, and therefore put the centre under a
+# sigmoid:
 #
 # x = left edge of the cell + sigmoid(t_x) · width of the cell,
 # w = width of the anchor · exp(t_w), and the same for y and h.
@@ -551,8 +559,8 @@ from course_utils.models.yolo_v3 import decode_anchors
 # %% [markdown]
 # **On paper.** The second anchor of the released v2 is 3.19 x 4.01 cells of 32 pixels.
 # In the middle cell of the 13 x 13 map, row 6 and column 6, the network predicts t =
-# (0.5, -1, 0.2, -0.3). The centre is at x = (6 + 0.62) · 32 = 211.9 and
-# y = (6 + 0.27) · 32 = 200.6. The box is 102.2 · 1.22 = 124.8 wide and 95.0 tall.
+# (0.5, -1, 0.2, -0.3). The centre is at x = (6 + 0.62) · 32 = 211.9 and y = (6 +
+# 0.27) · 32 = 200.6. The box is 102.2 · 1.22 = 124.8 wide and 95.0 tall.
 
 # %%
 released = torch.tensor([[3.19275, 4.00944]]).double() * 32  # from cells to pixels
@@ -562,9 +570,9 @@ t[6 * 13 + 6] = torch.tensor([0.5, -1.0, 0.2, -0.3])
 print(xyxy_to_cxcywh(decode_anchors(t, middle))[6 * 13 + 6])
 
 # %% [markdown]
-# Free centres are those of lesson 04, so `decode_boxes` of lesson 02 can check them.
-# For the sigmoid we check the gradient by hand: d x / d t is the width of the cell
-# times s (1 - s), and d w / d t is w itself.
+# Free centres work as in lesson 04, so `decode_boxes` of lesson 02 can check them. For
+# the sigmoid we derive the gradient by hand. With s = sigmoid(t), dx/dt is s (1 - s)
+# times the width of the cell, and dw/dt is w itself.
 
 # %%
 from course_utils.ops.boxes import decode_boxes
@@ -583,7 +591,8 @@ torch.testing.assert_close(gradient, by_hand_gradient)
 print("free centres as decode_boxes; the gradient as on paper")
 
 # %% [markdown]
-# Now give a network that knows nothing, whose outputs are random, both kinds of centre.
+# Now decode random outputs, such as an untrained network gives, with both kinds of
+# centre.
 
 # %%
 rows = side // 16
@@ -612,12 +621,14 @@ show(
 )
 
 # %% [markdown]
-# Free, a cell can be made to answer for an object at the other end of the image, and
+# With free centres, an anchor may start with its box at the other end of the image, and
 # has to unlearn that first. The sigmoid has a price: its gradient is at most a quarter,
 # and nearly zero close to the edges of the cell, which a centre can approach but never
-# reach. The exponential has the opposite nature, because its gradient is the size of
-# the box. An output of 20 would make a box of 485 million anchors, so the library cuts
-# the exponent off.
+# reach.
+#
+# The exponential behaves in the opposite way, because its gradient grows with the box.
+# An output of 20 would make a box 485 million times as wide as its anchor, so the
+# library limits the exponent.
 
 # %% tags=["hide-input"]
 t_axis = torch.linspace(-6, 6, 200)
@@ -639,10 +650,10 @@ show(
 # %% [markdown]
 # ## Fine features for a coarse map
 #
-# A map of stride 32 has forgotten where exactly an edge was. The map before it, with
-# stride 16, still knows, but it has four positions where the coarse one has one.
-# Pooling would throw three of them away. The passthrough turns them into channels
-# instead: from 26 x 26 x 512 to 13 x 13 x 2048, and not one number is lost.
+# A map of stride 32 has lost the exact place of an edge. The map before it, with stride
+# 16, still has it, but at four positions for each one of the coarse map. Max pooling
+# would keep one number of the four. The passthrough turns the four positions into
+# channels instead: 26 x 26 x 512 becomes 13 x 13 x 2048, and not one number is lost.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import reorganize
@@ -653,8 +664,8 @@ print(numbers[0, 0].long().tolist())
 print("becomes four channels of 2 x 2:", reorganize(numbers)[0].long().tolist())
 
 # %% [markdown]
-# PyTorch knows this operation as `pixel_unshuffle`, and agrees. Since the numbers only
-# change places, so do the gradients.
+# PyTorch's `pixel_unshuffle` agrees. The numbers only change places, and so do the
+# gradients.
 
 # %%
 features = torch.randn(2, 3, 6, 8, requires_grad=True)
@@ -685,9 +696,9 @@ show(
 # %% [markdown]
 # ## One network, many sizes
 #
-# A convolutional detector runs at any size, but it has learned objects of one size. So
-# v2 draws a new size every ten batches, from 320 to 608 pixels in steps of 32. The same
-# weights can then be run small and fast or large and accurate.
+# A convolutional detector runs at any input size, but it has seen objects at one scale
+# only. So v2 draws a new input size every ten batches, from 320 to 608 pixels in steps
+# of 32. The same weights can then be run small and fast, or large and accurate.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import resize_batch
@@ -721,45 +732,48 @@ show(
 )
 
 # %% [markdown]
-# The paper's table 3 gives what one set of weights reaches at five sizes, on VOC 2007
-# and a Titan X: 69.0 mAP at 91 images a second for 288 pixels, 73.7 at 81 for 352, 76.8
-# at 67 for 416, 77.8 at 59 for 480, and 78.6 at 40 for 544.
+# The paper's table 3 shows what one set of weights reaches on VOC 2007 with a Titan X:
 #
-# Does the training at many sizes cause this, or would any convolutional network do? At
-# the end we train one detector at a single size and one at three, and test both at all
-# three.
+# |input|288|352|416|480|544|
+# |---|---|---|---|---|---|
+# |VOC 2007 mAP|69.0|73.7|76.8|77.8|78.6|
+# |images per second|91|81|67|59|40|
+#
+# Is the training at many sizes responsible, or would any convolutional network do this?
+# At the end we compare training at one size and at three.
 #
 # ## The loss
 #
 # The loss has the five terms that you know from v1. The targets are now relative to an
-# anchor: where in its cell the centre is, and the logarithm of the factor by which the
-# anchor's sides must grow. With logarithms, twice as wide and half as wide are equally
-# wrong, so v1's square root is no longer needed.
+# anchor: the position of the centre within its cell, and the logarithm of the factor by
+# which the anchor's sides must grow. With logarithms, twice as wide and half as wide
+# are equally wrong, so v1's square root is no longer needed.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import inside_and_growth, select_cells
 
 # %% [markdown]
-# For one image, each object looks up its owner. Where two objects want the same anchor,
-# the first one keeps it, and the other is lost for this step.
+# Within one image, each object looks up the anchor that owns it. Where two objects want
+# the same anchor, the first one keeps it, and the other is lost for this step.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import AnchorTargets, anchor_targets_of_image
 
 # %% [markdown]
-# For a batch, the anchors of all images are numbered one image after the other, so that
-# the loss can pick all owners with one index.
+# In a batch, the anchors are numbered one image after the other, so that one index
+# picks all owners.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import anchor_targets
 
 # %% [markdown]
-# Which of the other anchors should predict "no object"? In v1 it was all of them. But
-# next to the owner there are anchors whose boxes fit nearly as well: the same shape one
-# cell further, another shape in the same cell. To tell them that they see nothing
-# contradicts what the owner learns from almost the same features. So an anchor whose
-# predicted box has an IoU above a threshold with *some* object is ignored: 0.6 in v2's
-# code, 0.5 in v3's paper.
+# Which of the other anchors should predict "no object"? In v1, all other predictors.
+# But near the owner there are anchors whose boxes fit nearly as well: the same shape
+# one cell further, or another shape in the same cell. Telling them that they see
+# nothing contradicts what the owner learns from almost the same features. So an anchor
+# whose predicted box has an IoU above a threshold with *some* object is ignored. The
+# threshold is 0.6 in v2's code and 0.5 in v3's paper, which tests the anchor itself,
+# unlike its code.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import is_background
@@ -787,18 +801,20 @@ show(
 )
 
 # %% [markdown]
-# The ignored anchors are the owners' rivals: about right, but not responsible.
+# The ignored anchors are the owners' rivals: they are about right, but not responsible.
 #
 # ### How sure, and of what
 #
-# v2's confidence should be the IoU of the predicted box, as in v1. v3 simplifies it to
-# a yes-or-no question: 1 where an object is, 0 where none is, in a cross-entropy.
+# v2's target for the confidence is the IoU of the predicted box, as in v1. v3
+# simplifies it to a yes-or-no question, trained with a cross-entropy: 1 where an object
+# is, 0 where none is.
 #
-# It treats the classes in the same way. A softmax has one unit of probability to share
-# among them; but in a data set such as Open Images an object is a woman *and* a person.
+# v3 treats each class as such a question, too, with a sigmoid of its own (a *logistic*
+# classifier). A softmax has one unit of probability to share among the classes, but in
+# a data set such as Open Images one object is a woman *and* a person.
 #
-# **Predict.** Two of three classes have the logit 4, the third has -4. What does each
-# way say about the two?
+# **Predict.** Two of three classes have the logit 4, and the third has -4. What
+# probability does the softmax give each of the two, and what do the sigmoids give?
 
 # %% tags=["predict"]
 both = torch.tensor([4.0, 4.0, -4.0])
@@ -808,8 +824,8 @@ print("logistic:", [f"{p:.2f}" for p in both.sigmoid().tolist()])
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The softmax says 0.50 and 0.50: it cannot be sure of both. Independent logistic
-# classifiers say 0.98 and 0.98, because no class takes anything away from another.
+# The softmax gives 0.50 and 0.50, because it cannot be sure of both. The sigmoids give
+# 0.98 and 0.98, because no class takes anything from another.
 #
 # </details>
 
@@ -817,22 +833,22 @@ print("logistic:", [f"{p:.2f}" for p in both.sigmoid().tolist()])
 from course_utils.models.yolo_v3 import class_loss, objectness_losses
 
 # %% [markdown]
-# Here is all that can be chosen, in one place, with the choices of the two papers as
-# the constants `V2` and `V3`.
+# All these choices are settings. The constants `V2` and `V3` hold those of the two
+# versions.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import V2, V3, AnchorSettings
 
 # %% [markdown]
-# The errors of a box count in cells and in logarithms, only for anchors that own an
-# object.
+# The box losses count only the anchors that own an object. The errors of centres are
+# measured in cells, those of sides in logarithms.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import box_losses
 
 # %% [markdown]
 # The IoU that a confidence should reach compares each box with its own object only, so
-# we take it pair by pair.
+# we compute it pair by pair.
 
 # %% tags=["show"]
 from course_utils.ops.boxes import paired_box_iou
@@ -844,9 +860,8 @@ from course_utils.ops.boxes import paired_box_iou
 from course_utils.models.yolo_v3 import anchor_losses
 
 # %% [markdown]
-# There is no library to compare this with, so we test it from the other side: write
-# down outputs that are right for the scene, by inverting the formulas. The loss has to
-# vanish.
+# torchvision has no such loss, so we invert the formulas: for outputs that are exactly
+# right for the scene, the loss has to vanish.
 
 # %%
 targets = anchor_targets([scene_target], grid_cells, size, num_classes=8)
@@ -864,9 +879,10 @@ for name, loss in anchor_losses(right, grid_cells, [scene_target], size).items()
     assert loss < 1e-4
 
 # %% [markdown]
-# The tests of the course also compare values and gradients with a loop over anchors.
+# The course's tests also compare values and gradients with a loop over anchors.
 #
-# Detections come the other way: decode, multiply confidence and class, suppress.
+# To predict, we decode the boxes, multiply confidence by class probability, and
+# suppress duplicates.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import anchor_detections, anchor_scores
@@ -884,44 +900,46 @@ print(f"the lowest IoU is {iou.min():.4f}")
 # ## Three scales
 #
 # The passthrough brings fine features to one coarse map. v3 brings coarse features to
-# fine maps: it predicts at **three maps**, of which the coarsest has large cells and
-# the large anchors. What its head has read is enlarged and put behind the channels of
-# the next finer map, so that a fine position also knows what surrounds it.
+# fine maps. It predicts on **three maps**, of which the coarsest has the large cells
+# and the large anchors. The features that its head computes are enlarged and
+# concatenated to the next finer map, so that a fine position also knows what surrounds
+# it.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import add_coarser, start_at_anchors
 
 # %% [markdown]
-# A head is three convolutions: one reads, one looks around, and one of 1 x 1 writes the
-# numbers. It starts by predicting its anchors, without any object, so that the first
-# steps don't begin with thousands of confident boxes.
+# Our head is three convolutions: one reads the map, one looks around, and one of 1 x 1
+# writes the numbers. (v3's own heads are deeper.) At the start the head predicts its
+# anchors with low confidence, so that the first steps don't begin with thousands of
+# confident boxes.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import AnchorHead
 
 # %% [markdown]
-# One head for each map. Each but the coarsest also reads what the next coarser head
-# hands on, so it has more input channels.
+# There is one head for each map. Each but the coarsest also reads what the next coarser
+# head hands on, so it has more input channels.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import make_heads
 
 # %% [markdown]
-# The heads run from coarse to fine, and their anchors are joined into one long list.
-# The loss need not know that they come from three maps.
+# The heads run from coarse to fine, and their anchors are joined into one long list, so
+# the loss need not know that they come from three maps.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import join_cells, run_heads
 
 # %% [markdown]
-# What remains is glue.
+# One class joins these pieces.
 
 # %% tags=["show"]
 from course_utils.models.yolo_v3 import AnchorYOLO
 
 # %% [markdown]
 # With one group of anchors and the passthrough, this is v2. With three groups and `V3`
-# it is v3, and the map looks like this:
+# it is v3, whose map looks like this. Orange is what replaces v2's head.
 
 # %% tags=["hide-input"]
 import sys
@@ -999,16 +1017,17 @@ show(
 # %% [markdown]
 # ## A deeper backbone that can be trained
 #
-# v2 reads its map from Darknet-19, v3 from Darknet-53, which is made of residual blocks
-# as our own backbone has been since lesson 02: a block adds something to its input
-# instead of replacing it.
+# v2's backbone is Darknet-19, v3's is Darknet-53, which is made of residual blocks as
+# our own has been since lesson 02: a block adds something to its input instead of
+# replacing it.
 #
-# Darknet-53 is one convolution, and then five times a convolution of stride 2 followed
-# by 1, 2, 8, 8 and 4 blocks of two convolutions: 1 + (1 + 2) + (1 + 4) + (1 + 16) +
-# (1 + 16) + (1 + 8) = 52, and a fully connected layer for ImageNet makes 53.
+# Darknet-53 is one convolution, followed by five stages. Each is a convolution of
+# stride 2 and then 1, 2, 8, 8 or 4 blocks of two convolutions: 1 + (1 + 2) + (1 + 4) +
+# (1 + 16) + (1 + 16) + (1 + 8) = 52. The fully connected layer for ImageNet makes 53.
 #
-# What would a plain stack of such depth do? Here are two with the same 24 convolutions,
-# trained for a few steps to name the objects of our scenes, with three seeds each.
+# Could a deep plain stack do as well? Here are two stacks with the same 25
+# convolutions, trained for a few steps to classify the objects of our scenes, with
+# three seeds each.
 
 
 # %%
@@ -1059,7 +1078,7 @@ plain_losses, residual_losses = (
 )
 
 # %% [markdown]
-# A mean of three runs says little without their spread, so we always print both, and
+# A mean of three runs says little without their spread, so we always print both. We
 # call one set of runs better only if its worst run beats the best of the other set.
 
 
@@ -1082,15 +1101,15 @@ negative = [[-loss for loss in losses] for losses in (residual_losses, plain_los
 print("residual against plain:", verdict(*negative))
 
 # %% [markdown]
-# Same depth, same convolutions, same steps: the residual stack is ahead. Besides the
-# connection there is one difference, which the connection makes possible: our blocks
-# start close to doing nothing.
+# Depth, convolutions and steps are the same, yet the residual stack is ahead. Besides
+# the connection, there is one difference, which the connection makes possible: our
+# blocks start close to doing nothing.
 
 # %% [markdown]
 # ## Training it
 #
-# First a backbone that has seen our scenes: we train a small v1 and keep what it has
-# learned. All detectors below start from it, with new heads.
+# First we train a small v1 and keep its backbone, which has then seen our scenes. All
+# detectors below start from it, with new heads.
 
 # %%
 from course_utils.training import TrainingSettings, predict_all, train
@@ -1127,7 +1146,8 @@ train_on_scenes(first, steps, seed=100)
 trained_backbone = {name: w.cpu() for name, w in first.backbone.state_dict().items()}
 
 # %% [markdown]
-# Now the detector: anchors for images of 80 pixels, three maps, logistic classes.
+# Now we train the detector of this lesson, with anchors for images of 80 pixels, three
+# maps and logistic classes.
 
 # %%
 small_boxes = torch.cat([target["boxes"] for _, target in small_learn])
@@ -1188,19 +1208,25 @@ show(
 )
 
 # %% [markdown]
-# It has seen images of 80 pixels for a short time, so do not compare its AP with the
-# tables of other lessons.
+# This detector was trained only briefly, on images of 80 pixels, so do not compare its
+# AP with the tables of other lessons.
 #
 # ## What each change gains
 #
-# A training starts from random weights and sees its scenes in a random order. Another
-# seed gives another AP. So before we believe that a change helps, its gain has to be
-# larger than what another seed does to the same network.
+# A training starts from random weights and sees its scenes in a random order, so
+# another seed gives another AP. So we believe in a gain only if it exceeds the spread
+# between seeds.
 #
-# Here are eight variants. Each has one change more than the one before it, except that
-# "three scales" takes the place of the passthrough and of the many sizes. All of them
-# start from the same backbone with new heads, and with the same seed they see the same
-# scenes in the same order. The backbone comes from a v1, which favours v1 if anybody.
+# Here are eight variants. Each adds to the one before it, except that "three scales"
+# takes the place of the passthrough and of the many sizes. "+ anchors" is a whole
+# package: it brings classes per anchor, owners by shape, ignored anchors and v2's
+# weights of the loss. "+ logistic objectness" also lowers the object weight from 5 to
+# 1. Our v1 already has batch normalisation, a convolutional head and a residual
+# backbone, so these are not in the race.
+#
+# All variants start from the same backbone, which comes from a v1 and so favours v1, if
+# any of them. A seed fixes the new heads and the order of the scenes, which all
+# variants share, but not the backbone.
 
 # %%
 variants = {
@@ -1270,7 +1296,7 @@ show(
 )
 
 # %% [markdown]
-# Now the strict question, for each change against the variant that lacks only it.
+# Is each variant better than the one that it builds on?
 
 # %%
 before_of = dict(zip(list(rows)[1:], rows, strict=False))
@@ -1281,18 +1307,19 @@ for name, base in before_of.items():
         print(f"{name:>21} against {base}, {key}: {verdict(new, old)}")
 
 # %% [markdown]
-# Take from these lines what they say and no more. "Better" means that three runs of one
-# kind beat three runs of the other. "No difference that we can see" does not mean that
-# there is none: in so short a training, a small gain can drown in the seeds, and the
-# authors' own gains on VOC are mostly one or two points.
+# "Better" means that every run of one variant beats every run of the other. "No
+# difference that we can see" does not mean that there is none: in so short a training,
+# a small gain can drown in the seeds, and the authors' own gains on VOC are mostly one
+# or two points.
 #
-# Some changes also have a purpose that this race cannot reach. The sigmoid answers an
+# Some changes also have a purpose that this race cannot test. The sigmoid answers an
 # instability at the start of training, but our heads begin with t near 0, where a free
 # centre is in the middle of its cell, too. Logistic classes allow several names for an
-# object, and ours have one. So don't conclude that a later version is the better one
-# for your data: measure it, with more than one seed.
+# object, and ours have one. So a later version need not be better for your data:
+# measure it, with more than one seed.
 #
 # And the many sizes? Here is the same detector trained at 80 pixels and at three sizes.
+# If the training matters, the second should win at 64 and 96.
 
 # %%
 for key in ("AP50 at 64", "AP50", "AP50 at 96"):
@@ -1315,28 +1342,30 @@ watch.report(
 # %% [markdown]
 # ## Recap
 #
-# v2 keeps YOLO's single look and changes nearly everything that a cell says. Anchors
-# from the data give each predictor a shape to start from and a class vector of its own;
-# a sigmoid keeps its centre at home; the passthrough and larger inputs bring back
-# detail; batch normalisation and training at many sizes make one network serve all. v3
-# predicts at three scales, lets classes and objectness answer yes or no, and stands on
-# a residual backbone.
+# v2 keeps YOLO's single look and changes nearly everything that a cell predicts.
+# Anchors from the data give each predictor an initial shape and classes of its own, and
+# a sigmoid keeps its centre in the cell. The passthrough and larger inputs bring back
+# detail. Batch normalisation steadies training, and many sizes let one network serve
+# them all. v3 predicts at three scales, treats classes and objectness as yes-or-no
+# questions, and has a residual backbone.
 #
-# | | v1 | v2 | v3 | why |
+# | |v1|v2|v3|why|
 # |---|---|---|---|---|
-# | map | 7 x 7 | 13 x 13, passthrough | three | small objects |
-# | box | in its cell, roots | anchor · exp(t) | the same | a better start |
-# | owner | best box now | best shape | the same | fixed before training |
-# | classes | per cell | softmax per anchor | logistic | more objects and names |
-# | confidence | IoU | IoU, some ignored | 1 or 0, some ignored | no contradiction |
-# | input | 448 pixels | many sizes | many sizes | speed or accuracy |
-# | backbone | plain | + batch norm | + residual | depth that trains |
+# |map|7 x 7|13 x 13, passthrough|three|small objects|
+# |centre|relative to the cell|sigmoid in the cell|the same|stable start|
+# |sides|square roots|anchor · exp(t)|the same|a better start|
+# |owner|best box now|best shape|the same|fixed before training|
+# |classes|per cell|softmax per anchor|logistic|more objects and names|
+# |confidence|IoU|IoU, some ignored|1 or 0, some ignored|no contradiction|
+# |input|448 pixels|many sizes|many sizes|speed or accuracy|
+# |backbone|plain|+ batch norm|+ residual|depth that trains|
 #
 # ## Common mistakes
 #
-# **Anchors in the wrong unit.** v2's file gives them in cells, v3's in pixels of a
-# 416-pixel image. Read one as the other and every box is too small or too large by the
-# stride, 32 there and 16 here. `loss_wh` tells: it starts at ten or more per object.
+# **Anchors in the wrong unit.** v2's configuration file gives anchors in cells, v3's in
+# pixels of a 416-pixel image. If you confuse them, every anchor is too small or too
+# large by the stride, which is 32 there and 16 here. The symptom: `loss_wh` starts at
+# ten or more per object.
 
 # %%
 fits = {"in pixels": anchors, "in cells": anchors / 16}
@@ -1346,9 +1375,9 @@ for name, used in fits.items():
     print(f", first loss_wh {error.square().sum(dim=1).mean():.1f} per object")
 
 # %% [markdown]
-# **A sigmoid twice.** `binary_cross_entropy_with_logits` already holds one. Give it
-# probabilities, and nothing it sees is below 0.5 or above 0.73: the loss stops falling
-# early, and all scores look alike.
+# **A sigmoid twice.** `binary_cross_entropy_with_logits` already contains a sigmoid. If
+# you give it probabilities, none of them counts as less than 0.5 or more than 0.73. The
+# loss stops falling early, and all scores look alike.
 
 # %%
 for value in (0.0, 1.0):
@@ -1362,7 +1391,7 @@ for value in (0.0, 1.0):
 
 # %% [markdown]
 # **The exponential without a limit.** One large output in the first steps makes an
-# infinite width, and an infinite width makes an IoU of infinity over infinity.
+# infinite width, and with it the IoU is infinity over infinity, which is not a number.
 
 # %%
 wild = torch.tensor([[0.0, 0, 100, 0]])
@@ -1373,26 +1402,27 @@ print(f"with the library's limit: {(limited[0, 2] - limited[0, 0]).item():.0f} p
 
 # %% [markdown]
 # **A softmax for classes that overlap.** An object with two correct names gets two
-# scores of about a half, and its class loss never falls below log 2 = 0.69.
+# scores of about a half, and its class loss cannot stay below log 2 = 0.69 on average.
 #
 # **The ignored anchors forgotten.** `loss_no_object` then also pushes down the good
-# boxes beside each owner; the usual symptom is correct boxes with low confidence.
+# boxes around each owner. The usual symptom is correct boxes with low confidence.
 #
 # **Images resized, boxes not.** Training at many sizes then learns boxes in the wrong
-# place at every size but one. The losses of boxes stay high without any other sign, and
-# a drawn batch shows it at once.
+# place at every size but one. The box losses stay high; drawing a batch shows the
+# fault.
 #
 # ## Three questions
 #
-# **1.** A photograph shows two hundred starlings in the sky, and nothing else. From
-# how many of them can YOLO v1, and v2 and v3 at 416 pixels, learn at most, and what
-# helps the starlings most?
+# **1.** A photograph shows two hundred starlings in the sky, and nothing else. From how
+# many of them can YOLO v1 learn at most, from how many v2 and v3 at 416 pixels, and
+# what helps the starlings most?
 #
 # <details><summary>Answer</summary>
 #
-# v1 from one per cell, 49. v2 and v3 from one per anchor, in theory from all of them.
-# But the birds have the same shape and want the same anchor, so in practice v2 learns
-# from about one per cell, 169. What helps is the finest map of v3, with 52 x 52 cells.
+# v1 learns from one per cell, 49. v2 and v3 learn from one per anchor, so in theory
+# from all of them. But the birds have much the same shape and want the same anchor, so
+# in practice v2 learns from about one per cell, at most 169. What helps most is the
+# finest map of v3, with 52 x 52 cells.
 #
 # </details>
 #
@@ -1401,10 +1431,10 @@ print(f"with the library's limit: {(limited[0, 2] - limited[0, 0]).item():.0f} p
 #
 # <details><summary>Answer</summary>
 #
-# The groups of anchors are given to the maps in the wrong order, so that small shapes
-# are tried in large cells; or the boxes were not resized together with the image, so
-# that small objects get targets in the wrong place, which hurts their IoU most. In
-# both cases, draw the anchors that own the objects of a scene, as above.
+# The groups of anchors may be given to the maps in the wrong order, so that small
+# shapes are used in large cells. Or the boxes were not resized with the image, which
+# costs small objects most of their IoU. In both cases, draw the anchors that own the
+# objects of a scene, as above.
 #
 # </details>
 #
@@ -1413,8 +1443,9 @@ print(f"with the library's limit: {(limited[0, 2] - limited[0, 0]).item():.0f} p
 #
 # <details><summary>Answer</summary>
 #
-# How far two trainings of the *old* loss are apart. In the runs above, seeds alone can
-# move the same network by about that much. Several seeds of each, with ranges that do
-# not overlap, would convince you; so would a gain that is many times the spread.
+# Ask how far apart two trainings with the *old* loss are. In the runs above, the seed
+# alone can move the AP of one network by about that much. Several seeds of each loss,
+# with ranges that do not overlap, would convince you; so would a gain that is many
+# times the spread.
 #
 # </details>
