@@ -100,9 +100,9 @@ show(
 # %% [markdown]
 # ## The whole system
 #
-# The map is drawn from a real call of `predict`. Up to the feature map, only the
-# resizing is new. What followed in lesson 04 (proposals, RoI pooling, a second network)
-# is gone. Instead, a small head predicts 17 numbers for each cell of a 7 x 7 grid.
+# The map is drawn from a real call of `predict`. Up to the feature map, all steps are
+# familiar. What followed in lesson 04 (proposals, RoI pooling, a second network) is
+# gone. Instead, a small head predicts 17 numbers for each cell of a 7 x 7 grid.
 
 # %% tags=["hide-input"]
 from course_utils.models.backbones import Backbone
@@ -388,9 +388,9 @@ print(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 1470, as against 2450. The two predictors of a cell *share* one set of class values,
-# so a cell can report only one class, however many predictors it has. They are two
-# attempts at the same object, not room for two objects.
+# 1470, as against 2450. The predictors of a cell *share* one set of class values, so
+# all of them favour the same class, however many there are. They are attempts at the
+# same object, not room for several objects.
 #
 # </details>
 #
@@ -462,8 +462,9 @@ show_boxes(
 # is to use 1 instead. With the IoU, confidence can also tell good boxes from poor ones,
 # which helps suppression.
 #
-# Sometimes, above all early in training, neither box touches the object. The authors'
-# program then takes the predictor whose four numbers are nearest, and so do we.
+# Above all early in training, it can happen that neither box touches the object. The
+# authors' program then takes the predictor whose four numbers are nearest, and so do
+# we.
 
 # %% tags=["show"]
 from course_utils.models.yolo import cell_iou
@@ -1405,8 +1406,8 @@ for name in detectors:
 # YOLO finds far fewer objects in a shared cell than in a cell of their own. (Compare
 # the drop with that of Faster R-CNN: such objects also hide one another.) Which came
 # first matters little, because at test time there is no list. A cell has one set of
-# class values, so objects of other classes have to come from neighbouring cells,
-# whereas each anchor of Faster R-CNN may report another object.
+# class values, so all its boxes favour the same class, whereas each anchor of Faster
+# R-CNN may report another object.
 
 # %% tags=["hide-input"]
 watch.report(
