@@ -2,11 +2,11 @@
 # %% [markdown]
 # # An atlas of the tabletop
 #
-# The tabletop is the generated world in which most lessons of this course take place:
-# solids on a floor, a camera, a lamp. Because every scene is computed from closed
+# The tabletop is the computer-generated world in which most lessons of this course take
+# place: objects on a floor, a camera and a lamp. Because every scene is computed from
 # formulas, everything about it is known exactly, and nothing had to be labelled by
-# hand. This page shows one scene and every kind of ground truth that it comes with. You
-# don't have to read it in order, or at all, before a lesson sends you here.
+# hand. This page shows one scene with every kind of ground truth that comes with it.
+# You don't have to read the page in order, or at all, until a lesson sends you here.
 #
 # The course itself starts with [lesson 00](00_start_here.ipynb).
 
@@ -19,15 +19,16 @@ print("image:", tuple(image.shape))
 print("target:", ", ".join(target))
 
 # %% [markdown]
-# A scene depends on the seed, the split and its index alone, so it is the same on every
-# computer. Training and test scenes never meet. Any `size` renders the same scene in
-# more or fewer pixels, and only what `truth` names is computed.
+# A scene depends only on the seed, the split and its index, so it is the same on every
+# computer, and no scene is in both the training and the test split. Another `size`
+# renders the same scene in more or fewer pixels, and only the kinds of ground truth
+# that `truth` names are computed.
 
 # %% [markdown]
 # ## Boxes and labels
 #
-# One xyxy box around the visible part of each object, and the number of its class.
-# Lessons 01 to 06 need nothing else.
+# `boxes` (N, 4) holds one xyxy box around the visible part of each of the N objects,
+# and `labels` (N,) the number of its class. Lessons 01 to 06 need nothing else.
 
 # %% tags=["hide-input"]
 from course_utils.data.tabletop import CLASS_NAMES
@@ -46,8 +47,8 @@ show_boxes(
 # %% [markdown]
 # ## Masks
 #
-# `masks` (N, H, W): one mask per object, true where the object is visible. They are for
-# Mask R-CNN (lesson 09).
+# `masks` (N, H, W) holds one mask per object, which is true where the object is
+# visible. Mask R-CNN needs them (lesson 09).
 
 # %% tags=["hide-input"]
 from course_utils.draw import show_masks
@@ -64,9 +65,10 @@ show_masks(
 # %% [markdown]
 # ## Semantic and panoptic maps
 #
-# `semantic` (H, W) gives every pixel a class, floor and wall included, but two objects
-# of one class become one. `panoptic` (2, H, W) gives every pixel a class and the number
-# of its object. Lessons 07 and 08 are about the first, lesson 10 about the second.
+# `semantic` (H, W) gives every pixel a class, floor and wall included, but does not
+# tell two objects of the same class apart. `panoptic` (2, H, W) does, because it gives
+# every pixel a class and the number of its object. Lessons 07 and 08 are about semantic
+# maps, lesson 10 about panoptic ones.
 
 # %% tags=["hide-input"]
 from course_utils.data.tabletop import SEMANTIC_NAMES
@@ -86,8 +88,8 @@ show(
 # %% [markdown]
 # ## Depth
 #
-# `depth` (H, W): how far away the surface is, in metres, measured along the line of
-# sight of the camera's middle (lesson 11).
+# `depth` (H, W) says for every pixel how far away the visible surface is, in metres,
+# measured along the camera's optical axis (lesson 11).
 
 # %% tags=["hide-input"]
 from course_utils.draw import show_heat_map
@@ -106,9 +108,10 @@ show_heat_map(
 # %% [markdown]
 # ## Normals
 #
-# `normals` (3, H, W): a vector of length 1 that is perpendicular to the surface and
-# points toward the camera. Its x, y and z are shown here as red, green and blue, so that
-# surfaces of one colour face the same way (lesson 12).
+# `normals` (3, H, W) holds for every pixel a vector of length 1 that is perpendicular
+# to the surface and points out of it, to the camera's side. Its x, y and z are shown
+# here as red, green and blue, so surfaces of the same colour face the same way (lesson
+# 12).
 
 # %% tags=["hide-input"]
 from course_utils.draw import draw_image
@@ -124,13 +127,16 @@ show(
 # %% [markdown]
 # ## The camera
 #
-# `camera` holds K, R and t. In the camera's frame, x points right, y down and z
-# forward, in metres. A point (X, Y, Z) of that frame lands at
+# `camera` holds the matrices K and R and the vector t. In the camera's frame, which is
+# measured in metres, x points right, y down and z forward. A point (X, Y, Z) of that
+# frame is projected to the pixel
 #
 # $$x = f \frac{X}{Z} + c_x \qquad y = f \frac{Y}{Z} + c_y$$
 #
-# so what is twice as far away looks half as large. The matrix K holds these three
-# numbers. R and t lead from the world, whose floor is z = 0, to the camera.
+# so an object that is twice as far away looks half as large. K holds the three numbers
+# in this formula: the focal length f and the point (c_x, c_y) of the image that lies
+# straight ahead, all in pixels. R and t convert points of the world, whose floor is z =
+# 0, to the camera's frame.
 
 # %%
 import torch
@@ -167,8 +173,9 @@ show(
 # %% [markdown]
 # ## Poses and boxes in space
 #
-# `pose` says where each object stands and how it is turned: a point p of its own frame
-# is R p + t in the camera's. With `half_extents`, that is a box in space.
+# `pose` says where each object stands and how it is turned: a point p in the object's
+# own frame is at R p + t in the camera's frame. Together with `half_extents`, half its
+# size along each axis, this gives a box in space.
 
 # %% tags=["hide-input"]
 from itertools import combinations, product
@@ -193,8 +200,8 @@ show(fig, alt="The scene with a box in space around each object, in perspective.
 # ## Keypoints
 #
 # `keypoints` (N, 10, 2) are named points, such as the feet of a chair, and
-# `keypoint_visibility` says of each whether it is visible, hidden behind something, or
-# absent (lesson 10).
+# `keypoint_visibility` says for each whether it is visible, hidden, or absent (lesson
+# 10).
 
 # %% tags=["hide-input"]
 from course_utils.data.tabletop import KEYPOINT_NAMES
@@ -233,9 +240,9 @@ show(
 # %% [markdown]
 # ## Meshes
 #
-# `meshes`: vertices (V, 3) in the camera's frame and triangles (F, 3) between them. A
-# mesh is the whole object, hidden parts included. Predicting one is what Mesh R-CNN
-# does (lesson 12).
+# `meshes` holds for each object its vertices (V, 3) in the camera's frame, and its
+# triangles (F, 3), each given by the numbers of three vertices. A mesh describes the
+# whole object, hidden parts included. Mesh R-CNN predicts such meshes (lesson 12).
 
 # %% tags=["hide-input"]
 fig, (ax,) = new_figure(width=5, height=5)
@@ -252,9 +259,9 @@ show(
 # %% [markdown]
 # ## Voxels
 #
-# `voxels` (N, G, G, G): a grid of little cubes around each object, in the object's own
-# frame, each full or empty. Voxels are easy to convolve, but nearly all of them are
-# empty (lesson 11).
+# `voxels` (N, G, G, G) is a grid of small cubes around each object, in the object's own
+# frame; each cube is full or empty. A grid is easy to convolve, but most of its voxels
+# are empty (lesson 11).
 
 # %% tags=["hide-input"]
 from matplotlib.figure import Figure
@@ -274,9 +281,9 @@ show(fig, alt="A chair and a torus made of little cubes.")
 # %% [markdown]
 # ## Points on surfaces
 #
-# `samples`: points spread evenly over the surface of each object, with the normal at
-# each. Point clouds are compact, but do not say what is connected with what (lesson
-# 11). The colours are the normals, as above.
+# `samples` holds points spread evenly over the surface of each object, with the normal
+# at each point. Point clouds are compact, but they do not say which points are
+# connected (lesson 11). The colours show the normals, as above.
 
 # %% tags=["hide-input"]
 fig = Figure(figsize=(6.4, 5), layout="constrained")
@@ -293,9 +300,9 @@ show(fig, alt="The objects of the scene in space, as clouds of coloured points."
 # %% [markdown]
 # ## Closed forms
 #
-# `surfaces`: each object as a formula. Of any point it can tell the signed distance to
-# the surface, which is negative inside. Networks that learn such a function are called
-# implicit.
+# `surfaces` describes each object by a formula, which gives the signed distance from
+# any point to the surface, negative inside the object. A network that learns such a
+# function represents the shape *implicitly*.
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -321,8 +328,8 @@ show(
 # %% [markdown]
 # ## Words
 #
-# `captions` has a sentence for each object, and `relations` says of each pair which one
-# is left of, right of, in front of or behind the other.
+# `captions` has a short description of each object, and `relations` says for each pair
+# of objects which is left of, right of, in front of or behind the other.
 
 # %%
 for name, caption in zip(names, target["captions"], strict=True):
@@ -350,9 +357,10 @@ show(
 # %% [markdown]
 # ## A second camera
 #
-# A scene can be rendered from anywhere. Move the camera to the right by b metres, and a
-# point at depth Z moves to the left by f b / Z pixels, its *disparity*. So two images
-# tell the depth.
+# A scene can be rendered from anywhere. If the camera moves to the right by b metres,
+# the image of a point at depth Z moves to the left by f b / Z pixels, its *disparity*.
+# The depth can therefore be computed from two images, wherever the same point is found
+# in both.
 
 # %%
 from dataclasses import replace
@@ -384,8 +392,8 @@ show(
 # %% [markdown]
 # ## Time
 #
-# Solids can be moved between two renderings, too, which makes a video of which every
-# frame and every motion is known.
+# Objects can also be moved between renderings. The result is a video in which every
+# motion is known exactly.
 
 # %% tags=["hide-input"]
 sphere = next(i for i, solid in enumerate(left.solids) if solid.name == "sphere")
@@ -405,8 +413,8 @@ show(fig, alt="Three frames in which the sphere moves to the left, with its shad
 # ## Easier and harder worlds
 #
 # The settings of `Tabletop` say which classes occur, how many objects there are, how
-# large they are, and whether they crowd together. Lesson 05 uses this to find out what
-# a grid cannot do.
+# large they are, and whether they stand in groups. Lesson 05 uses these settings to
+# find out what a grid cannot do.
 
 # %% tags=["hide-input"]
 from course_utils.draw import show_images
@@ -428,7 +436,7 @@ show_images(
 # %% [markdown]
 # ## On disk
 #
-# `course_utils.data.writers` writes these scenes as Pascal VOC, as COCO and as CLEVR,
-# so that loaders of these formats can be tried without a download.
+# `course_utils.data.writers` writes these scenes in the formats of Pascal VOC, COCO and
+# CLEVR, so that you can try loaders for these formats without a download.
 #
 # Back to [lesson 00](00_start_here.ipynb).
