@@ -117,7 +117,7 @@ def watch(
 def shape_text(value: Any) -> str:
     """The shapes of tensors, with their names where they have some."""
     if isinstance(value, Tensor):
-        return " × ".join(map(str, value.shape)) or "a number"
+        return " × ".join(map(str, value.shape)) or "scalar"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {shape_text(each)}" for name, each in value.items())
     if hasattr(value, "_asdict"):

@@ -260,7 +260,7 @@ def suppress(detections: Target, iou_threshold: float, most: int) -> Target:
 
 
 def hardest(losses: Tensor, labels: Tensor, negatives: int) -> Tensor:
-    """Which windows to learn from: every object, and the background that goes worst.
+    """Which windows to learn from: every object, and the background with the highest loss.
 
     (N,) losses and (N,) labels, -1 for windows that are not used -> (K,) indices. For
     each object so many backgrounds are taken, those of the highest loss; as many for

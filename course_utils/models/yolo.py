@@ -50,7 +50,7 @@ def cell_iou(boxes: Tensor, objects: Tensor) -> Tensor:
 def responsible_boxes(boxes: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:
     """Which predictor of each cell is responsible for its object, and all their IoUs.
 
-    The one of the highest IoU now; of equals the first. Where no box touches the
+    The one with the highest IoU now; among equals, the first. Where no box touches the
     object, the one whose x, y, w, h are the closest, as in darknet.
 
     Args:
@@ -86,7 +86,7 @@ def box_terms(
 def confidence_terms(
     confidence: Tensor, iou: Tensor, is_responsible: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Terms 3 and 4: responsible predictors are to state their IoU, all others 0.
+    """Terms 3 and 4: responsible predictors should predict their IoU, all others 0.
 
     Three times (N, S, S, B) -> two sums.
     """
@@ -144,7 +144,7 @@ def boxes_a_cell(outputs: Tensor, targets: GridTargets) -> int:
 
 
 def check_fit(outputs: Tensor, targets: GridTargets) -> None:
-    """Outputs have the images and cells of the targets, and 5B + C numbers a cell."""
+    """Outputs have the images and cells of the targets, and 5B + C numbers per cell."""
     classes = targets.classes.shape[-1]
     boxes, rest = divmod(outputs.shape[-1] - classes, BOX)
     if outputs.shape[:-1] != targets.is_object.shape or boxes < 1 or rest:
@@ -156,7 +156,7 @@ def check_fit(outputs: Tensor, targets: GridTargets) -> None:
 
 
 def overlap_1d(a: Tensor, a_side: Tensor, b: Tensor, b_side: Tensor) -> Tensor:
-    """The length that two stretches share, given their centres and lengths."""
+    """The length that two intervals share, given their centres and lengths."""
     low = torch.maximum(a - a_side / 2, b - b_side / 2)
     high = torch.minimum(a + a_side / 2, b + b_side / 2)
     return (high - low).clamp(min=0)
@@ -165,7 +165,7 @@ def overlap_1d(a: Tensor, a_side: Tensor, b: Tensor, b_side: Tensor) -> Tensor:
 def iou_in_cell(box: Tensor, target: Tensor, grid: int) -> Tensor:
     """IoU of two boxes of one cell: (4,) and (4,) of x, y in the cell, w, h -> ().
 
-    x and y are divided by the cells a side, to be fractions of the image as w and h
+    x and y are divided by the cells per side, to be fractions of the image as w and h
     are. Where the cell stands does not matter.
     """
     (x, y, w, h), (x_true, y_true, w_true, h_true) = box.unbind(), target.unbind()
@@ -237,9 +237,9 @@ def yolo_losses_by_loop(
 
 @dataclass(frozen=True, kw_only=True)
 class YOLOSettings:
-    """What YOLO can be told; S, B and the two weights of the loss are the paper's."""
+    """The settings of YOLO; S, B and the two weights of the loss are the paper's."""
 
-    grid: int = 7  # S, the cells a side
+    grid: int = 7  # S, the cells per side
     num_boxes: int = 2  # B, the predictors of a cell
     hidden: int = 64  # channels of the head's convolutions
     coord_weight: float = 5.0  # of the two terms of boxes

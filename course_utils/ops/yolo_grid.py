@@ -141,7 +141,7 @@ def encode_batch(
 
 
 def stack_targets(targets: Sequence[GridTargets]) -> GridTargets:
-    """Those of several images, with a leading B. There has to be at least one."""
+    """The targets of at least one image, stacked along a leading B."""
     check_not_empty(targets=targets)
     return GridTargets(*(torch.stack(parts) for parts in zip(*targets, strict=True)))
 
@@ -189,7 +189,7 @@ def cell_boxes_to_xyxy(boxes: Tensor) -> Tensor:
 
 
 def decode_grid(outputs: Tensor, image_size: Size, *, num_boxes: int) -> GridBoxes:
-    """The boxes that the cells' (N, S, S, 5B + C) outputs mean, S * S * B per image.
+    """The boxes that the cells' (N, S, S, 5B + C) outputs describe: S * S * B per image.
 
     A network predicts the *roots* of w and h, as darknet does: the loss compares roots,
     and a root of a negative output would be nan.

@@ -3,7 +3,7 @@
 # build:
 #   - lay a grid over an image
 #   - pack boxes and classes into one tensor, and unpack it again
-#   - write YOLO's loss of five terms, and prove it with a loop
+#   - write YOLO's loss of five terms, and check it against a loop
 #   - train YOLO
 #   - find out what it pays for its speed
 # needs: [02_rcnn, 04_faster_rcnn]
@@ -65,7 +65,7 @@ scenes, test_scenes, side, widths, hidden, steps = {
 }[budget]
 device = choose_device()
 watch = start_lesson("05_yolo", budget)
-print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
+print(f"{budget}: {scenes} training scenes, {test_scenes} test scenes, {steps} steps")
 
 # %% [markdown]
 # This is where we are going: a YOLO trained as in this lesson, on a scene that was not
@@ -92,7 +92,7 @@ draw_boxes(axes[2], **found, class_names=CLASS_NAMES)
 show(
     fig,
     alt="A tabletop scene three times: under a grid in which a few cells are tinted in "
-    "the colours of classes; under many boxes, most of them thin; and with a named "
+    "the colours of classes; under many boxes, most drawn with thin lines; and with a named "
     "box around each object.",
     caption="One pass of the network, read in three ways.",
 )
@@ -279,7 +279,7 @@ show_curves(
     {"objects": (list(sides), list(lost.values()))},
     x_label="S, cells per side",
     y_label="share of objects lost",
-    alt="A curve that falls steeply from the coarsest grid, of two cells a side, to "
+    alt="A curve that falls steeply from the coarsest grid, of two cells per side, to "
     "nearly nothing at the finest.",
     caption="Objects that find their cell taken.",
     width=5,
@@ -612,11 +612,11 @@ show_system(
     },
     new=("responsible_boxes", "box_terms", "confidence_terms", "class_term"),
     caption="Training: from outputs and targets of four images to the five terms. "
-    "(Both terms at the bottom read outputs and targets, too.)",
+    "(Both boxes at the bottom also read outputs and targets.)",
 )
 
 # %% [markdown]
-# ### Proof by a loop
+# ### Check it with a loop
 #
 # Such code is short but easy to get wrong, because a mask broadcast along the wrong
 # axis raises no error. torchvision has no such loss to compare with, so a second
@@ -911,7 +911,7 @@ for ax, title, (picture, moved) in zip(axes, titles, versions, strict=True):
     draw_boxes(ax, moved["boxes"], linewidth=1.2)
 show(
     fig,
-    alt="A scene, and the same scene twice with its sides moved and other colours; the "
+    alt="A scene, and the same scene twice with shifted sides and changed colours; the "
     "boxes stay on their objects.",
 )
 
@@ -936,7 +936,7 @@ keep_model(model, "yolo", budget)
 show_losses(
     history,
     alt="Five curves on a logarithmic axis. Those of the boxes and the classes fall. "
-    "The confidence of responsible predictors falls less; that of all others rises.",
+    "The confidence loss of responsible predictors falls less; that of all others rises.",
 )
 for name, values in history.curves(smooth=20).items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
@@ -1116,7 +1116,7 @@ for ax, (name, table) in zip(axes, stages.items(), strict=True):
     draw_all_boxes(ax, boxes, table)
 show(
     fig,
-    alt="The scene three times: under all boxes with a score, most of them thin; under "
+    alt="The scene three times: under all boxes with a score, most drawn with thin lines; under "
     "those above 0.1, in bundles on the objects; and with the boxes that are left.",
     caption="Boxes in the colour of their best class; the thicker, the higher the score.",
 )
@@ -1238,13 +1238,13 @@ for part, ms in spent.items():
 bars = {"YOLO": spent}
 if faster_row is not None and faster_row.get("ms_network") is not None:
     bars["Faster R-CNN"] = {
-        "to propose": faster_row["ms_proposals"],
+        "proposals": faster_row["ms_proposals"],
         "network": faster_row["ms_network"],
     }
 show_parts(
     bars,
     unit="ms per image",
-    alt="A bar of the time that YOLO takes for an image, mostly convolutions, and, if "
+    alt="A bar of the time that YOLO takes per image, mostly convolutions, and, if "
     "lesson 04 has run, one of Faster R-CNN with proposals and network.",
 )
 
@@ -1298,11 +1298,11 @@ for name, detector in detectors.items():
 # %% tags=["hide-input"]
 show_curves(
     {name: (thresholds, share) for name, share in found_share.items()},
-    x_label="IoU asked for",
+    x_label="minimum IoU",
     y_label="share of objects found",
     alt="Share of objects found over the IoU that is asked for: a curve for each "
     "detector, which falls towards the right.",
-    caption="How many objects have a detection of their class that fits so well.",
+    caption="Share of objects with a detection of their class that reaches this IoU.",
     width=5.4,
     height=3,
 )

@@ -56,7 +56,7 @@ def test_the_shapes_are_those_of_the_call(small: Small):
         "images": "2 × 3 × 8 × 12",
         "body": "features 2 × 5 × 4 × 6",
         "heads": "objectness 2 × 1 × 4 × 6, deltas 2 × 4 × 4 × 6",
-        "best": "score a number",
+        "best": "score scalar",
     }
 
 
@@ -72,7 +72,7 @@ def test_the_map_says_in_words_what_it_shows(small: Small, capsys):
     show_system(lambda: small(IMAGES), parts(small), ARROWS, new=["heads"])
     said = html.unescape(capsys.readouterr().out)
     assert "body gives 2 × 5 × 4 × 6 to heads." in said
-    assert "best gives score a number. New: heads." in said
+    assert "best gives score scalar. New: heads." in said
 
 
 def test_each_part_stands_below_all_that_lead_to_it():
