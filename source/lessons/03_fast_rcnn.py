@@ -4,7 +4,7 @@
 # build:
 #   - pool the features of any box into a fixed grid, and send gradients back
 #   - label and sample the regions that a step learns from
-#   - name regions and correct their boxes with one network
+#   - classify regions and correct their boxes with one network
 #   - train and evaluate Fast R-CNN
 #   - measure what sharing saves
 # needs: [00_start_here, 01_sliding_windows, 02_rcnn]
@@ -25,13 +25,13 @@
 # %% [markdown]
 # # 03. Fast R-CNN
 #
-# Lesson 02 ended with a detector that works and a bar that shows where its time goes.
-# It proposes a few hundred boxes, cuts each out of the image, and runs a network on
-# every piece, although neighbouring pieces show nearly the same pixels.
+# Lesson 02 ended with a detector that works and a chart of where its time goes. R-CNN
+# cuts up to 200 boxes out of the image and runs a network on every crop, although
+# neighbouring crops show nearly the same pixels.
 #
 # Fast R-CNN runs the network once, on the whole image, and cuts the boxes out of the
 # *features*. For this it needs one new operation, RoI pooling. And because everything
-# after the search is then one network, R-CNN's three trainings become one.
+# after the search is now one network, R-CNN's three trainings become one.
 
 # %% tags=["hide-input"]
 from functools import partial
@@ -63,8 +63,8 @@ watch = start_lesson("03_fast_rcnn", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
 
 # %% [markdown]
-# The proposals are those of selective search, as in lesson 02. The search is slow, so
-# its boxes are kept on disk; if you have run that lesson, most are there already.
+# The proposals come from selective search, as in lesson 02. Because it is slow, its
+# boxes are kept on disk; if you have run that lesson, most are there already.
 
 # %%
 from course_utils.data.proposals import propose_all
@@ -94,9 +94,9 @@ truth, proposals = target["boxes"], target["proposals"]
 print(f"this scene: {len(truth)} objects, {len(proposals)} proposals")
 
 # %% [markdown]
-# Here is the finished detector at work. It gets the image and the boxes on the left,
-# and returns those on the right: few of them, each with a name and a corrected outline.
-# These were kept from an earlier run of this lesson.
+# Here is the finished detector at work, with predictions kept from an earlier run. From
+# the image and the proposals on the left it makes the few detections on the right, each
+# with a class and a corrected box.
 
 # %% tags=["hide-input"]
 from course_utils.data.kept_predictions import load_example_predictions
@@ -120,9 +120,9 @@ show(
 )
 
 # %% [markdown]
-# And here is the whole system, drawn from a real call: every arrow carries the shape of
-# what flowed there, and what R-CNN did not have is orange. However many proposals there
-# are, the backbone runs once.
+# And here is the whole system. Every arrow carries the shape of what flowed there in a
+# real call, and the parts that R-CNN did not have are orange. The backbone runs once,
+# however many proposals there are.
 
 # %% tags=["hide-input"]
 untrained = library.small_fast_rcnn(num_classes=len(CLASS_NAMES))
@@ -160,8 +160,8 @@ show_system(
 # %% [markdown]
 # ## What R-CNN pays for
 #
-# Lesson 02 measured how long its R-CNN takes for one image. The bar repeats those
-# numbers; if you skipped that lesson, the same network is timed here.
+# The bar shows what lesson 02 measured for one image; if you skipped that lesson, the
+# same network is timed here.
 
 # %% tags=["hide-input"]
 from course_utils.models.rcnn.tabletop import rcnn_for_tabletop
@@ -188,9 +188,8 @@ show_parts(
 print(f"search {ms_search:.0f} ms, network {ms_rcnn:.0f} ms for up to 200 proposals")
 
 # %% [markdown]
-# The search is left for lesson 04. This lesson is about the other part, the passes.
-# Count for each pixel how many proposals cover it, since R-CNN computes on it that many
-# times.
+# Lesson 04 deals with the search, this lesson with the passes. R-CNN processes a pixel
+# once for each proposal that covers it, so let us count these proposals at every pixel.
 
 # %%
 cover = torch.zeros(image.shape[1:])
@@ -224,13 +223,13 @@ assert len(proposals) * per_crop > 10 * per_image or budget == "smoke"
 
 # %% [markdown]
 # One or two dozen crops cost as much as the image, and there are two hundred of them.
-# Lesson 01 met the same waste, and one dense pass gave the scores of all windows. Can
-# this be done for boxes of any size and shape?
+# Lesson 01 met the same waste, and there a single dense pass gave the scores of all
+# windows. Can we do the same for boxes of any size and shape?
 #
 # ## Cut the features, not the image
 #
-# It can, because a convolution does not ask for a size. The backbone that R-CNN ran on
-# crops accepts the whole image and returns a map of features.
+# We can, because a convolution works on an input of any size. Layers like those that
+# R-CNN ran on crops also accept the whole image, and return a map of features.
 
 # %%
 from course_utils.models.backbones import Backbone
@@ -244,7 +243,7 @@ print(f"image {tuple(image.shape)}, features {tuple(features.shape[1:])}")
 print(f"one cell of the map stands for {stride} x {stride} pixels")
 
 # %% [markdown]
-# A box in pixels becomes a box in cells when it is divided by the stride. On the map it
+# Dividing a box in pixels by the stride gives the box in cells of the map. There it
 # marks a **region of interest**, RoI for short.
 
 # %%
@@ -268,9 +267,9 @@ show(
 )
 
 # %% [markdown]
-# Proposals still come from the image and are only carried over to the map, so they
-# cannot depend on the network. Let us count what goes through the backbone, and search
-# again beside a network with other weights.
+# Proposals still come from the image and are only carried over to the map. So a single
+# image should go through the backbone, and a network with other weights should change
+# the features but not the proposals.
 
 # %%
 seen = []
@@ -293,18 +292,18 @@ assert torch.equal(search(image)[:200], proposals)  # and proposals not at all
 # %% [markdown]
 # ## A layer that wants a fixed size
 #
-# The fully connected layers that name a region have one weight for each number they
+# The fully connected layers that classify a region have one weight for each number they
 # read, so they need equally many numbers for every RoI. R-CNN warped each crop to one
-# size. What can be done with features?
+# size. What can we do with features?
 #
 # **Spatial pyramid pooling** (He et al. 2014) was the first answer. Lay a grid of n x n
-# bins over the map, whatever its size, and keep the maximum of each bin. Do so for
-# several n, from coarse to fine, and write all maxima in a row.
+# bins over the map, whatever its size, and keep the maximum of each bin. Do this for
+# several n, from coarse to fine, and concatenate all the maxima.
 #
-# **On paper.** A map has 7 columns, and we want 3 bins. Bin i starts at 7i/3, rounded
-# down, and ends before 7(i+1)/3, rounded up. The bins begin at columns 0, 2 and 4, and
-# the last columns in them are 2, 4 and 6: neighbours share a column, nothing is lost,
-# and no bin is empty.
+# **On paper.** A map has 7 columns, and we want 3 bins, numbered from i = 0. Bin i
+# starts at 7i/3, rounded down, and ends before 7(i+1)/3, rounded up. So the bins start
+# at columns 0, 2 and 4, and their last columns are 2, 4 and 6: neighbours share a
+# column, and no bin is empty.
 
 # %% tags=["show"]
 from course_utils.ops.roi import pyramid_bins
@@ -317,7 +316,7 @@ for length, bins in ((7, 1), (7, 2), (7, 3), (6, 3)):
 
 # %% [markdown]
 # Below, a map of 5 x 7 numbers is cut into 1, 4 and 9 bins. Each bin keeps its maximum,
-# printed in bold, and forgets where in the bin it stood.
+# printed in bold, and forgets where in the bin it was.
 
 # %% tags=["hide-input"]
 generator = torch.Generator().manual_seed(4)
@@ -334,9 +333,9 @@ show(
 )
 
 # %% [markdown]
-# The maximum over rectangles is an operation of its own, `max_of_rectangles`, which the
-# next sections build; with it, the pyramid is short. PyTorch calls one level adaptive
-# max pooling, and it has to give the same numbers.
+# The function `max_of_rectangles`, which the next sections build, takes the maximum
+# over rectangles; with its help, the pyramid is short. PyTorch calls one level adaptive
+# max pooling, which has to give the same numbers.
 
 # %% tags=["show"]
 from course_utils.ops.roi import grid_rectangles
@@ -355,8 +354,8 @@ for size in ((5, 7), (13, 9), (40, 2)):
 
 # %% [markdown]
 # Whatever the map's size, there are 50 numbers per channel: 1 + 4 + 9 + 36. SPP-net
-# shared features in this way a year before Fast R-CNN, but it trained only the fully
-# connected layers and left the convolutions as they were.
+# shared features in this way a year before Fast R-CNN, but fine-tuned only its fully
+# connected layers.
 #
 # ## RoI pooling on paper
 #
@@ -365,8 +364,8 @@ for size in ((5, 7), (13, 9), (40, 2)):
 # bins. There are four steps:
 #
 # 1. project: divide by 16, which gives (1.25, 0.5625, 6.5625, 4.6875);
-# 2. snap: round each corner to a whole cell, so columns 1 to 7 and rows 1 to 5, where
-#    both end cells belong to the RoI;
+# 2. snap: round each corner to a whole cell, which gives columns 1 to 7 and rows 1 to
+#    5, both ends included;
 # 3. cut the 7 columns and the 5 rows into 2 bins each, as in the pyramid;
 # 4. take the maximum of each bin.
 
@@ -378,11 +377,12 @@ print("projected:", (box * scale).tolist())
 print("snapped:", (box * scale).round().long().tolist())
 
 # %% [markdown]
-# Step 2 hides a trap. "Round" means something else in Python than in C, in which the
-# original code is written, whenever a number ends in a half.
+# Step 2 hides a trap: for numbers that end in a half, "round" means one thing in Python
+# and another in C, in which the original code is written. C rounds halves away from
+# zero.
 #
 # **Predict.** What does Python's way, that of `torch.round`, make of 0.5, 1.5, 2.5 and
-# -0.5, and what does C's make of them?
+# -0.5?
 
 # %% tags=["show"]
 from course_utils.ops.roi import round_half_away
@@ -395,14 +395,15 @@ print("as in C:    ", round_half_away(halves).int().tolist())
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Python rounds halves to the nearest *even* number, so it gives 0, 2, 2 and 0. C rounds
-# them away from zero, to 1, 2, 3 and -1. So a RoI pooling with `torch.round` differs
-# from torchvision's for some boxes whose corner falls between two cells.
+# Python rounds halves to the nearest *even* number, so it gives 0, 2, 2 and 0, whereas
+# C gives 1, 2, 3 and -1. So a RoI pooling with `torch.round` differs from torchvision's
+# for some boxes with a corner exactly halfway between two cells.
 #
 # </details>
 
 # %% [markdown]
-# Steps 2 and 3 concern one axis at a time, and all RoIs at once:
+# Steps 2 and 3 work on one axis at a time, so one function does both, for all RoIs at
+# once:
 
 # %% tags=["show"]
 from course_utils.ops.roi import roi_bins
@@ -429,11 +430,11 @@ show(
 )
 
 # %% [markdown]
-# The snapped region is not where the box was: each corner moved by up to half a cell,
-# and then the end cell is added whole.
+# The snapped region is not quite where the box was: each corner moved by up to half a
+# cell, and then the last row and column are included whole.
 #
-# Now step 4, as a plain loop over the bins of one box. It is slow, and it is the
-# definition: whatever we write later has to agree with it.
+# Now comes step 4, as a plain loop over the bins of one box. It is slow, but it is the
+# definition, and what we write later has to agree with it.
 
 # %% tags=["show"]
 from course_utils.ops.roi import roi_pool_one
@@ -446,8 +447,8 @@ assert torch.equal(pooled, reference[0])
 print(pooled[0].tolist())
 
 # %% [markdown]
-# A box may reach out of the map. Then the bins are clipped to it, and a bin that lies
-# outside altogether has no cell and gets 0.
+# A box may reach beyond the map. Then its bins are clipped to the map, and a bin that
+# lies entirely outside has no cells and gets 0.
 
 # %%
 outside = torch.tensor([90.0, 40, 200, 90])
@@ -456,9 +457,9 @@ print(roi_pool_one(grid[None], outside, output_size=3, spatial_scale=scale)[0])
 # %% [markdown]
 # ## All RoIs at once
 #
-# An image has hundreds of RoIs with 49 bins each, and a loop in Python would take
-# longer than the network. Every bin is a rectangle of cells. Since the map is small,
-# many RoIs share a rectangle, which then has to be searched only once.
+# An image has up to 200 RoIs with 49 bins each, and a loop in Python would take longer
+# than the network. But every bin is a rectangle of cells, and because the map is small,
+# many RoIs share a rectangle, which has to be searched only once.
 
 # %%
 from course_utils.ops.roi import as_rois
@@ -473,15 +474,15 @@ print(f"{len(rois)} RoIs x 49 bins = {len(rectangles):,} rectangles,")
 print(f"of which {number:,} are different")
 
 # %% [markdown]
-# We walk through all rectangles in step, row by row. A small one that has reached its
-# end waits there for the others.
+# We walk through all rectangles at the same time, cell by cell and row by row. A small
+# one that has reached its end waits there for the others.
 
 # %% tags=["show"]
 from course_utils.ops.roi import walk
 
 # %% [markdown]
 # On the way we note the last step at which the maximum rose, because the gradient will
-# need to know *where* it stands. If two cells hold it, the first one counts.
+# need to know *where* the maximum is. If two cells hold it, the first one counts.
 
 # %% tags=["show"]
 from course_utils.ops.roi import first_maxima
@@ -493,22 +494,23 @@ for place in first_maxima(cells, two, row=8)[:, 0].tolist():
     print(f"{cells[place].item():g} in row {place // 8}, column {place % 8}")
 
 # %% [markdown]
-# For a prediction no gradient is needed, and keeping the highest value is enough. The
-# search below chooses between the two.
+# A prediction needs no gradient, so there it is enough to keep the highest value. The
+# function `search_maxima` chooses between the two.
 
 # %% tags=["show"]
 from course_utils.ops.roi import highest_values
 from course_utils.ops.roi import search_maxima
 
 # %% [markdown]
-# To find equal rectangles fast, each becomes one whole number, made of its height, its
-# width and its first cell like a number of three digits.
+# To find equal rectangles fast, we turn each into one whole number, made of its height,
+# its width and its first cell like a number of three digits.
 
 # %% tags=["show"]
 from course_utils.ops.roi import decode_rectangles, rectangle_codes
 
 # %% [markdown]
-# Put together: number the rectangles, search the different ones, hand the values out.
+# Now put the parts together: number the rectangles, search each different one once, and
+# hand the maxima back to all bins. RoI pooling is then a few lines.
 
 # %% tags=["show"]
 from course_utils.ops.roi import max_of_rectangles
@@ -517,9 +519,9 @@ from course_utils.ops.roi import max_of_rectangles
 from course_utils.ops.roi import roi_pool
 
 # %% [markdown]
-# Is it right? We take 300 random RoIs, some of which cross the border, lie outside, are
-# tiny, or end before they start. Values and gradients have to be those of torchvision's
-# kernel to the last bit.
+# Let us check it on 300 random RoIs, some of which cross the border, lie outside, are
+# tiny, or end before they start. Values and gradients have to equal those of
+# torchvision's kernel to the last bit.
 
 # %%
 maps = torch.randint(-5, 6, (2, 8, 16, 20), generator=generator).float()
@@ -550,7 +552,7 @@ for name, ours, theirs in zip(
     print(f"{name} are equal: {tuple(ours.shape)}")
 
 # %% [markdown]
-# How long do the loop, our version and the kernel in C++ take?
+# How long do the loop, our version and torchvision's kernel take?
 
 # %%
 settings = {"output_size": 7, "spatial_scale": 1 / stride}
@@ -564,17 +566,17 @@ for name, milliseconds in pool_ms.items():
     print(f"{name:>12}: {milliseconds:7.1f} ms for {len(rois)} RoIs")
 
 # %% [markdown]
-# Ours is much faster than the loop, and in the range of the kernel.
+# Ours is much faster than the loop, and comes close to the kernel.
 #
 # ## The way back
 #
 # The network is to be trained *through* the pooling. What is the gradient of a maximum?
-# Raise the largest number a little, and the maximum rises as much; raise any other, and
-# nothing happens. So each bin sends its gradient to a single cell, the one that holds
-# its maximum, and a cell that is the maximum of several bins receives the sum.
+# If we raise the largest number a little, the maximum rises as much; if we raise any
+# other, nothing happens. So each bin sends its gradient to a single cell, the one that
+# holds its maximum, and a cell that is the maximum of several bins receives the sum.
 #
-# **Predict.** In the picture with the 2 x 2 bins, suppose that each bin sends back a 1.
-# Which cells receive something, and how much?
+# **Predict.** In the picture with the 2 x 2 bins, suppose that each bin sends back a
+# gradient of 1. Which cells receive something, and how much?
 
 # %% tags=["predict"]
 leaf = grid.clone().requires_grad_()
@@ -591,12 +593,12 @@ print(leaf.grad.int())
 # </details>
 
 # %% [markdown]
-# RoIs overlap, so gradients add up over them, too. In the end the convolutions get one
-# gradient for the whole map, and their backward pass runs once.
+# Because RoIs overlap, gradients also add up over RoIs. In the end the convolutions get
+# one gradient for the whole map, and their backward pass runs once.
 #
 # ## What snapping loses
 #
-# Rounding happens twice: the box is rounded to cells, and so are the bins.
+# Rounding happens twice: first the box is rounded to cells, then each bin is.
 #
 # **Predict.** Our map has a stride of 4. How much do the pooled features of the box
 # (41, 33, 90, 77) change when it moves by 0.3 pixels to the right and down?
@@ -612,12 +614,12 @@ assert torch.equal(before, after)
 # <details><summary>Answer</summary>
 #
 # Not at all: all corners still round to the same cells. The features change only when a
-# corner passes the middle between two cells, and then they change at once.
+# corner passes the middle between two cells, and then they jump.
 #
 # </details>
 #
-# Move the box further, an eighth of a pixel at a time. For comparison, RoIAlign, which
-# lesson 09 builds, interpolates between cells and does not round.
+# Now move the box further, an eighth of a pixel at a time. For comparison, RoIAlign,
+# which lesson 09 builds, interpolates instead of rounding.
 
 # %%
 shifts = torch.arange(0, 8, 0.125)
@@ -642,9 +644,8 @@ show_curves(
 )
 
 # %% [markdown]
-# RoI pooling is a staircase, and a staircase is flat almost everywhere. So no gradient
-# can tell a box where to go, which is why the second stage *predicts* a better box
-# instead of moving the one it has.
+# As a function of the box, RoI pooling is a staircase, flat almost everywhere. So no
+# gradient tells the box where to go; the network has to *predict* it.
 
 # %%
 leaf, corners = features.clone().requires_grad_(), start[None].clone().requires_grad_()
@@ -653,8 +654,8 @@ print(f"gradient of the features: {leaf.grad.sum():.0f} in all, 1 per bin and ch
 print("gradient of the box:", corners.grad)
 
 # %% [markdown]
-# Bins suffer as well: where five cells are cut into seven bins, the bins overlap. Move
-# the RoI below and watch its bins jump.
+# Rounding distorts the bins as well: where five cells are cut into seven bins, the bins
+# overlap. Move the RoI below and watch its bins jump.
 
 # %% tags=["hide-input"]
 from course_utils.widgets import Slider, explore
@@ -701,10 +702,10 @@ explore(
 # %% [markdown]
 # ## The two halves of a network
 #
-# Any image classifier can be cut in two: its convolutions become the backbone, its
-# fully connected layers look at each RoI, and RoI pooling takes the place of the last
-# pooling layer. AlexNet pools its last map of 13 x 13 to 6 x 6. If we pool that map as
-# a single RoI instead, the scores are the same to the last bit:
+# An image classifier such as AlexNet can be cut in two: its convolutions become the
+# backbone, its fully connected layers look at each RoI, and RoI pooling takes the place
+# of the last pooling layer. AlexNet pools its last map of 13 x 13 to 6 x 6. If we pool
+# that map as a single RoI instead, the scores are the same to the last bit:
 
 # %%
 alexnet = torchvision.models.alexnet(weights=None).eval()
@@ -719,8 +720,7 @@ with torch.no_grad():
 print(f"map {tuple(maps.shape[1:])}, pooled {tuple(pooled.shape[1:])}")
 
 # %% [markdown]
-# Note the RoI: it ends at the pixel where the last cell begins, because both end cells
-# count.
+# The RoI ends at the pixel where the last cell begins, because both end cells count.
 #
 # The paper's network is VGG-16, with 13 convolutions and a stride of 16. RoI pooling to
 # 7 x 7 replaces its last pooling, and what used to be a batch of images becomes a batch
@@ -735,9 +735,9 @@ print(f"image of 600 x 1000: map {tuple(vgg_map.shape[1:])}")
 print(f"R RoIs of 7 x 7: (R, {vgg_map.shape[1]}, 7, 7)")
 
 # %% [markdown]
-# Is nearly all the work in the convolutions, as is often said? Those of VGG-16 need
-# about 183 billion multiply-adds for this image, its fully connected layers 120 million
-# per RoI.
+# It is often said that nearly all the work is in the convolutions. Those of VGG-16 need
+# about 183 billion multiply-adds for this image, whereas its fully connected layers
+# need 120 million per RoI.
 #
 # **Predict.** Which half costs more with 300 RoIs, and which with 2,000?
 
@@ -767,10 +767,10 @@ for count in (300, 2000):
 # %% [markdown]
 # ## Two questions for each RoI
 #
-# What is it, and where exactly does it end? Two fully connected layers read the pooled
-# features. After them, two sibling layers answer side by side: a score for each class
-# including background, and for each class the four deltas of lesson 02, which move and
-# stretch the box.
+# What does the RoI show, and where exactly is the object? Two fully connected layers
+# read the pooled features, and two sibling layers answer: one with a score for each
+# class, including background, the other with four numbers for each class, those of
+# lesson 02 that move and stretch the box, here called **deltas**.
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import linear
@@ -786,15 +786,16 @@ for name, values in {"pooled": pooled, "logits": logits, "deltas": deltas}.items
     print(f"{name:>7}: {tuple(values.shape)}")
 
 # %% [markdown]
-# The loss has two parts. For a RoI of class u with probabilities p, the first is
-# -log p(u). The second compares the four deltas *of class u* with the right ones, but
-# only if u is not background, because background ends nowhere.
+# The loss has two parts. For a RoI of class u with probabilities p, the first is the
+# cross-entropy, -log p(u). The second compares the four deltas *of class u* with the
+# target deltas, but only if u is not background, because background has no box. Both
+# are averaged over all RoIs.
 #
-# R-CNN's regressors minimised squares, with which a single bad box outweighs all
-# others. Fast R-CNN takes a parabola near zero and a straight line from there on,
-# **smooth L1**: for a difference x it is x² / (2 beta) while |x| is below beta, and
-# |x| - beta / 2 otherwise. With beta = 1, a difference of 0.5 costs 0.125, as half its
-# square would, whereas a difference of 3 costs 2.5 instead of 4.5.
+# R-CNN's regressors minimised squares, with which a single bad box can outweigh all
+# others. Fast R-CNN uses **smooth L1**, a parabola near zero and a straight line
+# beyond: for a difference x it is x² / (2 beta) while |x| is below beta, and |x| - beta
+# / 2 otherwise. With beta = 1, a difference of 0.5 costs 0.125, as half its square
+# would, whereas a difference of 3 costs 2.5 instead of 4.5.
 
 # %%
 x = torch.linspace(-3, 3, 121, requires_grad=True)
@@ -824,15 +825,15 @@ show(
 )
 
 # %% [markdown]
-# The slope never exceeds 1: a box that is far off pulls no harder than one that is a
-# bit off. Here are both parts in code.
+# The slope never exceeds 1, so a box that is far off pulls no harder than one that is
+# off by beta. In code:
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import deltas_of_class
 from course_utils.models.fast_rcnn import box_head_losses
 
 # %% [markdown]
-# A check by hand with two RoIs, one of class 2 and one of background:
+# Let us check them by hand on two RoIs, one of class 2 and one of background:
 
 # %%
 two_logits = torch.tensor([[0.0, 0, 1.2], [2.0, 0, 0]])
@@ -853,7 +854,7 @@ for name, row in zip(("class 2", "background"), two_deltas.grad.tolist(), strict
 
 # %% [markdown]
 # Four columns belong to each class. Only the deltas of class 2 get a gradient, and only
-# from the first RoI; nobody asked for the other classes' boxes.
+# from the first RoI, because the loss does not look at any other class's box.
 #
 # torchvision fixes beta at 1/9. With this value, its loss and ours agree on random
 # numbers, and so do the gradients:
@@ -877,10 +878,10 @@ print(f"ours {ours['loss_box_reg']:.4f}, torchvision {theirs:.4f}; gradients agr
 # %% [markdown]
 # ## Which RoIs to learn from
 #
-# Each proposal takes the label of the object that it overlaps most, if their IoU
-# reaches 0.5. It is background if its best IoU lies between 0.1 and 0.5: such a box
-# touches an object without covering it, so it is a hard example. The remaining ones are
-# not used.
+# Each proposal takes the label of the object that it overlaps most, provided that it
+# fits well: the bound is an IoU of 0.5. It is background if its best IoU lies between
+# 0.1 and 0.5. Such a box overlaps an object without fitting it, so it is a hard
+# example. The remaining proposals are not used.
 #
 # **Predict.** What is a proposal whose best IoU is exactly 0.5, and what is one of
 # exactly 0.1? Decide before you read the code.
@@ -897,22 +898,24 @@ for width in (10.0, 5.0, 4.9, 1.0, 0.9):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Exactly 0.5 is an object, and exactly 0.1 is background: both intervals include their
-# lower end and exclude their upper one. As closed intervals they would claim 0.5 twice.
+# Exactly 0.5 is an object, and exactly 0.1 is background: each interval includes its
+# lower end, and that of background excludes its upper end. Otherwise both would claim
+# 0.5.
 #
 # </details>
 
 # %% [markdown]
-# Of these, a step uses 64 per image. A quarter may show objects, and background fills
-# the rest, so that it does not drown them.
+# Of these, a training step uses 64 per image. At most a quarter show objects, and
+# background fills the remainder. Drawn from all alike, they would often show almost
+# only background.
 
 # %% tags=["show"]
 from course_utils.ops.matching import draw, sample_balanced
 
 # %% [markdown]
-# A sample of an image is then a few lines. The objects' own boxes are added to the
-# proposals, as in the author's code, so that even an object that the search has missed
-# is learned from.
+# Before the sample of an image is drawn, the objects' own boxes are added to the
+# proposals, as in the author's code, so that the network also learns from objects that
+# the search has missed.
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import sample_rois, with_area
@@ -943,8 +946,7 @@ show(
 )
 
 # %% [markdown]
-# The next map shows how proposals and ground truth become the two losses. It was drawn
-# from a real call of `losses` on this scene.
+# The next diagram shows how proposals and ground truth become the two losses.
 
 # %% tags=["hide-input"]
 show_system(
@@ -986,17 +988,19 @@ show_system(
 # %% [markdown]
 # ## From scores to detections
 #
-# To detect, every class of every proposal is a candidate, and each has a box of its
-# own: its deltas, applied to the proposal and clipped to the image.
+# When the detector predicts, every class of every proposal is a candidate. Each
+# candidate has its own box: the proposal, moved and stretched by the deltas of that
+# class and clipped to the image. `BOX_WEIGHTS` stands for 10, 10, 5 and 5: target
+# deltas are multiplied by these, since they are small, and predicted ones divided.
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import class_boxes
 
 # %% [markdown]
-# Of the candidates we keep those that score enough, and within each class the best box
-# suppresses those that overlap it, as in lessons 01 and 02. All later detectors end in
-# the same function. Those with thousands of candidates also limit how many of a class
-# are looked at; that part, `first_of_each_class`, can wait until lesson 06.
+# We keep the candidates whose scores exceed a minimum, and within each class the best
+# box suppresses those that overlap it. The detectors of lessons 04 to 06 end in the
+# same function. The part that limits the candidates of each class,
+# `first_of_each_class`, can wait until lesson 06.
 
 # %% tags=["show"]
 from course_utils.ops.post_processing import best_of_each_class, first_of_each_class
@@ -1008,7 +1012,7 @@ from course_utils.ops.post_processing import select_detections
 from course_utils.models.fast_rcnn import postprocess_detections
 
 # %% [markdown]
-# torchvision's RoI heads have to make the same detections out of random predictions:
+# torchvision's RoI heads have to turn random predictions into the same detections:
 
 # %%
 from torchvision.models.detection.roi_heads import RoIHeads as PeerHeads
@@ -1027,14 +1031,15 @@ print(f"{len(ours['scores'])} detections, the same boxes and labels")
 # %% [markdown]
 # ## Fast R-CNN, whole
 #
-# All parts are there. These are the settings of the RoI heads, with the paper's values:
+# All the parts are in place. These are the settings of the RoI heads, with the values
+# of the paper and its code:
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import RoISettings
 
 # %% [markdown]
-# In training, a sample of each image with what the head should predict for it; when
-# predicting, the detections of each image of a batch:
+# In training, `training_rois` draws a sample from each image, with its labels and
+# target deltas. When predicting, `split_detections` makes the detections of each image:
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import training_rois
@@ -1043,15 +1048,15 @@ from course_utils.models.fast_rcnn import training_rois
 from course_utils.models.fast_rcnn import split_detections
 
 # %% [markdown]
-# With these, the RoI heads are glue. Lesson 04 uses them unchanged.
+# The class of the RoI heads is then only glue, which lesson 04 uses unchanged.
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import RoIHeads
 
 # %% [markdown]
-# The detector adds the backbone. Proposals come with the target in training. When
-# predicting, they are given or found by the function `propose`. Either way they are
-# clipped to the image first.
+# The detector adds the backbone. In training, proposals come with the target; when
+# predicting, they are either given or found by the function `propose`. In both cases
+# they are first clipped to the image.
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import clip_proposals, given_proposals, propose_for
@@ -1064,8 +1069,8 @@ from course_utils.models.fast_rcnn import small_fast_rcnn
 
 # %% [markdown]
 # At first all eight classes are about equally likely, so the classifier's loss should
-# start near log 8. And both losses have to reach the first convolution, which R-CNN's
-# regressors and SVMs never did:
+# start near log 8. And both losses have to reach the first convolution, which those of
+# R-CNN's regressors and SVMs never did:
 
 # %%
 torch.manual_seed(0)
@@ -1083,12 +1088,9 @@ for name, loss in losses.items():
 # %% [markdown]
 # ## Train it
 #
-# The paper takes two images per step with 64 RoIs each; we take four, since ours are
-# small. RoIs of one image share their features, so a further one costs little. R-CNN
-# drew its 128 crops from many images and paid for each.
-#
-# To see more variety, images are mirrored at random, along with their boxes and
-# proposals, and their colours are changed.
+# The paper takes two images per step with 64 RoIs each; we take four images, since ours
+# are small. To show the network more variety, we mirror images at random, along with
+# their boxes and proposals, and change their colours.
 
 # %%
 from course_utils.training import TrainingSettings, train
@@ -1120,8 +1122,9 @@ print(f"{history.seconds:.0f} s, {1000 * history.seconds / steps:.0f} ms per ste
 # %% [markdown]
 # ## How good is it?
 #
-# A detector that starts from proposals can find no object that they miss. So first the
-# bound: what share of the objects has a proposal with an IoU of at least 0.5?
+# A detector that starts from proposals can hardly find an object that they all miss,
+# although its deltas may repair a poor one. So we first ask how many objects have a
+# proposal that fits.
 
 # %%
 from course_utils.ops.boxes import box_iou
@@ -1168,8 +1171,8 @@ keep_model(detector, "fast_rcnn", budget)
 # ## The price of an image
 #
 # When does sharing pay? We time the networks alone, with proposals given and without
-# suppression. Weights do not matter for time, so R-CNN is untrained here, which lets us
-# give it crops of other sizes.
+# suppression. Time does not depend on the weights, so R-CNN is untrained here, which
+# lets us give it crops of other sizes.
 
 # %%
 from course_utils.models.rcnn.detector import RCNN
@@ -1237,14 +1240,14 @@ for name, times in by_number.items():
 # %% [markdown]
 # R-CNN's time grows with the number of proposals and with the area of a crop. Fast
 # R-CNN pays for the image once, and then for each proposal only a few lookups and some
-# small layers. So sharing matters where proposals are many and crops are large, and on
-# our small scenes both are modest: the paper had 2,000 proposals and crops of 224 x 224
-# pixels.
+# small layers. So sharing pays most where proposals are many and crops are large. On
+# our small scenes both are modest, whereas the paper had 2,000 proposals, and R-CNN
+# crops of 224 x 224 pixels.
 
 # %% [markdown]
 # ## Where the time goes now
 #
-# Now put the search back, whose time is the one in R-CNN's bar.
+# Now we add the search again.
 #
 # **Predict.** Of the time that Fast R-CNN takes for one image, selective search
 # included, what share does the search take?
@@ -1263,7 +1266,7 @@ print(f"the search takes {ms_search / whole_fast:.0%}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Most of it, several times what the network takes.
+# Most of it: the search takes longer than the whole network.
 #
 # </details>
 
@@ -1287,10 +1290,11 @@ show_parts(
 )
 
 # %% [markdown]
-# No better network can help now, since the search is outside of it. So proposals, too,
-# must come from the features that are there anyway: this is Faster R-CNN, in lesson 04.
+# A faster network would help little now, because most of the time is spent before it
+# runs. So the proposals, too, should come from the features that are computed anyway.
+# This is the idea of Faster R-CNN, in lesson 04.
 #
-# ## Beside R-CNN
+# ## Compared with R-CNN
 
 # %% tags=["hide-input"]
 from course_utils.draw import show_systems
@@ -1315,15 +1319,16 @@ show_systems(
 )
 
 # %% [markdown]
-# The networks' times say what sharing saves here. The accuracies belong to two systems
-# that were trained with different settings, so they show which of *these two* detects
-# better, and not why.
+# The networks' times say roughly what sharing saves here, since the two backbones have
+# about as many layers. The accuracies are those of two systems trained once each, with
+# different settings, so they show which of *these two* detects better, but not why.
 #
 # ## What the papers measured
 #
-# All with VGG-16 on Pascal VOC 2007 (trained on its trainval set), one image at a time
-# on an Nvidia K40. Fast R-CNN sees photographs whose short side is 600 pixels, SPP-net
-# each in five sizes, R-CNN crops of 224 x 224. From table 4 of the [Fast R-CNN paper](https://arxiv.org/abs/1504.08083).
+# Table 4 of the [Fast R-CNN paper](https://arxiv.org/abs/1504.08083) compares three
+# systems with VGG-16, trained on Pascal VOC 2007 (trainval) and timed on an Nvidia K40,
+# one image at a time. Fast R-CNN sees photographs whose short side is 600 pixels,
+# SPP-net sees each in five sizes, and R-CNN sees crops of 224 x 224.
 #
 # | VOC 2007 | R-CNN | SPP-net | Fast R-CNN | with truncated SVD |
 # |---|---|---|---|---|
@@ -1332,8 +1337,8 @@ show_systems(
 # | mAP | 66.0 | 63.1 | 66.9 | 66.6 |
 #
 # With the search, the [Faster R-CNN paper](https://arxiv.org/abs/1506.01497) (table 5)
-# gives 1,830 ms for one image: 146 for the convolutions, 1,510 for selective search and
-# 174 for the regions. So the shape of our bar is that of theirs.
+# gives 1,830 ms for one image on a K40: 146 for the convolutions, 1,510 for selective
+# search, on a CPU, and 174 for the regions.
 
 # %%
 for label, slow, fast in (("training", 84, 9.5), ("one image", 47.0, 0.32)):
@@ -1341,15 +1346,14 @@ for label, slow, fast in (("training", 84, 9.5), ("one image", 47.0, 0.32)):
 print(f"the search takes {1510 / 1830:.0%} of an image's time")
 
 # %% [markdown]
-# Some of these figures are often quoted without their setting, or for the wrong system;
-# the [errata](errata.ipynb) list them with their sources.
+# Such figures are often misquoted; the [errata](errata.ipynb) list how, with sources.
 #
 # ## A cheaper head: truncated SVD
 #
 # With many RoIs the fully connected layers cost most, as you counted for VGG-16. The
-# singular value decomposition writes their matrix as a sum of simple ones, the most
-# important first. If we stop after t of them, a layer of u x v weights becomes two thin
-# ones with t(u + v).
+# singular value decomposition writes the matrix of such a layer as a sum of matrices of
+# rank one, the most important first. If we stop after t of them, a layer of u x v
+# weights becomes two thin layers with t(u + v) weights in all.
 
 
 # %%
@@ -1376,8 +1380,8 @@ for t in (1, 4, 16, 64, 128):
 assert error < 1e-4  # with all singular values, the layer is what it was
 
 # %% [markdown]
-# The paper kept 1,024 and 256 values of its two layers, lost 0.3 points of mAP and
-# saved over 30 % of the time.
+# The paper kept 1,024 singular values of its first layer and 256 of its second, lost
+# 0.3 points of mAP and saved over 30 % of the time.
 
 # %% tags=["hide-input"]
 watch.report(
@@ -1394,10 +1398,10 @@ watch.report(
 # ## Recap
 #
 # Fast R-CNN looks at the image once. RoI pooling cuts the features of each proposal out
-# of the map that all of them share, in a grid of fixed size, and lets gradients through
-# to the cells that held the maxima. So one network with one sum of two losses, instead
-# of three trainings in a row, learns what a region shows and where its object ends.
-# What remains outside is the search for proposals, and it now takes most of the time.
+# of the shared map, in a grid of fixed size, and sends each gradient back to the cell
+# that held the maximum. So one network, trained once on the sum of two losses, learns
+# what a region shows and where its object ends. Only the search remains outside, and it
+# now takes most of the time.
 #
 # | | R-CNN | Fast R-CNN | why |
 # |---|---|---|---|
@@ -1405,39 +1409,36 @@ watch.report(
 # | backbone sees | each crop, warped | the image, once | crops overlap |
 # | one size by | warping pixels | pooling features | the head needs it |
 # | classes | SVMs on kept features | softmax in the network | one training |
-# | boxes | ridge regression, apart | deltas beside scores | one training |
+# | boxes | ridge regression, apart | deltas next to scores | one training |
 # | box loss | squares | smooth L1 | one bad box must not outweigh all |
 # | regions of a step | from many images | 64 from each of a few | a shared pass |
-# | suppression | by class | by class | one object, one detection |
 
 # %% [markdown]
 # ## Common mistakes
 #
 # - **The box is scaled twice**, once by the caller and once by `spatial_scale`. All
 #   RoIs land in the upper left corner of the map, and the classifier's loss stays high.
-# - **The image's index is left at 0** when RoIs of a batch are joined. Training with
-#   one image per step works, and with several the loss hardly falls.
-# - **`torch.round` in place of C's rounding.** Nothing looks wrong, but results differ
-#   from those of networks that were trained with the original.
-# - **Background takes part in the box loss.** Its regression target is that of the
-#   nearest object, so `loss_box_reg` stays large and boxes of hard negatives jump to
-#   objects.
+# - **The image's index stays 0** when the RoIs of a batch are joined. Training works
+#   with one image per step, but with several the loss hardly falls.
+# - **Background takes part in the box loss.** Its targets lead to the object that each
+#   RoI overlaps most, so `loss_box_reg` stays large. Most of it trains the deltas of
+#   class 0, which no detection uses.
 # - **Label -1 is passed to the cross-entropy** for RoIs that are not used. PyTorch
-#   stops with an index out of range; written by hand, -log p[-1] silently trains the
-#   last class.
+#   stops because the index is out of range, but a loss written by hand as -log p[-1]
+#   silently trains the last class.
 
 # %% [markdown]
 # ## Three questions to think about
 #
 # **1.** Which parts of lesson 01's detector, of R-CNN and of Fast R-CNN learn from
-# data: what proposes boxes, what computes features, what names them?
+# data: what proposes boxes, what computes features, what classifies them?
 #
 # <details><summary>Answer</summary>
 #
-# In Fast R-CNN, proposals come from selective search, which learns nothing; features
-# and classes come from one CNN, learned together. R-CNN has the same search; its
-# features come from a CNN and its classes from SVMs, learned apart. Sliding windows are
-# a fixed grid, with features and classes from one CNN. In all three, nothing
+# In Fast R-CNN, features and classes come from one CNN and are learned together. In
+# R-CNN, features come from a CNN, and classes from SVMs that are trained afterwards.
+# Both take their proposals from selective search, which learns nothing. Sliding windows
+# are a fixed grid, with features and classes from one CNN. So in all three, nothing
 # learns where to look.
 #
 # </details>
@@ -1448,8 +1449,9 @@ watch.report(
 # <details><summary>Answer</summary>
 #
 # No bin is empty: rounding down at the start and up at the end leaves at least one
-# cell. But bins share cells, so a cell can be the maximum of several bins, and gets the
-# sum of their gradients. Empty bins come from RoIs that reach out of the map.
+# cell. But bins share cells, so a cell can be the maximum of several bins, and then
+# gets the sum of their gradients. Empty bins occur only in RoIs that reach beyond the
+# map.
 #
 # </details>
 #
@@ -1459,8 +1461,8 @@ watch.report(
 # <details><summary>Answer</summary>
 #
 # Crops from many images are more varied, which helps every step. R-CNN pays for each
-# crop whatever image it is from, so variety is free. Fast R-CNN pays for each *image*:
-# 128 RoIs from 128 images would need 128 passes instead of two. The paper reports that
-# the likeness of RoIs from one image does not slow training down in practice.
+# crop, whichever image it is from, so variety is free. Fast R-CNN pays for each
+# *image*: 128 RoIs from 128 images would need 128 passes instead of two. RoIs from one
+# image are more alike, but the paper reports that this does not slow training down.
 #
 # </details>
