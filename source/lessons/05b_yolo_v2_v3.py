@@ -27,9 +27,9 @@
 # YOLO looks once and is fast, but its boxes fit loosely and it misses small objects.
 # Two lists of changes followed: YOLOv2 in 2017 and YOLOv3 in 2018.
 #
-# We take the changes one at a time: what goes wrong without it, a few lines that build
-# it, a check. At the end, most of them have to show a gain on our scenes that is larger
-# than the spread between three seeds.
+# We take the changes one at a time: for each, we ask what goes wrong without it, build
+# it in a few lines and check it. At the end, most of them have to show a gain on our
+# scenes that is larger than the spread between three seeds.
 
 # %%
 import torch
@@ -126,7 +126,7 @@ show(
 #
 # **Predict.** v2 has five anchors in each cell of a map with stride 32. v3 has three
 # maps, with strides 32, 16 and 8, and three anchors in each cell. How many boxes do
-# they predict at 416 x 416 pixels? And how many at the size of their best published
+# they predict at 416 x 416 pixels? And how many at the sizes with the best published
 # accuracy, 544 for v2 and 608 for v3?
 
 # %% tags=["predict"]
@@ -652,7 +652,7 @@ show(
 #
 # A map of stride 32 has lost the exact place of an edge. The map before it, with stride
 # 16, still has it, but at four positions for each one of the coarse map. Max pooling
-# would keep one number of the four. The passthrough turns the four positions into
+# would keep one of the four numbers. The passthrough turns the four positions into
 # channels instead: 26 x 26 x 512 becomes 13 x 13 x 2048, and not one number is lost.
 
 # %% tags=["show"]
@@ -939,7 +939,7 @@ from course_utils.models.yolo_v3 import AnchorYOLO
 
 # %% [markdown]
 # With one group of anchors and the passthrough, this is v2. With three groups and `V3`
-# it is v3, whose map looks like this. Orange is what replaces v2's head.
+# it is v3, whose map looks like this. What is new since v2 is orange.
 
 # %% tags=["hide-input"]
 import sys
@@ -1102,8 +1102,8 @@ print("residual against plain:", verdict(*negative))
 
 # %% [markdown]
 # Depth, convolutions and steps are the same, yet the residual stack is ahead. Besides
-# the connection, there is one difference, which the connection makes possible: our
-# blocks start close to doing nothing.
+# the connection, there is one difference, which it makes possible: our blocks start
+# close to doing nothing. The gain may come from either.
 
 # %% [markdown]
 # ## Training it
@@ -1214,19 +1214,18 @@ show(
 # ## What each change gains
 #
 # A training starts from random weights and sees its scenes in a random order, so
-# another seed gives another AP. So we believe in a gain only if it exceeds the spread
-# between seeds.
+# another seed gives another AP. A gain counts only if it exceeds the spread between
+# seeds.
 #
 # Here are eight variants. Each adds to the one before it, except that "three scales"
 # takes the place of the passthrough and of the many sizes. "+ anchors" is a whole
 # package: it brings classes per anchor, owners by shape, ignored anchors and v2's
-# weights of the loss. "+ logistic objectness" also lowers the object weight from 5 to
-# 1. Our v1 already has batch normalisation, a convolutional head and a residual
+# weights of the loss. "+ logistic objectness" also replaces the object weight of 5
+# by 1. Our v1 already has batch normalisation, a convolutional head and a residual
 # backbone, so these are not in the race.
 #
-# All variants start from the same backbone, which comes from a v1 and so favours v1, if
-# any of them. A seed fixes the new heads and the order of the scenes, which all
-# variants share, but not the backbone.
+# All start from the backbone trained above, which favours v1, if any. A seed fixes the
+# new heads and the order of the scenes, which all variants share, but not the backbone.
 
 # %%
 variants = {
