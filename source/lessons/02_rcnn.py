@@ -24,14 +24,15 @@
 # %% [markdown]
 # # 02. R-CNN
 #
-# Lesson 01 asked a tiny network about every window of a grid, and a better network is
-# far too slow for that. So something cheap has to suggest boxes first, without knowing
-# what is in them: **region proposals**. Each is then cut out and shown to the network.
+# Lesson 01 asked a tiny network about every window of a grid. A better network would be
+# far too slow for that, so something cheap first has to suggest a few boxes, without
+# knowing what is in them. Each of these **region proposals** is cut out and shown to
+# the network.
 #
-# This is R-CNN (2014). Its parts learn one after the other: a network, then support
-# vector machines that name what it sees, then regressors that correct the boxes. You
-# will build all of them, and then measure where the time goes, which is the reason for
-# lesson 03.
+# This is R-CNN (2014), short for "regions with CNN features". Its parts learn one after
+# the other: a network, then support vector machines (SVMs) that name what the network
+# sees, then regressors that correct the boxes. You will build them all and measure
+# where the time goes, which is what lesson 03 will change.
 
 # %%
 import copy
@@ -50,8 +51,7 @@ from course_utils.draw import show_system
 from course_utils.models.model import Model  # noqa: F401
 
 # %% [markdown]
-# The settings of this lesson. The code is the same for each budget; only these numbers
-# differ.
+# The code is the same for every budget; only these settings differ.
 
 # %% tags=["parameters"]
 from course_utils.training import choose_budget, choose_device, start_lesson
@@ -68,8 +68,8 @@ watch = start_lesson("02_rcnn", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
 
 # %% [markdown]
-# Here is R-CNN at work on three scenes that it did not learn from. These detections were
-# kept from an earlier run of this lesson; you will train the same detector.
+# Here is R-CNN, from an earlier run of this lesson, at work on three scenes that it was
+# not trained on.
 
 # %% tags=["hide-input"]
 from course_utils.data.kept_predictions import load_example_predictions
@@ -86,9 +86,9 @@ show_images(
 # %% [markdown]
 # ## The path of an image
 #
-# Each proposal takes the whole path through the network on its own: 200 proposals are
-# 200 small images. Only the choice among the detections of a class, at the end, looks
-# at several at once. Orange is new since lesson 01.
+# Each proposal passes through the network on its own, so 200 proposals become 200 small
+# images. Only the step *best of each class*, which suppresses duplicates, compares
+# them. The orange parts are new since lesson 01.
 
 # %% tags=["hide-input"]
 from course_utils.models.rcnn.tabletop import rcnn_for_tabletop
@@ -135,10 +135,10 @@ show_system(
 # %% [markdown]
 # ## Regions, on paper
 #
-# An object is often of one colour, and its surroundings of another. So a first step is
-# to cut the image into regions of similar pixels (Felzenszwalb and Huttenlocher 2004).
-# The image becomes a graph: each pixel is a node, and an **edge** joins it to each of
-# its 8 neighbours. The weight of an edge is the difference between the two colours.
+# An object often differs in colour from its surroundings. So the first step is to cut
+# the image into regions of similar pixels (Felzenszwalb and Huttenlocher 2004). The
+# image becomes a graph: each pixel is a node, and an **edge** joins it to each of its 8
+# neighbours. The weight of an edge is the distance between the two pixels' colours.
 
 # %%
 tiny = torch.tensor([[10.0, 10, 12, 60], [10, 11, 12, 62], [11, 12, 61, 63]])
@@ -146,8 +146,8 @@ for row in tiny.long().tolist():
     print(*(f"{value:4}" for value in row))
 
 # %% [markdown]
-# You see two regions at once. The algorithm has to see them by looking at one edge
-# after the other, from the lightest to the heaviest.
+# You can see the regions at a glance. The algorithm has to find them by looking at one
+# edge at a time, from the lightest to the heaviest.
 
 # %% tags=["show", "hide-input"]
 from course_utils.ops.selective_search.graph_segmentation import lightest_first
@@ -163,9 +163,9 @@ for place in (0, 1, 2, -2, -1):
     print(f"  pixels {a:2} and {b:2} differ by {graph.weights[place]:.0f}")
 
 # %% [markdown]
-# To know at any time which region a pixel is in, we use a **disjoint-set** structure:
-# every node points to another one of its region, and the last one in the chain, the
-# root, stands for all.
+# To know at any time which region a pixel is in, we use a **disjoint-set** structure.
+# Every node points to a node of its own region, and the chain of pointers ends at the
+# **root**, which points to itself and stands for the whole region.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.graph_segmentation import DisjointSets
@@ -180,11 +180,11 @@ print("nodes in the set of node 0:", sets.size[sets.find(0)])
 
 # %% [markdown]
 # When should an edge join the regions at its two ends? If it is no heavier than the
-# heaviest edge that each region already has **inside**, there is no border to be seen.
+# heaviest edge that was used **inside** each of them, it gives no sign of a border.
 #
-# A single pixel has nothing inside, so by this rule alone nothing could ever join it.
-# Therefore each region is granted an allowance of `k / size`: generous for small
-# regions, soon forgotten by large ones.
+# A single pixel has no edge inside, so by this rule alone it could only join a pixel of
+# exactly the same colour. Therefore each region is granted an allowance of `k / size`,
+# which is generous for small regions and negligible for large ones.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.graph_segmentation import join_similar
@@ -200,8 +200,8 @@ def regions_of(grey, k):
 
 
 # %% [markdown]
-# **Predict.** How many regions does the tiny image have with k = 0.5? And with 5, and
-# with 500?
+# **Predict.** How many regions does the tiny image have with k = 0.5, with 5, and with
+# 500?
 
 # %% tags=["predict"]
 for k in (0.5, 5, 500):
@@ -213,15 +213,17 @@ for k in (0.5, 5, 500):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With k = 0.5 only equal pixels join, which leaves 7 regions. With 5 there are 2, those
-# that you saw. With 500 all becomes one. So k says how large a difference has to be
-# before it counts as a border, and because of `k / size`, how large regions tend to be.
+# With k = 0.5 only equal pixels join, which leaves 7 regions. With 5 there are 2, a
+# dark and a bright one. With 500 everything becomes one region. So k decides how large
+# a difference has to be to count as a border and, because of `k / size`, how large
+# regions tend to be.
 
 # </details>
 
 # %% [markdown]
-# On a photograph, two more steps help: the image is smoothed a little before, and at the
-# end each region of a few pixels joins its most similar neighbour.
+# On a photograph, two more steps help: the image is smoothed a little beforehand, and
+# at the end each region of only a few pixels is joined to the neighbour that its
+# lightest edge leads to.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.graph_segmentation import join_small
@@ -232,9 +234,8 @@ from course_utils.ops.selective_search.smoothing import gaussian_kernel
 from course_utils.ops.selective_search.smoothing import filter_axis, gaussian_blur
 
 # %% [markdown]
-# The next cell holds the same two loops in a faster form, which lets NumPy find the
-# many edges that change nothing. It is folded because it teaches nothing new; the
-# project's tests compare the two pixel by pixel.
+# The next cell is folded because it only makes the same two loops faster; the project's
+# tests check that both forms give the same regions.
 
 # %% tags=["show", "hide-input"]
 from course_utils.ops.selective_search.graph_segmentation import batches, rename_ends
@@ -290,12 +291,12 @@ print("regions for k = 10, 50, 100, 300, 1000:", counts)
 assert counts == sorted(counts, reverse=True)
 
 # %% [markdown]
-# No single k is right. A small one splits the cup into its parts, and a large one joins
-# it to the table wherever the colours are alike.
+# No single k is right. A small k splits the cup into its parts, and a large one joins
+# the cup to the table wherever the colours are alike.
 #
-# **Trust.** Does scikit-image find the same regions? We compare *partitions*: for how
-# many pairs of pixels do the two disagree whether they belong together? This is the
-# adapted Rand error, 0 for equal partitions.
+# **Trust.** Does scikit-image find the same regions? The adapted Rand error measures
+# how often they disagree on whether two pixels belong to one region; it is 0 for equal
+# results.
 
 # %%
 from skimage.metrics import adapted_rand_error
@@ -312,16 +313,17 @@ for name in ("coffee", "chelsea", "astronaut"):
     assert error < 0.05
 
 # %% [markdown]
-# They agree up to ties between edges of the same weight.
+# They agree; only ties between edges of the same weight may be broken differently.
+#
 # ## Regions grow into objects
 #
-# Objects are made of parts: a cup has a saucer, a handle, and coffee in it. No single k
-# keeps all of them in one piece, so we do not choose. We start with small regions, join
-# the two most **similar neighbours**, and repeat until one region is left. Somewhere on
-# the way every object should have been in one piece, and the box around each region is
-# a proposal. This is **selective search** (Uijlings et al. 2013).
+# Objects are made of parts: a cup has a saucer, a handle, and coffee in it. So instead
+# of choosing k, we start with small regions, join the two most **similar neighbours**,
+# and repeat until one region is left. At some point, we hope, every object is in one
+# piece, so the box around every region becomes a proposal. This is **selective search**
+# (Uijlings et al. 2013).
 #
-# To compare regions we describe each by its size, its box, and histograms.
+# To compare regions, we describe each by its size, its box, and two histograms.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.regions import Regions, region_boxes
@@ -334,8 +336,8 @@ from course_utils.ops.selective_search.regions import region_sizes
 from course_utils.ops.selective_search.regions import colour_bins, region_histograms
 
 # %% [markdown]
-# Texture is a histogram as well: of slopes, that is, of how fast the smoothed image
-# rises in eight directions.
+# Texture is described by a histogram of slopes, that is, of how fast the smoothed image
+# rises in each of eight directions.
 
 # %% tags=["show", "hide-input"]
 from course_utils.ops.selective_search.smoothing import gaussian_slopes, slope_kernel
@@ -353,16 +355,17 @@ leaves, pairs = describe_regions(start, coffee), neighbouring_regions(start)
 print(f"{len(leaves.size)} regions, {len(pairs)} pairs of neighbours")
 
 # %% [markdown]
-# How alike are two regions? Four measures, each between 0 and 1, are added up. Two of them
-# ask how much the histograms of colour and texture have in common.
+# The similarity of two regions is the sum of four measures, each between 0 and 1. The
+# first two say how much the histograms of colour and of texture have in common.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.regions import colour_similarity
 from course_utils.ops.selective_search.regions import texture_similarity
 
 # %% [markdown]
-# The other two ask nothing about looks. *Size* prefers small regions, so that no giant
-# eats its neighbours one by one; *fill* asks how well the two fill their common box.
+# The other two ignore appearance. *Size* favours small regions, so that no large one
+# swallows its neighbours one by one; *fill* says how well the two regions fill the box
+# around both.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.regions import joint_box, size_similarity
@@ -382,16 +385,15 @@ for name, place in (("most alike", total.argmax()), ("least alike", total.argmin
     print(f"{name:>12}" + "".join(f"{value:9.3f}" for value in values))
 
 # %% [markdown]
-# Joining two regions needs no second look at the pixels: sizes add up, boxes grow, and
-# the new histogram is the mean of the old ones, weighted by size.
+# Joining two regions needs no second look at the pixels: the sizes add up, the new box
+# surrounds both, and each new histogram is the mean of the old two, weighted by size.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.search import Merge, merge_regions
 
 # %% [markdown]
-# Each region has a set of neighbours, and the pairs wait on a heap, which gives the
-# most similar one at any time. A pair is out of date if one of its regions has been
-# merged meanwhile.
+# The pairs of neighbours wait on a heap, which hands out the most similar pair first. A
+# pair is skipped if one of its regions has been merged in the meantime.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.search import compare, neighbour_sets
@@ -409,14 +411,14 @@ from course_utils.ops.selective_search.search import join_neighbours
 from course_utils.ops.selective_search.search import Hierarchy, with_room
 
 # %% [markdown]
-# With these, the grouping is a loop of four lines.
+# With these functions, the grouping is one short loop.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.search import group_regions
 
 # %% [markdown]
-# **Predict.** The grouping starts with R regions. How many merges does it take until one
-# is left, and how many boxes does it give in all?
+# **Predict.** The grouping starts with R regions. How many merges does it take until
+# one region is left, and how many boxes does it give in all?
 
 # %% tags=["predict"]
 hierarchy = group_regions(leaves, pairs)
@@ -428,8 +430,8 @@ assert len(hierarchy.boxes()) == 2 * count - 1
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Each merge leaves one region fewer, so R - 1 merges; with the R first regions, 2R - 1
-# boxes. Here: 119 regions and 237 boxes.
+# Each merge leaves one region fewer, so there are R - 1 merges. With the R initial
+# regions, that makes 2R - 1 boxes: here 237 from 119 regions.
 
 # </details>
 
@@ -468,10 +470,9 @@ show_boxes(
 )
 
 # %% [markdown]
-# One grouping does not find everything: the best box is off by a good part of the cup.
-# So we run several, each with its own blind spots, and take all their boxes. They
-# differ in the colour space, in k, and in the measures that are added up. Our scenes
-# are small, so a mode with four groupings is enough for them.
+# One grouping does not find everything: even its best box fits the cup only roughly. So
+# we run several groupings, which differ in the colour space, in k, and in the measures,
+# and take all their boxes. For our small scenes we add a mode with only four groupings.
 
 # %% tags=["show", "hide-input"]
 from course_utils.ops.selective_search.color_spaces import rgb_to_hsv, rgb_to_lab
@@ -490,15 +491,16 @@ for name, mode in STRATEGIES.items():
     print("{:>8} {:13} {:12} {:17}".format(name, *parts), f"{math.prod(parts):10}")
 
 # %% [markdown]
-# Which boxes come first? Large regions, late in the grouping, are more likely to be
-# objects, but this order alone would put all giants first. So a box's place, from the
-# top of its hierarchy, is multiplied by a random number.
+# Which boxes come first? Regions made late in the grouping are more likely to be
+# objects, but that order alone would put all the largest boxes first. So each box's
+# place, counted from the last merge, is multiplied by a random number, and the boxes
+# are sorted by the product.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.search import rank_boxes
 
 # %% [markdown]
-# Selective search is these pieces in a row.
+# Selective search runs these pieces in turn.
 
 # %% tags=["show"]
 from course_utils.ops.selective_search.search import make_hierarchies, one_thread
@@ -507,9 +509,9 @@ from course_utils.ops.selective_search.search import make_hierarchies, one_threa
 from course_utils.ops.selective_search.search import selective_search
 
 # %% [markdown]
-# How many boxes does it give? Everybody quotes about 2,000 per image, but the count
-# depends on the picture and on the mode. For photographs of full size, about 2,000 is
-# usual in fast mode and about 10,000 in quality mode.
+# How many boxes does it give? That depends on the picture and on the mode. On the
+# photographs of Pascal VOC, fast mode gives about 2,000, the figure usually quoted, and
+# quality mode about 10,000.
 
 # %%
 for name in ("coffee", "rocket", "coins"):
@@ -522,11 +524,11 @@ for name in ("coffee", "rocket", "coins"):
 # %% [markdown]
 # ## Are the proposals good?
 #
-# A detector that looks only at proposals can never find what they miss. So before any
-# network, two questions. What share of all objects has a proposal with an IoU of at
-# least 0.5? That is **recall**. And how well does the best proposal fit? The mean best
-# overlap, over the objects of a class and then over classes, is **MABO**. Both depend
-# on how many boxes are looked at.
+# A detector can hardly find what its proposals miss, so we measure them first.
+# **Recall** is the share of objects that have a proposal with an IoU of at least 0.5.
+# **MABO** (mean average best overlap) is the IoU of each object's best proposal,
+# averaged over the objects of a class and then over classes. Both depend on how many
+# boxes we look at.
 
 # %% tags=["show"]
 from course_utils.metrics.proposals import best_overlaps
@@ -538,7 +540,7 @@ from course_utils.metrics.proposals import mean_average_best_overlap
 from course_utils.metrics.proposals import ProposalCurve, evaluate_proposals
 
 # %% [markdown]
-# `propose_all` calls `selective_search` for each scene and keeps the boxes on disk.
+# `propose_all` calls `selective_search` for each scene and stores the boxes on disk.
 
 # %%
 from course_utils.data.proposals import propose_all
@@ -592,11 +594,10 @@ if budget != "smoke":
     assert recall >= 0.9
 
 # %% [markdown]
-# Almost every object has a good proposal, and the first half of the boxes gets nearly
-# as far as all of them.
+# Almost every object has a good proposal, and the first half of the boxes does nearly
+# as well as all of them.
 
-# On photographs, we can compare with OpenCV's implementation, *at the same number of
-# boxes*.
+# On photographs, we compare our search with OpenCV's, *at the same number of boxes*.
 
 
 # %% tags=["hide-input"]
@@ -628,38 +629,40 @@ for who, boxes in boxes_by.items():
         print(f"{who:>7}: {number:4.0f} boxes, recall {share:.2f}, MABO {fit:.3f}")
 
 # %% [markdown]
-# With all their boxes, both find every object; over the first boxes they differ, since
-# they rank differently.
+# With all their boxes, both cover every object. With fewer they differ, but a handful
+# of photographs cannot show which order of the boxes is better.
+#
 # ## From a box to a picture: warping
 #
 # Proposals have all sizes and shapes, whereas a network with a fully connected layer
-# takes pictures of one size. So each box is **warped**: stretched to a square, whatever
-# its shape, in training and in testing alike.
+# takes pictures of one size. So each box is **warped**: whatever its shape, it is
+# stretched to a square, in training and in testing alike.
 
-# A box alone does not show whether its object ends at the border or is cut by it. So
-# the box first grows a little, and the crop shows some pixels of **context** at each
-# side. R-CNN with AlexNet has crops of 227 x 227 with 16 pixels of context, so each box
-# grows by 227 / (227 - 2 · 16).
+# The inside of a box does not show whether the object ends at the border or is cut off
+# by it. So the box first grows a little, and the crop shows some pixels of **context**
+# on each side. R-CNN with AlexNet uses crops of 227 x 227 with 16 pixels of context, so
+# the sides of each box grow by a factor of 227 / (227 - 2 · 16).
 
 # %% tags=["show"]
 from course_utils.models.rcnn.network import add_context
 
 # %% [markdown]
-# Which pixels of the image make a pixel of the crop? Along one axis, `sampling_weights`
-# answers this with a matrix: each row holds the weights of the pixels around one centre.
+# Which pixels of the image make up a pixel of the crop? For one axis,
+# `sampling_weights` answers with a matrix, which has a row of weights for each pixel of
+# the crop.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.network import sampling_weights
 
 # %% [markdown]
-# Stretching both axes is then two matrix products, for all boxes at once. What lies
-# outside the image gets the mean colour of the training set.
+# Two matrix products then stretch all boxes at once. What lies outside the image is
+# filled with the mean colour of the training set.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.network import warp
 
 # %% [markdown]
-# **Trust.** A box that is the whole image must give what torch's own resizing gives.
+# **Trust.** A box around the whole image must give what torch's own resizing gives.
 
 # %%
 whole, grey = torch.tensor([[0.0, 0, 128, 128]]), torch.full((3,), 0.5)
@@ -696,8 +699,9 @@ show(
 # %% [markdown]
 # ## The network, and where it starts
 #
-# The backbone is a small residual network, which later lessons use as well. Its batch
-# normalisation predicts the same whatever else is in the batch.
+# The backbone is a small residual network, which later lessons use as well. When it
+# predicts, its batch normalisation uses stored statistics, so the rest of the batch
+# does not matter.
 
 # %% tags=["show"]
 from course_utils.models.backbones import BatchNorm, convolution
@@ -709,10 +713,10 @@ from course_utils.models.backbones import Residual
 from course_utils.models.backbones import Backbone
 
 # %% [markdown]
-# Behind the backbone stands a fully connected layer of **features**, then a score for
-# each class. Two inner vectors have names: `pool5`, the last map, still knows *where*
-# things are in the crop and will correct boxes; `fc` knows *what* the crop shows and
-# will name them.
+# The backbone is followed by a fully connected layer of **features** and a score for
+# each class. Two inner vectors have names: `pool5`, the last map, still holds *where*
+# in the crop each part lies and will correct boxes; `fc` holds *what* the crop shows
+# and will name objects.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.network import RegionFeatures
@@ -735,10 +739,10 @@ print(f"pool5 {tuple(sizes.pool5.shape)}, fc {tuple(sizes.fc.shape)}")
 print(f"{sum(weight.numel() for weight in network.parameters()):,} weights")
 
 # %% [markdown]
-# R-CNN did not start from random weights. Its network could already tell the 1,000
-# classes of ImageNet apart, from pictures of *one object each*: boxes are expensive to
-# draw, names are cheap. We do the same on a small scale, with pictures of one solid
-# each. There is no background class, and nothing says where an object ends.
+# R-CNN did not start from random weights. Its network had learned the 1,000 classes of
+# ImageNet from pictures with *one label each*, because labels are cheap, whereas boxes
+# are expensive to draw. We do the same on a small scale, with pictures of one solid
+# each. There is no background class, and no target says where an object ends.
 
 # %%
 from course_utils.training import TrainingSettings, train
@@ -755,8 +759,8 @@ show_images(
 )
 
 # %% [markdown]
-# `PictureClassifier` is the network with the cross-entropy of its last layer as loss. The
-# loop is that of lesson 00.
+# `PictureClassifier` adds the cross-entropy as the loss. The training loop is that of
+# lesson 00.
 
 # %%
 learning = TrainingSettings(
@@ -773,9 +777,9 @@ pretraining = train(PictureClassifier(network), named, learning)
 print(f"loss at the end: {pretraining.curves(smooth=20)['total'][-1]:.3f}")
 
 # %% [markdown]
-# Now the surgery. The last layer answers the wrong question: which solid, never "none
-# of them". We replace it by one with one more score, for **background**, and keep
-# everything else. In the paper, 1,000 outputs become 21.
+# The last layer can now say which solid it sees, but never "none of them". We replace
+# it with a layer that has one more score, for **background**, and keep everything else.
+# In the paper, 1,000 outputs become 21.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.network import replace_classifier
@@ -791,19 +795,20 @@ pretrained = copy.deepcopy(network)  # to compare with, later
 # %% [markdown]
 # ## Two sets of labels
 #
-# What should the network say about a proposal that covers half of a cube? R-CNN answers
-# this question **twice, differently**.
+# What is the label of a proposal that covers half of a cube? R-CNN answers this
+# question **twice, and differently**.
 #
-# To **fine-tune** the network, an IoU of at least 0.5 makes the proposal a cube, and
-# anything less is background. This gives many more positives than there are objects.
+# When it **fine-tunes** the network, a proposal with an IoU of at least 0.5 counts as a
+# cube, and anything less is background. This gives many more positives than there are
+# objects.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.detector import region_labels
 
 # %% [markdown]
-# To train the **SVMs**, only the object's own box is a cube. A proposal with an IoU below
-# 0.3 is a negative, and everything between is *not used*, because a box that covers half
-# of a cube is a bad example of both.
+# When it trains the **SVMs**, only the object's own box counts as a cube. A proposal
+# with an IoU below 0.3 is a negative, and everything in between is *not used*, because
+# a box that covers half of a cube is a bad example of either.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.svms import svm_signs
@@ -850,12 +855,12 @@ show(
 )
 
 # %% [markdown]
-# A common mistake is to take 0.5 as the bound for both. For the SVMs the authors lost 5
-# points of mAP with 0.5 and 4 with 0, against 0.3.
+# A common mistake is to use 0.5 as the bound for both. For the SVMs' negatives, the
+# authors lost 5 points of mAP with 0.5 instead of 0.3, and 4 points with 0.
+#
 # ## Training, in four stages
 #
-# The parts of R-CNN learn one after the other, and nothing that a later stage learns
-# reaches back into an earlier one.
+# Nothing that a later stage learns changes an earlier one.
 
 # %% tags=["hide-input"]
 from course_utils.draw.system_map import draw_map
@@ -892,9 +897,9 @@ show(
 # %% [markdown]
 # ### The first stage: fine-tuning
 #
-# A batch has 128 regions: 32 of objects and 96 of background. In a photograph hardly
-# any of thousands of proposals shows an object, so without this balance a batch would
-# be all background.
+# A batch has 128 regions: 32 of objects and 96 of background. In a photograph, few of
+# the thousands of proposals show an object, so an unbalanced batch would be nearly all
+# background.
 
 # %% tags=["show"]
 from course_utils.ops.matching import draw, sample_balanced
@@ -903,8 +908,8 @@ from course_utils.ops.matching import draw, sample_balanced
 from course_utils.models.rcnn.detector import sample_regions
 
 # %% [markdown]
-# An object's own box is a candidate, too. Candidates are clipped to their image, and what
-# has no area is dropped.
+# The objects' own boxes are candidates, too. Candidates are clipped to the image, and
+# those left without area are dropped.
 
 # %% tags=["show", "hide-input"]
 from course_utils.models.rcnn.detector import candidates_of, usable_proposals
@@ -921,8 +926,8 @@ print(f"{(labels > 0).sum()} objects and {(labels == 0).sum()} background in a b
 print(f"{(all_labels > 0).float().mean():.0%} of all candidates are objects")
 
 # %% [markdown]
-# SVMs and regressors are linear: little more than a matrix. Their weights are buffers,
-# which are stored with the model but never trained by the loop.
+# SVMs and regressors are linear, so each is little more than a matrix. Their weights
+# are buffers, which are stored with the model but not changed by the training loop.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.svms import LinearSVMs
@@ -931,9 +936,9 @@ from course_utils.models.rcnn.svms import LinearSVMs
 from course_utils.models.rcnn.box_regression import with_ones
 
 # %% [markdown]
-# The class `RCNN` holds the parts together; its loss is that of fine-tuning. Two names
-# come later: `zero_heads` makes SVMs and regressors of zeros until there are trained
-# ones, and `detect_in_image` is the end of the path above.
+# The class `RCNN` holds the parts together; its loss is that of fine-tuning. Two of its
+# functions are shown later: `zero_heads` makes SVMs and regressors of zeros, which
+# trained ones will replace, and `detect_in_image` goes from proposals to detections.
 
 # %% tags=["show", "hide-input"]
 from course_utils.models.rcnn.network import features_in_parts
@@ -942,7 +947,7 @@ from course_utils.models.rcnn.network import features_in_parts
 from course_utils.models.rcnn.detector import RCNN
 
 # %% [markdown]
-# Ours starts with the network that we have pretrained.
+# Ours starts with the pretrained network.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.tabletop import rcnn_for_tabletop
@@ -961,8 +966,8 @@ print(f"{history.seconds:.0f} s for {steps} steps")
 # %% [markdown]
 # ### The second stage: features
 #
-# Every box of the scenes passes through the network *once more*, and the features are
-# kept. What follows needs only those.
+# Every box passes through the network *once more*, and we keep its features, because
+# the next two stages need nothing else of the network.
 
 # %% tags=["show"]
 from course_utils.training.papers.rcnn_stages import region_features
@@ -977,18 +982,20 @@ print(f"{passes:,} passes for {svm_scenes} scenes in {feature_seconds:.0f} s")
 print(f"kept here: {passes * (pool5 + fc) * 4 / 1e6:.0f} MB")
 
 # %% [markdown]
-# **On paper.** The pool5 of the paper's network has 9,216 numbers of 4 bytes, for each
-# of 2,000 boxes: 74 MB per image. The authors report about 200 GB for Pascal VOC 2007.
+# **On paper.** In the paper's network, pool5 has 9,216 numbers of 4 bytes each, so
+# 2,000 boxes take 74 MB per image. The authors report about 200 GB for Pascal VOC 2007.
+#
 # ### The third stage: support vector machines
 #
-# The network already has a last layer that names regions. Why train another one? It was
-# fine-tuned with loose labels and random background. An SVM gets strict labels, and the
-# background that is hardest to tell from an object.
+# The network already has a last layer that names regions. Why train another? That layer
+# learned from loose labels and random background, whereas an SVM gets strict labels and
+# the background that is hardest to tell from an object.
 
-# A linear SVM has a score, w · x + b. Every positive should score at least 1, and every
-# negative at most -1. What is missing is the **hinge**, max(0, 1 - sign · score). Ours
-# pay its square, as scikit-learn's do by default; the authors' code pays the hinge
-# itself.
+# A linear SVM gives the features x a score, w · x + b. Every positive should score at
+# least 1 and every negative at most -1; an example that falls short is *inside the
+# margin*. By how much it falls short is the **hinge**, max(0, 1 - sign · score). Our
+# loss is its square, scikit-learn's default, whereas the authors' code uses the hinge
+# itself. In both, large weights cost something, too.
 
 # %%
 points = torch.tensor([[2.0, 0.0], [1.0, 0.5], [0.0, 0.5], [0.0, 2.0]])
@@ -996,8 +1003,8 @@ signs = torch.tensor([1, 1, -1, -1])
 scores = points @ torch.tensor([1.0, -1.0])  # w = (1, -1), b = 0
 
 # %% [markdown]
-# **Predict.** The scores are the differences of the two coordinates: 2, 0.5, -0.5 and -2.
-# Which of the four examples cost something, and how much?
+# **Predict.** The scores are the differences of the two coordinates: 2, 0.5, -0.5 and
+# -2. Which of the four examples add to the loss, and how much?
 
 # %% tags=["predict"]
 hinge = (1 - signs * scores).clamp(min=0)
@@ -1008,16 +1015,15 @@ for row in zip(signs, scores, hinge, hinge.square(), strict=True):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The two in the middle: each misses the margin by 0.5, which costs 0.25 once squared.
-# The first and the last are beyond the margin and have no say in where the border goes.
+# The two in the middle: each falls short by 0.5, which costs 0.25 once squared. The
+# first and the last cost nothing.
 
 # </details>
 
 # %% [markdown]
-# Only examples inside the margin pull at the border, hence *support* vectors. As long
-# as the same ones are inside, the squared objective is one parabola, whose minimum is
-# the solution of a linear system. So we jump there, see who is inside now, and jump
-# again. This is Newton's method.
+# As long as the same examples are inside the margin, the loss is quadratic in the
+# weights, so a linear system gives its minimum. We jump there, see which examples are
+# inside the margin now, and jump again. This is Newton's method.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.svms import svm_objective
@@ -1026,7 +1032,7 @@ from course_utils.models.rcnn.svms import svm_objective
 from course_utils.models.rcnn.svms import newton_step
 
 # %% [markdown]
-# A full jump may overshoot. It is halved until the objective is no higher than before.
+# A full jump may overshoot, so it is halved until the loss is no higher than before.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.svms import line_search
@@ -1069,8 +1075,8 @@ show(
 )
 
 # %% [markdown]
-# **Predict.** We throw away all examples without a circle, more than half of them, and fit
-# again. How far does the line move?
+# **Predict.** We throw away all examples without a circle, more than half of the total,
+# and fit again. How far does the line move?
 
 # %% tags=["predict"]
 alone = fit_svms(cloud[inside], signs[inside], c=1.0, positive_weight=1.0)
@@ -1080,12 +1086,12 @@ assert torch.allclose(svm.weight, alone.weight, atol=1e-4)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Not at all: the examples outside the margin cost nothing. Remember this for the hard
-# negatives.
+# Not at all: examples outside the margin cost nothing, so only those inside hold the
+# line in place. They are the *support* vectors.
 
 # </details>
 #
-# **Trust.** scikit-learn solves the same problem in another way.
+# **Trust.** scikit-learn solves the same problem with a solver of its own.
 
 # %%
 try:
@@ -1102,10 +1108,10 @@ else:
 # %% [markdown]
 # ### Hard negatives
 #
-# Now for real, with one SVM for each class. Positives are few, one per object.
-# Negatives are nearly all proposals of all scenes, and most are easy: plain floor will
-# never be taken for a chair. As you just saw, examples outside the margin have no say,
-# so only those that score too high are worth having.
+# Now we train one SVM for each class on real features. Positives are few, one per
+# object. Nearly all proposals are negatives, most of them easy: plain floor will hardly
+# be taken for a chair. As you just saw, examples outside the margin do not matter, so
+# only negatives that score too high are worth having.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.svms import hard_negatives
@@ -1115,8 +1121,8 @@ from course_utils.models.rcnn.svms import fit_on_used, scale_to_norm
 
 # %% [markdown]
 # We take all negatives of the first few scenes, then walk through the others *once*,
-# adding only the hard ones. After 2,000 new ones of a class the SVMs are fitted again,
-# and easy negatives are dropped.
+# adding only the hard ones. Whenever a class has gained 2,000 negatives, the SVMs are
+# fitted again, and negatives that have become easy are dropped.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.svms import MiningRound, train_svms
@@ -1137,8 +1143,8 @@ for of_fit in rounds:
     print(f"{'':20}{of_fit.dropped:6,} of them easy now")
 
 # %% [markdown]
-# A small part of the negatives does the work of all. Which are the hard ones? Here are
-# those with the highest wrong scores.
+# Only a small part of the negatives is in use at any time. Here are those with the
+# highest wrong scores.
 
 
 # %%
@@ -1169,22 +1175,24 @@ show_images(
 )
 
 # %% [markdown]
-# Among them are parts of objects, two objects in one box, and objects of a similar
-# class. A random sample of background would hold few of these.
+# Typical mistakes are parts of objects, two objects in one box, and objects of a
+# similar class. A random sample of background would hold few of these.
+#
 # ### The fourth stage: correcting the box
 #
-# A proposal comes from colours and edges, not from knowledge of objects. It is often a
-# little off, and no score can repair that. But the features know: half a wheel at the
-# left border means that the object goes on to the left.
+# A proposal comes from colours and edges alone, so it is often a little off, and no
+# score can repair that. But the features show how to: half a wheel at the left border
+# means that the object continues to the left.
 #
-# So we predict four numbers for a proposal p: by how many widths its centre has to move
-# to the right, by how many heights down, and the logarithms of how much wider and
-# higher it has to become.
+# So we predict four numbers for a proposal p: how far its centre has to move to the
+# right, in widths of the proposal; how far down, in heights; and the logarithms of the
+# factors by which its width and height have to change.
 
 # $$b_x = p_x + p_w t_x \qquad b_y = p_y + p_h t_y \qquad b_w = p_w e^{t_w} \qquad
 # b_h = p_h e^{t_h}$$
 #
-# Here $b_x, b_y$ is the centre of the corrected box and $b_w, b_h$ are its sides.
+# Here $b_x, b_y$ is the centre of the corrected box, $b_w, b_h$ are its width and
+# height, and $t_x, t_y, t_w, t_h$ are the four numbers.
 
 # %% tags=["show"]
 from course_utils.ops.boxes import decode_boxes, encode_boxes
@@ -1199,8 +1207,9 @@ targets_of_p = {
 }
 
 # %% [markdown]
-# **Predict.** What are the four numbers if the proposal is right? If it lies a quarter of
-# its width too far left? If it is a little too wide? Mind the signs.
+# **Predict.** What are the four numbers if the proposal is right? And if it lies a
+# quarter of its width too far left? And what sign does t_w have if it is a little too
+# wide?
 
 # %% tags=["predict"]
 for name, corners in targets_of_p.items():
@@ -1211,14 +1220,14 @@ for name, corners in targets_of_p.items():
 # <details><summary>Answer</summary>
 #
 # All are 0 if the proposal is right. A box too far *left* has to move right, so t_x is
-# +0.25. A box too *wide* has to shrink, so its logarithm is negative, here -0.125. The
+# +0.25. A box that is too *wide* has to shrink, so t_w is negative, here -0.125. The
 # sign says what to do, not what is wrong.
 #
 # </details>
 
 # %% [markdown]
 # **Trust.** Decoding undoes encoding, and a box that only grows keeps its centre. With
-# a common misprint, $p_w t_w$ in place of $p_w t_x$, it would move.
+# a common misprint, $p_w t_w$ in place of $p_w t_x$, the centre would move.
 
 # %%
 wider = decode_boxes(torch.tensor([[0.0, 0.0, 0.5, 0.0]]), p)
@@ -1227,23 +1236,23 @@ assert (wider[0, 0] + wider[0, 2]) / 2 == 140
 assert torch.allclose(decode_boxes(encode_boxes(goal, p), p), goal, atol=1e-3)
 
 # %% [markdown]
-# Learning these numbers is a linear regression for each class, from pool5, which knows
-# what is where in the crop. It uses only proposals with an IoU above 0.6 with an object,
-# because from farther away the crop does not show where the object ends.
+# A linear regression for each class learns these numbers from pool5. It uses only
+# proposals whose IoU with an object is above 0.6, because a crop farther off does not
+# show where the object ends.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.box_regression import regression_pairs
 
 # %% [markdown]
-# There are few examples for so many features, so large weights have to pay: **ridge
-# regression**, whose minimum has a closed form.
+# There are few examples for so many features, so we penalise large weights. This is
+# **ridge regression**, whose minimum has a closed form.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.box_regression import fit_ridge
 
 # %% [markdown]
-# **Trust.** A penalty is the same as a few more examples, one for each weight, that ask it
-# to be zero. Plain least squares on these must give the same answer.
+# **Trust.** The penalty amounts to one more example for each weight, which asks it to
+# be zero. Plain least squares with these examples must give the same result.
 
 # %%
 x, y = torch.randn(2, 50, 6, dtype=torch.float64, generator=generator)
@@ -1255,8 +1264,9 @@ print(f"largest difference to least squares: {(weights - peer).abs().max():.0e}"
 assert (weights - peer).abs().max() < 1e-8
 
 # %% [markdown]
-# Shifts spread less than growths, yet one penalty has to suit all four. So the targets are
-# centred and **whitened** first: mean 0, spread 1, no correlation.
+# The shifts spread less than the logarithms, yet one penalty has to suit all four
+# targets. So these are first centred and **whitened**: mean 0, spread 1, no
+# correlation.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.box_regression import fit_regressor, whiten
@@ -1279,8 +1289,8 @@ model.box_regressors = train_box_regressors(
 regression_seconds = time.perf_counter() - began
 
 # %% [markdown]
-# Does it work on scenes that it has never seen? We compare the test proposals near
-# objects with their objects, before and after.
+# Does this work on new scenes? We measure the IoU of test proposals with the objects
+# near them, before and after the correction.
 
 # %%
 looked = [
@@ -1300,14 +1310,12 @@ print(f"{sum(map(len, before))} proposals near objects: ", end="")
 print(f"mean IoU {iou_before:.3f}, corrected {iou_after:.3f}")
 
 # %% [markdown]
-# On average the corrected boxes fit better, although the regressors are linear and have
-# seen none of these scenes.
+# On average the corrected boxes fit better, although the regressors are only linear.
 #
 # ## Detecting
 #
-# For a new image, each SVM scores each region, and duplicates are suppressed **within
-# each class**: the suppression of lesson 01, which now also asks whether the classes
-# are the same.
+# For a new image, every SVM scores every region, and duplicates are suppressed as in
+# lesson 01, but only **within each class**.
 
 # %% tags=["show"]
 from course_utils.ops.nms import batched_nms
@@ -1317,7 +1325,7 @@ from course_utils.models.rcnn.detector import select_detections
 
 # %% [markdown]
 # Why within each class? A cone in front of a table overlaps it a lot. If classes
-# suppressed each other, the better score would erase the other object.
+# suppressed each other, the box with the higher score would erase the other object's.
 
 # %%
 from course_utils.ops.nms import nms
@@ -1334,7 +1342,7 @@ print(
 print(f"{len(kept_together)} if classes suppress each other")
 
 # %% [markdown]
-# The regressor of the detected class then corrects each box that is left.
+# The regressor of its class then corrects each box that is kept.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.detector import detect_in_image, detect_regions
@@ -1365,8 +1373,8 @@ show_images(
 # %% [markdown]
 # ## How good is it?
 #
-# First the network's own softmax, then the SVMs in its place, then the SVMs with the
-# box regressors. All three share the same features.
+# We compare three detectors on the same features: the network's own softmax, the SVMs
+# in its place, and the SVMs with the box regressors.
 
 # %%
 from course_utils.metrics.coco import evaluate_detections
@@ -1413,15 +1421,15 @@ if budget != "smoke":
     assert iou_after > iou_before
 
 # %% [markdown]
-# The box regressors raise AP more than AP50, because AP also asks for stricter IoUs,
-# which a proposal alone reaches less often.
+# The box regressors raise AP more than AP50, as expected: AP also asks for stricter
+# IoUs, which an uncorrected proposal reaches less often.
 #
 # ### Do the features have to be fine-tuned?
 #
-# The paper's claim was about **features**: those of a network that was fine-tuned for
-# detection are better than those of one that only knows pictures. We test it by keeping
-# everything else: the same SVMs, from the same scenes. One training is one draw, so we
-# also look at both halves of the test scenes.
+# The paper claims that fine-tuning for detection gives better **features** than
+# learning from pictures alone. To test this, we train SVMs in the same way, on the same
+# scenes, for both networks. We also evaluate each half of the test scenes, to see how
+# much AP depends on their choice.
 
 
 # %%
@@ -1453,21 +1461,21 @@ for name, (whole_ap, *halves) in by_network.items():
     print(f"{name:>18}: AP {whole_ap:.3f}, halves {halves[0]:.3f} and {halves[1]:.3f}")
 
 # %% [markdown]
-# The gap between the two networks is much wider than that between the halves. Knowing
-# pictures helps; knowing *proposals*, with all their ways to be wrong, adds a great
-# deal.
+# The gap between the two networks is much wider than that between the halves. We
+# trained only once, but a gap of this size supports the claim: it helps to have seen
+# *proposals*.
 #
 # The paper's figures for Pascal VOC 2007 (mean AP over 20 classes at an IoU of 0.5, in
-# percent) are 54.2 with AlexNet, 58.5 with box regression in addition, and 66.0 with
+# percent) are 54.2 with AlexNet, 58.5 with AlexNet and box regression, and 66.0 with
 # VGG-16 and box regression. There, too, regression helps, and a deeper network helps
 # more.
+#
 # ## What it costs
 #
-# Where does the time of one image go? Here the proposals are computed anew, not read from
-# the disk.
+# Where does the time for one image go? This time the proposals are computed anew.
 #
-# **Predict.** Three parts: the search, the 200 passes through the network, and the SVMs
-# with the regressors. Put them in order.
+# **Predict.** There are three parts: the search, the 200 passes through the network,
+# and the SVMs with the regressors. Which takes the most time, and which the least?
 
 # %% tags=["hide-input"]
 from course_utils.training import count_multiply_adds, median_ms
@@ -1501,8 +1509,8 @@ for part, milliseconds in cost.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The linear parts are nearly free, since they are a few matrix products. Search and
-# network share the rest; the figure shows by how much on this machine.
+# The linear parts take the least, since they are only a few matrix products. The figure
+# below shows how search and network share the rest on this machine.
 
 # </details>
 
@@ -1520,8 +1528,8 @@ print(f"if its passes were free: {sharing:.0f} ms, {total / sharing:.1f} times a
 
 # %% [markdown]
 # Now look at *what* the network computes. Proposals overlap, so the same pixels pass
-# through the same convolutions again and again. Count multiply-adds, for all crops of
-# this scene, and for one pass of the same backbone over the whole image.
+# through the same convolutions again and again. We count the multiply-adds for all
+# crops of one scene, and for a single pass of the same backbone over the whole image.
 
 # %%
 crops = model.crops(image.to(device), proposals.to(device))
@@ -1534,8 +1542,9 @@ print(f"the image once: {by_image / 1e6:,.0f} million, 1 / {by_crops / by_image:
 # %% [markdown]
 # If the convolutions ran once per image and all proposals shared them, nearly all of
 # the network's work would be saved. Here the search would remain, so the gain is
-# limited to the factor printed above. With more proposals, larger crops and a deeper
-# network, the network's share approaches the whole. Count for the paper's setting:
+# limited to the factor printed below the bar chart. With more proposals, larger crops
+# and a deeper network, the passes take nearly all of the time. We count again for the
+# paper's VGG-16.
 
 # %%
 from torchvision.models import vgg16
@@ -1549,12 +1558,12 @@ print(f"2,000 crops: {2000 * per_crop / 1e12:.0f} trillion")
 print(f"its convolutions once, on 600 x 1000: {once / 1e9:.0f} billion")
 
 # %% [markdown]
-# The measured time agrees: with VGG-16 on a K40 GPU, R-CNN's network takes 47 s per
-# image, and selective search adds about 2 s (Girshick 2015, Fast R-CNN; other times in
-# the [errata](errata.ipynb)). Sharing the convolutions is the idea of lesson 03. What
-# is left then is the search, the reason for lesson 04.
+# Published times show the same: with VGG-16 on a K40 GPU, R-CNN's network takes 47 s
+# per image, and selective search adds about 2 s (Girshick 2015, Fast R-CNN; other times
+# in the [errata](errata.ipynb)). Lesson 03 shares the convolutions. Then the search
+# takes most of the time, which is the reason for lesson 04.
 
-# Later lessons compare all systems of the course, so we keep the numbers and the model.
+# We store the results and the model for later lessons.
 
 # %% tags=["hide-input"]
 from course_utils.training import write_row
@@ -1581,60 +1590,59 @@ print({name: row[name] for name in ("system", "AP50", "parameters")})
 # ## Recap
 #
 # Selective search grows regions of similar pixels into proposals that cover almost
-# every object. Each is warped to a square and passes through a network on its own.
-# Linear SVMs name the features, after a search for hard negatives; linear regressors
-# correct the boxes. These parts learn one after the other, with cross-entropy, squared
-# hinge and least squares. The passes repeat nearly all of their work.
+# every object. Each proposal is warped to a square and passes through a network on its
+# own. Linear SVMs, trained with hard negatives, classify the features, and linear
+# regressors correct the boxes. These parts learn in turn, with cross-entropy, squared
+# hinge and least squares. Because proposals overlap, the passes repeat nearly all of
+# their work.
 
 # | | lesson 01 | R-CNN | why |
 # |---|---|---|---|
-# | where to look | every window of a grid | selective search | a good network affords hundreds of looks, not thousands |
+# | where to look | every window of a grid | selective search | a good network is too slow for every window |
 # | what looks | a tiny network | a fine-tuned residual network | better features |
 # | who decides | its softmax | linear SVMs | strict labels, hard negatives |
-# | boxes | stay | move by regression | a proposal is a little off |
+# | boxes | used as they are | corrected by regression | a proposal is often a little off |
 #
 # ## Common mistakes
 #
 # | slip | symptom |
 # |---|---|
-# | SVM negatives below an IoU of 0.5, not 0.3 | half-covered objects become negatives, and AP falls by some points |
-# | no context around the box | boxes that cut an object score as high as those that hold it |
-# | proposals not clipped | crops of plain colour, or an error for a box without area |
-# | regression learned from all proposals, not only near ones | corrected boxes fit worse than the proposals |
-# | suppression over all classes together | of two objects that overlap, only one is ever found |
+# | no context around the box | boxes that cut an object off score as high as those that hold it |
+# | proposals not clipped | crops of one plain colour, or an error for a box without area |
+# | regressors trained on all proposals, not only near ones | corrected boxes fit worse than the proposals |
+# | suppression across all classes | of two objects that overlap, only one is ever found |
 #
 # ## Three questions
 #
-# **1.** Selective search is replaced by a method with a recall of 0.8 at an IoU of 0.5.
-# How high can the AP50 of R-CNN be at most, with box regression?
+# **1.** Selective search is replaced by a method whose recall is 0.8 at an IoU of 0.5,
+# in every class. Is 0.8 the highest AP50 that R-CNN with box regression can reach?
 #
 # <details><summary>Answer</summary>
 #
-# Not simply 0.8. An object whose best proposal has an IoU of 0.45 can still be found,
-# if the SVM fires on it and the regressor moves its box above 0.5. Without regression
-# the bound is strict: an object without a proposal of 0.5 is missed.
+# No. An object whose best proposal has an IoU of 0.45 can still be found, if the SVM
+# gives it a high score and the regressor moves its box above 0.5. Without regression
+# the bound holds.
 
 # </details>
 #
-# **2.** Why are the SVMs' positives only the objects' own boxes, although a proposal
-# with an IoU of 0.9 shows nearly the same?
+# **2.** Why are only the objects' own boxes positives for the SVMs, although a proposal
+# with an IoU of 0.9 shows nearly the same pixels?
 #
 # <details><summary>Answer</summary>
 #
-# Because the score should be *highest* for the best box. If a box of 0.5 were as good
-# an example as the object's own, all boxes between would score alike, and suppression
-# would keep any of them.
+# Because the score should be *highest* for the best box. If a box with an IoU of 0.5
+# were as good an example as the object's own, all boxes in between would score alike,
+# and suppression might keep any of them.
 
 # </details>
 #
-# **3.** R-CNN keeps features to train its SVMs. Could it keep those of *every* box that
-# a new image may propose, and so be fast at test time?
+# **3.** R-CNN stores features to train its SVMs. Could it also store the features of
+# *every* possible box in advance, and so be fast on a new image?
 #
 # <details><summary>Answer</summary>
 #
-# No: a new image has new pixels, and a feature belongs to pixels, not to coordinates.
-# What could be shared are computations *within* one image, because its proposals
-# overlap.
+# No: a new image has new pixels, and a feature depends on pixels, not on coordinates.
+# What can be shared is computation *within* one image, because its proposals overlap.
 
 # </details>
 
