@@ -74,8 +74,9 @@ def valid_convolutions(first: int, middle: int, last: int) -> nn.Sequential:
 class WindowClassifier(Model):
     """Class scores of a square window; label 0 is background.
 
-    With `contrast` above 1, pixels are compared with so large a square. It learns from
-    crops, and has no `predict()`: where objects are, a `SlidingWindowDetector` knows.
+    With `contrast` above 1, each pixel is compared with a square of that side around
+    it. It learns from crops and has no `predict()`: a `SlidingWindowDetector` says where
+    objects are.
     """
 
     stride = 4  # two poolings, each halving: dense scores lie this far apart
@@ -260,7 +261,7 @@ def suppress(detections: Target, iou_threshold: float, most: int) -> Target:
 
 
 def hardest(losses: Tensor, labels: Tensor, negatives: int) -> Tensor:
-    """Which windows to learn from: every object, and the background with the highest loss.
+    """Which windows to learn from: all objects, and background with the highest loss.
 
     (N,) losses and (N,) labels, -1 for windows that are not used -> (K,) indices. For
     each object so many backgrounds are taken, those of the highest loss; as many for

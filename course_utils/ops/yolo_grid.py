@@ -189,7 +189,7 @@ def cell_boxes_to_xyxy(boxes: Tensor) -> Tensor:
 
 
 def decode_grid(outputs: Tensor, image_size: Size, *, num_boxes: int) -> GridBoxes:
-    """The boxes that the cells' (N, S, S, 5B + C) outputs describe: S * S * B per image.
+    """The boxes that the cells' (N, S, S, 5B + C) outputs describe, S * S * B each.
 
     A network predicts the *roots* of w and h, as darknet does: the loss compares roots,
     and a root of a negative output would be nan.

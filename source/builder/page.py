@@ -2,7 +2,7 @@
 
 The fields are YAML between two lines `# ---`:
 
-    question: how can a network that names a picture say where its objects are?
+    question: how can a network that classifies a picture say where its objects are?
     build: [count the boxes of an image, train a window classifier]   # 3 to 5 verbs
     needs: [00_start_here]          # lessons; [] for none
     minutes: {read: 90, run: 4}     # on two cores at laptop
@@ -69,7 +69,12 @@ def paged(script: Script, course: Course) -> Script:
         return script
     title, *rest = script.cells
     name, _, prose = title.source.partition("\n")
-    parts = [name, f"**{given.question[:1].upper()}{given.question[1:]}**", header(script, given, course), prose]
+    parts = [
+        name,
+        f"**{given.question[:1].upper()}{given.question[1:]}**",
+        header(script, given, course),
+        prose,
+    ]
     text = "\n\n".join(part for each in parts if (part := each.strip("\n")))
     number = max(cell.number for cell in script.cells) + 1
     last = ScriptCell("markdown", footer(script, given, course), number=number)

@@ -8,7 +8,7 @@ from course_utils.models.rcnn.network import RegionNetwork
 
 
 def tabletop_network(num_classes: int = 8) -> RegionNetwork:
-    """A network for crops of 32 x 32: three halvings, two residual blocks, 128 features.
+    """A network for 32 x 32 crops: three halvings, two residual blocks, 128 features.
 
     Fast R-CNN in lesson 03 halves only twice: it cuts small objects out of its map.
     """
