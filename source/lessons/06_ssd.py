@@ -57,7 +57,7 @@ from course_utils.models.model import Model, check_batch, image_size
 from course_utils.ops.boxes import box_iou
 
 # %% [markdown]
-# Only these settings differ between budgets.
+# Between budgets, only these settings differ.
 
 # %% tags=["parameters"]
 from course_utils.training import choose_budget, choose_device, start_lesson
@@ -82,8 +82,7 @@ truth = target["boxes"]
 # ## What you will get
 #
 # Here is the finished detector at work on two test scenes, recorded when this lesson
-# was written. The colour of a box says which feature map it comes from. Further down
-# you train the network and compare.
+# was written. The colour of a box says which feature map it comes from.
 
 # %% tags=["hide-input"]
 MAP_COLORS = (0, 2, 6)  # red, blue and black, from the finest map to the coarsest
@@ -125,7 +124,7 @@ show(
 # %% [markdown]
 # ## The whole system
 #
-# SSD joins the two lines of detectors that this course has followed:
+# SSD joins the two lines of detectors in this course:
 #
 # | | boxes come from | classes come from |
 # |---|---|---|
@@ -223,7 +222,7 @@ show_system(
 #
 # Each cell gets two squares, with sides s and √(s s'), where s is the map's scale and
 # s' the next map's. For each ratio a, it also gets a box of width s √a and height s /
-# √a, and the same box turned.
+# √a, and the same box turned by 90 degrees.
 
 # %% tags=["show"]
 from course_utils.ops.default_boxes import box_shapes
@@ -241,7 +240,7 @@ for name, (w, h) in zip(names, (24 * shapes).tolist(), strict=True):
 
 # %% [markdown]
 # All but the second square have the same area, because √a and 1 / √a cancel. Now these
-# shapes have to be placed on every cell.
+# shapes are placed on every cell.
 
 # %% tags=["show"]
 from course_utils.ops.default_boxes import cell_centres, map_default_boxes
@@ -253,8 +252,8 @@ print("the last one:", [round(number) for number in toy[-1].tolist()])
 assert toy[-1].round().tolist() == [18, 12, 22, 28]
 
 # %% [markdown]
-# The last box is centred on (20, 20), two and a half cells of 8 pixels from each
-# border. It extends beyond the image, which is allowed.
+# The last box is centred on (20, 20), two and a half cells of 8 pixels from the left
+# and from the top. It extends beyond the image, which is allowed.
 
 # %% tags=["hide-input"]
 fig, axes = new_figure(1, 2, width=6.4, height=3.2)
@@ -342,8 +341,7 @@ show(
 )
 
 # %% [markdown]
-# torchvision's generator should give the same boxes from the same numbers, in the same
-# order.
+# torchvision's generator should give the same boxes in the same order.
 
 # %%
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
@@ -408,8 +406,8 @@ assert [*min_sizes, 315] == [round(300 * scale) for scale in SSD300_SCALES]
 
 # %% [markdown]
 # The last map needs a seventh number, for its second square. The ratios 1, 2, 3, 1/2
-# and 1/3 (four of the five are not square) and the second square make six boxes per
-# cell; where 3 and 1/3 are left out, four remain.
+# and 1/3 and the second square make six boxes per cell; where 3 and 1/3 are left out,
+# four remain.
 #
 # ## Which map finds what?
 #
@@ -474,9 +472,9 @@ assert len(fitting["small", "8 x 8"]) > len(fitting["small", "4 x 4"]) == 0
 assert len(fitting["large", "4 x 4"]) > len(fitting["large", "8 x 8"]) == 0
 
 # %% [markdown]
-# But could the fine map not have large boxes, too? It could, but look at what its cells
-# *see*. As in lesson 04, we use the gradient: how many pixels reach a cell at all, and
-# how many of them carry nine tenths of the gradient?
+# But could the fine map not have large boxes, too? Look at what its cells *see*. As in
+# lesson 04, we use the gradient, here of the untrained network: how many pixels reach a
+# cell at all, and how many carry nine tenths of the gradient?
 
 
 # %%
@@ -496,7 +494,7 @@ for which, number in enumerate(cells):
     print(f"{number:>2} x {number:>2}: {reads:>3} pixels, {most:>2} with nine tenths")
 
 # %% [markdown]
-# A cell of the finest map sees mostly a region much smaller than our large objects, so
+# A cell of the finest map mostly sees a region much smaller than our large objects, so
 # it can hardly tell how far they extend. Coarse cells see enough, but they are few. So
 # each map gets boxes of about the size that its cells see.
 #
@@ -611,8 +609,9 @@ explore(
 # 2. Each other default box takes the object that it overlaps most, if the IoU is at
 #    least 0.5.
 #
-# All remaining boxes are background; unlike anchors, none is ignored. Step 2 is the
-# matcher of lesson 04 with both thresholds at 0.5, so only step 1 is new:
+# All remaining boxes are background: whereas lesson 04 ignored some anchors, SSD
+# ignores no box. Step 2 is the matcher of lesson 04 with both thresholds at 0.5, so
+# only step 1 is new:
 
 # %% tags=["show"]
 from course_utils.models.ssd import best_matches, match_default_boxes
@@ -642,8 +641,8 @@ for name, row in {
 # <details><summary>Answer</summary>
 #
 # Chair, chair, sphere, background, cone, background. Box 1 overlaps two objects by more
-# than half and takes the better one. Box 3 misses by 0.02. The cone reaches an IoU of
-# 0.5 with no box: without step 1, the network would be taught that it is background.
+# than half and takes the better one. Box 3 misses by 0.02. No box reaches an IoU of 0.5
+# with the cone: without step 1, the network would learn it as background.
 #
 # </details>
 #
@@ -748,15 +747,15 @@ for name, values in {
 # More than a thousand boxes of our scene are background, and most of them show little
 # but floor or wall, which the network soon learns. Lesson 04 drew a balanced sample at
 # random. SSD takes the negatives that are **hardest** for the network, those with the
-# highest loss when their class is background, and at most three per matched box. This
-# loss is the cross-entropy with class 0:
+# highest loss as background, and at most three per matched box. This loss is the
+# cross-entropy with class 0:
 
 # %% tags=["show"]
 from course_utils.models.ssd import background_loss
 
 # %% [markdown]
-# **Predict:** three boxes have the logits below, the background's first. Which box is
-# the hardest negative? Is it the one with the lowest background logit?
+# **Predict:** three boxes have the logits below, with the background first. Which box
+# is the hardest negative? Is it the one with the lowest background logit?
 
 # %%
 logits = torch.tensor([[2.0, 5.0, 0.0], [-1.0, -4.0, -4.0], [0.0, 1.0, 1.0]])
@@ -780,9 +779,9 @@ assert (background_loss(logits).argmax(), logits[:, 0].argmin()) == (0, 1)
 from course_utils.models.ssd import hard_negatives, negative_counts
 
 # %% [markdown]
-# **Predict:** here are the background losses of two images with eight boxes each. In
-# the first, only box 0 is matched; the second has no object. At 3 : 1, which boxes are
-# used as background?
+# **Predict:** two images have eight boxes each, with the losses as background below. In
+# the first, only box 0 is matched; the second has no object. At three per match, which
+# boxes are used as background?
 
 # %%
 losses_as_background = torch.tensor(
@@ -806,7 +805,7 @@ for number, row in enumerate(hard_negatives(losses_as_background, is_object)):
 #
 # </details>
 #
-# Where do the hard negatives lie? Here are those of our network, still untrained.
+# Where do the hard negatives lie? Here are those of our untrained network.
 
 # %% tags=["hide-input"]
 
@@ -840,15 +839,17 @@ print(f"mean IoU with the nearest object: {mean_overlap(untrained):.2f}; ", end=
 print(f"of all background: {mean_overlap(~is_matched):.2f}")
 
 # %% [markdown]
-# The untrained network knows nothing, so they lie almost anywhere. We will look again
-# after training. To measure what the choice is worth, the library has two alternatives:
-# as many negatives at random, and all of them.
+# The untrained network knows nothing, so they lie almost anywhere. To measure what the
+# choice is worth, there are two alternatives: as many negatives at random, and all of
+# them.
 
 # %% tags=["show"]
 from course_utils.models.ssd import choose_negatives, random_negatives
 
 # %% [markdown]
 # ## The loss
+#
+# The loss has one term for the classes and one for the boxes:
 #
 # $$L = \frac{1}{N} (L_{conf} + \alpha L_{loc})$$
 #
@@ -861,9 +862,9 @@ from course_utils.models.ssd import choose_negatives, random_negatives
 from course_utils.models.ssd import ssd_losses
 
 # %% [markdown]
-# For each matched box, L_conf has up to four summands, but N counts the matched boxes
-# alone. Without any object, the paper sets the loss to 0. A loop over the default boxes
-# should give the same values.
+# L_conf has up to four summands per matched box, but N counts the matched boxes alone.
+# Without any object, the paper sets the loss to 0. A loop over the default boxes should
+# agree.
 
 
 # %%
@@ -902,7 +903,7 @@ print("without objects:", [loss.item() for loss in empty.values()])
 # ## The network
 #
 # The backbone of lesson 02 already computes a map after each halving of the image. SSD
-# needs the last three of them:
+# needs the last three:
 
 # %% tags=["show"]
 from course_utils.models.ssd import LastMaps
@@ -1019,8 +1020,8 @@ assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-4 * ours.abs().max().item
 #
 # Fixed default boxes need objects of *every* size at *every* place, or some boxes will
 # never be matched. So images are cropped, shrunk, mirrored and recoloured anew each
-# time they are seen. Compared with flips alone, this gains SSD300 8.8 points of mAP on
-# VOC 2007 (the paper's table 2), before shrinking adds 2 to 3 more (section 3.6).
+# time they are seen. On VOC 2007, crops and colours gain SSD300 8.8 points of mAP over
+# flips alone (the paper's table 2), and shrinking adds 2 to 3 more (section 3.6).
 #
 # Cropping and shrinking are the same operation: a *window* is laid over the image, and
 # what it shows becomes the new image. A small window makes objects larger; a window
@@ -1030,8 +1031,8 @@ assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-4 * ours.abs().max().item
 from course_utils.training.augment.patches import look_through
 
 # %% [markdown]
-# The boxes move along. An object is kept if its **centre** lies in the window, to which
-# its box is clipped.
+# The boxes move along. An object is kept if its **centre** lies in the window, and its
+# box is clipped to the window.
 
 # %% tags=["show"]
 from course_utils.training.augment.patches import centres_inside, targets_through
@@ -1086,7 +1087,7 @@ for least in (0.1, 0.3, 0.5, 0.7, 0.9):
 #
 # </details>
 #
-# Here are sampled windows on the image, and what each of them shows.
+# Here are sampled windows, and what each of them shows.
 
 # %%
 chance = torch.Generator().manual_seed(18)
@@ -1134,8 +1135,8 @@ from course_utils.training.augment import distort_colors
 from course_utils.training.augment import augment_ssd
 
 # %% [markdown]
-# The paper enlarges the sides up to four times, on images of 300 pixels. In our 128,
-# objects would become specks, so we stop at two.
+# The paper enlarges the window's sides up to four times, on images of 300 pixels. In
+# ours of 128, objects would become specks, so we stop at two.
 
 # %%
 augment = partial(augment_ssd, most_zoom=2)
@@ -1154,13 +1155,13 @@ show_images(
 )
 
 # %% [markdown]
-# This makes the task harder, with sizes that do not occur in our test scenes. We have
-# 1,500 scenes and can generate more, so we train with flips alone. With few photographs
-# and a long training, as in the paper, you would not.
+# Augmentation makes the task harder, with sizes that do not occur in our test scenes.
+# We have 1,500 scenes and can generate more, so we train with flips alone. With few
+# photographs and a long training, as in the paper, you would use it all.
 #
 # ## Training
 #
-# The network learns from both losses, starting at random weights.
+# The network learns from both losses, starting from random weights.
 
 # %%
 from course_utils.training import TrainingSettings, predict_all, train
@@ -1215,7 +1216,7 @@ show_images(
 )
 
 # %% [markdown]
-# In a single pass, nearly every object is found. What are the hard negatives of the
+# In one pass, nearly every object is found. What are the hard negatives of the
 # trained network?
 
 # %% tags=["hide-input"]
@@ -1313,19 +1314,19 @@ for name, detections in by_map.items():
 # %% [markdown]
 # On small objects, the finest map alone is about as good as all maps together. On
 # larger objects it falls behind, whereas the middle map alone comes close to the whole.
-# Nobody assigned objects to maps by hand: the matching did.
+# Nobody assigned objects to maps: the matching did so by overlap.
 #
 # ## Which errors remain?
 #
-# Hoiem et al. (2012) sort detections into kinds. For a class with N objects, the N
-# highest-scoring ones count:
+# Hoiem et al. (2012) sort detections into kinds. For a class with N objects, only the N
+# best detections count, each as the first kind that fits:
 #
 # - **correct**: the right class, and an IoU of at least 0.5 with an object not yet
 #   taken;
 # - **localisation**: the right class, but an IoU of only 0.1 to 0.5, or a duplicate;
-# - **similar**: an IoU of at least 0.1 with a similar class, such as a table for a
-#   chair;
-# - **other**: the same with any other class;
+# - **similar**: an IoU of at least 0.1 with an object of a similar class, such as a
+#   table for a chair;
+# - **other**: the same with an object of another class;
 # - **background**: an IoU below 0.1 with every object.
 
 # %% tags=["show"]
@@ -1519,7 +1520,7 @@ print(
 print(int((areas >= 32**2).sum()))
 
 # %% [markdown]
-# At `laptop` they agree. What does *not* agree in any budget is the training: the
+# At `laptop`, both agree. What does *not* agree in any budget is the training: the
 # systems saw different numbers of scenes and steps, with one seed each, so read the
 # table for large differences only. Which detectors are beaten by another in accuracy
 # *and* time?
@@ -1536,13 +1537,13 @@ for result in complete:
 # %% [markdown]
 # Time falls most from R-CNN to Faster R-CNN. YOLO and SSD also drop the second look at
 # each proposal. YOLO is the faster of the two but less accurate, above all on small
-# objects, for which SSD has more than a thousand default boxes on finer grids. The two
-# also differ in backbone, scenes and steps, so this table does not prove the cause.
+# objects, for which SSD has more than a thousand default boxes on its finest map alone.
+# The two also differ in backbone and training, so this table does not prove the cause.
 #
 # ### The published table
 #
-# The papers report such figures for Pascal VOC 2007. R-CNN and DPM, the best-known
-# detector before deep networks, learned from the images of 2007 alone, the others from
+# The papers report such figures for Pascal VOC 2007. R-CNN learned from the images of
+# 2007 alone, as did DPM, the best-known detector before deep networks; the others used
 # those of 2012, too.
 
 # %%
@@ -1581,8 +1582,8 @@ show_accuracy_and_time(
 # latter can be compared with the other rows. Its images have 300 pixels per side,
 # whereas Faster R-CNN's have about 600 by 1,000, so part of the speed comes from the
 # smaller image. These numbers cannot be compared with our table: GPUs, images, classes
-# and networks all differ. Copies of this table often lack these columns and get figures
-# wrong; see the [errata](errata.ipynb).
+# and networks all differ. Many copies of this table get figures wrong; see the
+# [errata](errata.ipynb).
 #
 # ## Recap
 #
@@ -1636,7 +1637,7 @@ watch.report(
 #
 # Its boxes lie on several maps, in the middle of cells, with sides in fractions of the
 # image. It has one threshold of 0.5 and ignores no box, and an object's best box goes
-# to that object. Its negatives are the hardest, not a random sample. Its boxes are
+# to that object. Its negatives are the hardest, not a random sample. Its detections are
 # final after suppression: there is no second stage.
 #
 # </details>
