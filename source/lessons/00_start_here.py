@@ -51,9 +51,9 @@ show(
 )
 
 # %% [markdown]
-# They come from the Faster R-CNN that you will build and train in lesson 04. Your
-# computer has no trained network yet, so the course stores them in a small file. We
-# chose scenes in which every object is found, but even so, the third scene has one
+# These boxes come from the Faster R-CNN that you will build and train in lesson 04.
+# Your computer has no trained network yet, so the course stores them in a small file.
+# We chose scenes in which every object is found, but even so, the third scene has one
 # object reported twice, under two names.
 
 # %% [markdown]
@@ -73,8 +73,7 @@ show(
 # | [06 SSD](06_ssd.ipynb) | detect small objects on a fine map and large ones on a coarse map | boxes |
 
 # %% [markdown]
-# The same ideas then lead to masks, points and shapes, in lessons that are still to
-# come.
+# The same ideas then lead to masks, points and shapes, in lessons still to come.
 #
 # | lesson | its one idea | output |
 # |---|---|---|
@@ -264,7 +263,8 @@ show_boxes(
 #
 # - **xyxy**, two corners: the format of torchvision and of this course.
 # - **xywh**, the top left corner and the size: COCO's JSON files.
-# - **cxcywh**, the centre and the size: what networks predict from lesson 02 on.
+# - **cxcywh**, the centre and the size: the basis of what networks predict from lesson
+#   02 on.
 # - **normalized cxcywh**, the same as fractions of the image's width and height: YOLO's
 #   text files.
 # - **VOC**, two corners, with pixels counted from 1 and the last one inside: the XML
@@ -280,7 +280,7 @@ from course_utils.ops.boxes import xywh_to_xyxy, xyxy_to_xywh
 from course_utils.ops.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 
 # %% [markdown]
-# Fractions stay the same when the image is resized.
+# Fractions survive resizing the image.
 
 # %% tags=["show"]
 from course_utils.ops.boxes import denormalize_boxes, image_limits, normalize_boxes
@@ -318,7 +318,7 @@ assert torch.equal(voc_to_xyxy(xyxy_to_voc(many)), many)
 print(f"torchvision agrees on {len(many)} boxes")
 
 # %% [markdown]
-# Four numbers alone do not tell you which format they are in.
+# Four numbers alone do not tell their format.
 #
 # **Predict.** The four boxes of the scene above are stored as xywh but read as xyxy.
 # How many of them end before they begin, along x or along y?
@@ -369,11 +369,13 @@ print("kept:", remove_small_boxes(clipped, min_size=1).tolist())
 # %% [markdown]
 # ## How large is the output of a convolution?
 #
-# A detector has to know which output of its convolutions belongs to which place in the
-# image, so we need their arithmetic. Both axes work alike, so we look at one.
+# A convolution slides a *kernel*, a few weights or *taps*, over its input, and outputs
+# one weighted sum per position. A detector has to know which output belongs to which
+# place in the image, so we need the arithmetic. Both axes work alike, so we look at
+# one.
 #
-# **Predict.** A kernel of 3 weights, its *taps*, slides over 7 pixels in steps of 2,
-# its *stride*, without padding. At how many positions does it fit?
+# **Predict.** A kernel with 3 taps slides over 7 pixels in steps of 2, its *stride*,
+# without padding. At how many positions does it fit?
 
 # %% tags=["predict"]
 from torch import nn
@@ -458,7 +460,8 @@ explore(
 )
 
 # %% [markdown]
-# Three layers are worth knowing by heart:
+# Three layers are worth knowing by heart. The third, a *pool*, outputs the maximum of
+# its inputs instead of a weighted sum:
 
 # %%
 common = {
@@ -801,7 +804,7 @@ print(f"loss {loss.item():.3f}, ln 8 = {math.log(8):.3f}")
 # </details>
 #
 # A first loss far from that would reveal a bug before training has even begun. It is
-# the cheapest test there is, so do it with every network that you write.
+# the cheapest test there is, so do it with every network.
 
 # %% [markdown]
 # ## The training loop
@@ -897,8 +900,8 @@ from course_utils.training.settings import make_optimizer
 from course_utils.training.train import train
 
 # %% [markdown]
-# What happened is recorded in a `History`, a list with one row per step. Its `curves`
-# can be smoothed, because the raw values jump: every batch holds different examples.
+# A `History` records what happened, with one row per step. Its `curves` can be
+# smoothed, because the raw values jump: every batch holds different examples.
 
 # %% tags=["show"]
 from course_utils.training.train import History, running_mean
@@ -939,9 +942,9 @@ print(f"first step {raw[0]:.3f}, mean of the last 20 {smooth[-1]:.3f}")
 
 # %% [markdown]
 # The loss falls steeply at first and then slowly. That shows only that the network gets
-# better *on the crops it is trained on*, whereas what counts are scenes that it has
-# never seen. We compare its accuracy there with that of a constant prediction, the most
-# frequent class.
+# better *on the crops it is trained on*, whereas scenes that it has never seen are what
+# counts. We compare its accuracy there with that of always predicting the most frequent
+# class.
 
 # %%
 true_labels = torch.stack([truth["labels"] for _, truth in test_crops])
@@ -974,9 +977,8 @@ show(
 )
 
 # %% [markdown]
-# More than four crops in five are classified correctly. Now look at some of the
-# mistakes. Always do so, because a number tells you how much is wrong, and pictures
-# tell you what.
+# More than four crops in five are classified correctly. Now look at some mistakes,
+# because a number tells you how much is wrong, and pictures tell you what.
 
 # %% tags=["hide-input"]
 wrong = (predicted != true_labels).nonzero().flatten().tolist()[:8]
@@ -1028,13 +1030,12 @@ show_images(
 # - **Images from 0 to 255** instead of 0 to 1. The very first loss is far above the
 #   logarithm of the number of labels.
 # - **A softmax before `F.cross_entropy`**, which applies its own. With our eight
-#   labels, the loss never falls below about six tenths of its first value, however long
-#   you train.
+#   labels, the loss never falls below about six tenths of its first value.
 
 # %% [markdown]
 # ## If something does not work
 #
-# The doctor checks your computer, and tells you what is missing and how to install it.
+# The doctor checks your computer, and says what is missing and how to get it.
 
 # %%
 from course_utils.doctor import doctor
