@@ -24,10 +24,11 @@
 # %% [markdown]
 # # 04. Faster R-CNN
 #
-# In lesson 03, one part of the detector did not learn: a hand-made search, which knows
-# nothing of spheres or chairs and takes longer than all the rest. Faster R-CNN (Ren et
-# al. 2015) lets a few convolutions propose instead. They read the features that
-# the box head needs anyway, so proposals become almost free.
+# One part of lesson 03's detector did not learn: the hand-made search for proposals,
+# which knows nothing about spheres or chairs and takes longer than everything else
+# together. Faster R-CNN (Ren et al. 2015) lets a few convolutions propose boxes
+# instead. They read the features that the box head needs anyway, so proposals become
+# almost free.
 
 # %%
 import dataclasses
@@ -46,8 +47,8 @@ from course_utils.draw import show_parts, show_system, show_systems
 from course_utils.ops.boxes import box_iou
 
 # %% [markdown]
-# This is what you will have at the end: three scenes that the detector has not seen
-# before. One network proposed these boxes, named them and moved them into place.
+# By the end, you will have built one network that proposes boxes, moves them into place
+# and names their objects, here in three scenes that it has not seen.
 
 # %% tags=["hide-input"]
 at_work = load_example_predictions("faster_rcnn")
@@ -62,7 +63,7 @@ show_images(
 )
 
 # %% [markdown]
-# The settings. The code is the same for each budget; only these numbers differ.
+# The code is the same for every budget; only these settings differ.
 
 # %% tags=["parameters"]
 from course_utils.training import choose_budget, choose_device, start_lesson
@@ -80,13 +81,13 @@ print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} 
 # %% [markdown]
 # ## Where the time goes
 #
-# The paper's table 5 takes the time of both detectors apart. The network is VGG-16 in
-# both cases, one photograph at a time, its shorter side scaled to 600 pixels, on one
-# Nvidia K40; the search runs on a CPU.
+# Table 5 of the paper breaks down the time of both detectors. Both process one
+# photograph at a time, its shorter side scaled to 600 pixels, with VGG-16 on an Nvidia
+# K40; the search runs on a CPU.
 #
-# **Predict.** Fast R-CNN takes 1830 ms per photograph. What share of it does the search
-# for proposals take? And by what factor would Fast R-CNN become faster if its
-# convolutions cost nothing at all?
+# **Predict.** Fast R-CNN takes 1830 ms per photograph. What share of that goes into the
+# search for proposals? And how many times as fast would it be if its convolutions cost
+# nothing at all?
 
 # %% tags=["predict"]
 published_ms = {
@@ -102,8 +103,9 @@ print(f"without convolutions, Fast R-CNN would be {without:.2f} times as fast")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than four fifths. Removing the convolutions altogether would win less than a
-# tenth, so a faster network does not help: the proposals have to become cheap.
+# The search takes more than four fifths. Without any convolutions, the detector would
+# be less than a tenth faster, so a faster network hardly helps: the proposals have to
+# become cheap.
 #
 # </details>
 
@@ -122,18 +124,18 @@ for row in read_rows(budget):
         print(f"the Fast R-CNN of lesson 03, measured here: {share:.0%} to propose")
 
 # %% [markdown]
-# To propose means to look everywhere in the image and say "here is an object, and it is
-# about so large". Looking everywhere is what a convolution does: the feature map has one
+# To propose boxes is to look everywhere in the image and say "here is an object, about
+# this large". Looking everywhere is what a convolution does: the feature map has one
 # vector for each position, so a small network on top of it, a **region proposal
-# network** (RPN), can read these vectors and predict boxes.
+# network** (RPN), can predict boxes from these vectors.
 #
-# A position can lie in a small object, in a wide one, or in both, whereas a convolution
-# predicts the same number of values everywhere. So we fix a few boxes of different
-# shapes at each position, the **anchors**, and ask two questions about each: does it
-# hold an object, and how must it be moved and stretched to fit?
+# A position can lie in a small object, in a wide one or in both, whereas a convolution
+# predicts the same number of values everywhere. So we place the same few boxes, the
+# **anchors**, at each position and ask two questions about each anchor: does it hold an
+# object, and how must it be moved and stretched to fit?
 #
-# Here is the whole system, drawn from a real call. What Fast R-CNN did not have is
-# orange.
+# Here is the whole system, with the shapes of a real forward pass. The parts that Fast
+# R-CNN did not have are orange.
 
 # %%
 import course_utils.models.fast_rcnn as fast_rcnn_module
@@ -182,7 +184,7 @@ show_system(
 # ## Anchors on paper
 #
 # An anchor has a size, the square root of its area, and a ratio, its height over its
-# width. We write the anchors of one position about the point (0, 0).
+# width. We first build the anchors of a single position, centred on the point (0, 0).
 
 # %% tags=["show"]
 from course_utils.ops.anchors import cell_anchors
@@ -193,16 +195,17 @@ for box in toy_cell.long().tolist():
     print(box, f"is {box[2] - box[0]} wide and {box[3] - box[1]} high")
 
 # %% [markdown]
-# Both cover about 8 squared, that is 64 square pixels. The same boxes then stand at
-# every position of the map, and the **stride** says how many pixels lie between two
-# positions.
+# Apart from the rounding, both cover 8 squared, that is 64 square pixels. Copies of
+# them stand at every position of the map, and the **stride** says how many pixels of
+# the image lie between neighbouring positions.
 
 # %% tags=["show"]
 from course_utils.ops.anchors import anchor_grid, map_stride
 
 # %% [markdown]
 # **Predict.** Take a feature map of 2 rows and 3 columns with a stride of 8, and these
-# two anchors at each position. How many anchors are there? Where is the last one?
+# two anchors at each position. How many anchors are there, and what are the coordinates
+# of the last one?
 
 # %% tags=["predict"]
 toy = anchor_grid(toy_cell, map_size=(2, 3), stride=(8, 8))
@@ -212,10 +215,9 @@ assert toy[-1].tolist() == [13, 2, 19, 14]
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# There are 2 x 3 x 2 = 12. The last one is the high anchor of row 1 and column 2. Its
-# centre is (16, 8): column times stride, then row times stride, because x comes from
-# the column. So it is [13, 2, 19, 14]. Swapping the two is the first fault that we will
-# plant at the end.
+# There are 2 x 3 x 2 = 12. The last one is the tall anchor at row 1 and column 2,
+# counted from 0. Its centre is (16, 8), column times stride and row times stride,
+# because x comes from the column. So the anchor is [13, 2, 19, 14].
 #
 # </details>
 
@@ -237,8 +239,9 @@ show(
 )
 
 # %% [markdown]
-# The paper has nine anchors: 128, 256 and 512 pixels, each in three shapes. Built by
-# our functions and by torchvision, all anchors of a photograph are equal.
+# The paper has nine anchors per position: sizes of 128, 256 and 512 pixels, each in
+# three shapes. For a whole photograph, our functions and torchvision's build the same
+# anchors.
 
 # %%
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -264,12 +267,12 @@ inside = (ours >= 0).all(1) & (ours[:, 2] <= 1000) & (ours[:, 3] <= 600)
 print(f"{inside.sum():,} of them lie inside a photograph of 600 x 1000 pixels")
 
 # %% [markdown]
-# More than half of these twenty thousand boxes cross the border. While training, the
-# paper leaves those out; torchvision and we keep them and clip what comes out.
+# More than half of these twenty thousand boxes cross the border. The paper leaves those
+# out of training; torchvision and we keep them and clip the predicted boxes.
 #
-# The anchors of the next position are the same, moved by the stride, and the same
-# weights will look at them. So an object that moves by a stride gets the same
-# prediction, one position further. That is what makes the RPN a convolution.
+# The anchors of the next position are the same boxes, moved by the stride, so the same
+# weights can judge them: the RPN is a convolution. When an object moves by one stride,
+# its prediction moves by one position.
 
 # %% tags=["show"]
 from course_utils.models.rpn import Anchors
@@ -277,8 +280,8 @@ from course_utils.models.rpn import Anchors
 # %% [markdown]
 # ## Anchors for the tabletop
 #
-# Our scenes are much smaller than photographs, so they need smaller anchors. Which
-# ones? Look at the objects of the training scenes first.
+# Our scenes are much smaller than photographs, so they need smaller anchors. To choose
+# them, we first look at the objects in the training scenes.
 
 # %%
 from course_utils.models.backbones import Backbone
@@ -300,11 +303,11 @@ print("  ratio:", [f"{v:.2f}" for v in (h / w).quantile(shares)])
 
 # %% [markdown]
 # The RPN rests on an assumption: **some anchor overlaps each object well enough** to be
-# corrected into its box. This can be tested before anything is trained.
+# corrected into its box. We can test this before we train anything.
 #
-# **Predict.** Take one square anchor at each position, or three sizes, or three sizes
-# in three shapes. For what share of the objects does the best anchor reach an IoU of
-# 0.5? Of 0.7?
+# **Predict.** Take one square anchor at each position, or three shapes, or three sizes,
+# or three sizes in three shapes. For what share of the objects does the best anchor
+# reach an IoU of 0.5? And of 0.7?
 
 # %%
 sizes = tuple(round(size * side / 128) for size in (16, 28, 48))
@@ -332,9 +335,9 @@ for name, best in coverage.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At 0.5, sizes matter more than shapes: a single anchor leaves about a third of the
-# objects without, three sizes leave almost none. At 0.7, even the best of nine anchors
-# falls short for more than a third of the objects. This matters in the next section.
+# At 0.5, sizes matter more than shapes: a single anchor per position misses about a
+# third of the objects, whereas three sizes miss almost none. At 0.7, even nine anchors
+# miss more than a third of them.
 #
 # </details>
 
@@ -355,7 +358,7 @@ show_curves(
 )
 
 # %% [markdown]
-# Here are the nine anchors in a scene. Move the position and watch the IoU.
+# Here are the nine anchors in a scene. Move them and watch the IoU.
 
 # %%
 from course_utils.widgets import Slider, explore
@@ -401,21 +404,24 @@ for distance in (0, 1, 2):
 # %% [markdown]
 # ## Which anchor answers for which object?
 #
-# To train, each anchor needs to know what the right prediction is. The paper's rule:
+# For training, each anchor needs a target, that is, the right prediction. The paper's
+# rules are:
 #
-# - An anchor is an **object** (label 1) if its IoU with some object is at least 0.7.
+# - An anchor is an **object**, or *positive* (label 1), if its IoU with some object is
+#   at least 0.7.
 # - It is **background** (label 0) if its IoU with every object is below 0.3.
-# - What lies between is **ignored** (label -1), because neither label would be fair.
-# - And the best anchor of each object is an object in any case.
+# - An anchor in between is **ignored** (label -1), because neither label would be fair.
+# - But the anchor that overlaps an object most is positive however small its IoU is.
 #
-# The first function finds the object of each anchor, the second applies the last rule.
+# `match_anchors` returns the index of each anchor's object, or else -1 for background
+# and -2 for ignored, from which the labels are made later. `is_best_anchor` finds the
+# anchors of the last rule.
 
 # %% tags=["show"]
 from course_utils.ops.matching import match_anchors, is_best_anchor
 
 # %% [markdown]
-# Here are two objects and six anchors. The small object is in trouble, as small objects
-# often are.
+# Here are the IoUs of two objects with six anchors.
 
 # %%
 toy_iou = torch.tensor(
@@ -445,13 +451,13 @@ for promote in (False, True):
 # <details><summary>Answer</summary>
 #
 # Without it: large, large, ignored, ignored, background, ignored. With it, the fourth
-# anchor becomes an object and answers for the small one. Otherwise no anchor would ever
-# learn to find it, since its best anchor would be ignored. torchvision's `Matcher` gives
-# the same.
+# anchor becomes an object and answers for the small one. Otherwise its best anchor
+# would be ignored, and no anchor would learn to find it. torchvision's `Matcher`
+# agrees.
 #
 # </details>
 #
-# How many objects live by the last rule alone? As many as have no anchor of IoU 0.7.
+# How many objects depend on the last rule? All those without an anchor of IoU 0.7.
 
 # %%
 alone = (coverage["3 x 3"] < 0.7).float().mean()
@@ -460,10 +466,10 @@ if budget != "smoke":
     assert 0.2 < alone < 0.9, alone
 
 # %% [markdown]
-# So the rule that reads like an afterthought is the only one that works for more than a
-# third of the objects. It has three corners. Two anchors can tie for the best of an
-# object; the best anchor of one object may overlap another one even more; and an object
-# may be so small, or so far outside, that no anchor touches it.
+# So the rule that reads like an afterthought is the only one that serves more than a
+# third of the objects. It has three corner cases: two anchors can tie as an object's
+# best; the best anchor of one object may overlap another object even more; and an
+# object may touch no anchor at all.
 
 # %%
 corners = {
@@ -478,13 +484,14 @@ for name, values in corners.items():
     print(f"{name:>18}: {mine.tolist()}, torchvision {peer(iou).tolist()}")
 
 # %% [markdown]
-# All anchors that tie become objects. A promoted anchor answers for the object that it
-# overlaps most *itself*. The third case is a trap: if the best overlap is 0, then
-# every anchor "is the best", and in torchvision all of them become objects. We ask for
-# more than 0.
+# All anchors that tie become objects. An anchor promoted by the last rule answers for
+# the object that *it* overlaps most, which may be another object. The third case is a
+# trap: if the best IoU is 0, every anchor is "the best", and in torchvision all of them
+# become objects. We require an IoU above 0.
 #
-# Ties are not rare. All anchors of one shape that hold an object completely have the
-# same IoU with it. Take an object of 20 pixels among the paper's anchors of a photograph:
+# Ties are not rare, because all anchors of the same width and height that contain an
+# object completely have the same IoU with it. Take an object of 20 x 20 pixels among
+# the paper's anchors:
 
 # %%
 for x, y in ((490, 300), (488, 300), (488, 310)):
@@ -494,7 +501,7 @@ for x, y in ((490, 300), (488, 300), (488, 310)):
     print(f"at ({x}, {y}): {count} anchors tie at an IoU of {speck_iou.max():.3f}")
 
 # %% [markdown]
-# Now we label the anchors of our scene.
+# Now we label our scene's anchors.
 
 # %% tags=["show"]
 from course_utils.models.rpn import label_anchors
@@ -524,7 +531,7 @@ show(
 # %% [markdown]
 # ### A common mistake: the label -1
 #
-# Some code calls background -1 and ignored anchors 0, and then uses the usual
+# Some code labels background -1 and ignored anchors 0, and then applies the usual
 # cross-entropy, $-(p^* \log p + (1 - p^*) \log(1 - p))$, with $p^*$ the label and $p$
 # the predicted probability of an object. What does this do to a background anchor?
 
@@ -534,24 +541,24 @@ for p in (0.5, 1e-2, 1e-4, 1e-8):
     print(f"p = {p:.0e}: label 0 gives {right:.4f}, label -1 gives {wrong:6.2f}")
 
 # %% [markdown]
-# With -1 the loss has no lowest point: a smaller p is always rewarded, so the network
-# drives the logits of background towards minus infinity and has no reason to learn
-# anything else. The symptom is a loss below zero. In the paper and in all code that
-# works, 1 is an object, 0 is background, and -1 stays out of the loss.
+# With label -1 the loss has no minimum: a smaller p is always rewarded and the gradient
+# never fades, so the many background anchors drown out the few objects. The symptom is
+# a loss below zero. In the paper, objects have label 1, background has label 0, and the
+# others stay out of the loss; -1 only marks them in code.
 #
 # ## A fair sample
 #
-# Nearly all of the thousands of anchors are background, so the cheapest way to be right
-# nearly always is to say "background" everywhere. Therefore only some anchors count in
-# each step: 256 per image in the paper, drawn at random, up to half of them objects and
-# background for the remainder.
+# Nearly all of the thousands of anchors are background, so a network that always says
+# "background" is nearly always right. Therefore each step uses only a sample: the paper
+# draws 256 anchors per image at random, up to half of them objects and the rest
+# background.
 
 # %% tags=["show"]
 from course_utils.ops.matching import draw, sample_balanced
 
 # %% [markdown]
-# torchvision draws the same anchors from the same seed. With only 10 objects,
-# background fills up the other 246.
+# From the same seed, torchvision draws the same anchors. If only 10 anchors are
+# objects, background fills the other 246 places.
 
 # %%
 from torchvision.models.detection._utils import BalancedPositiveNegativeSampler
@@ -568,8 +575,9 @@ for count in (10, 500):
     assert torch.equal(peer[1][0].nonzero().flatten(), negative)
 
 # %% [markdown]
-# `sample_anchors` draws in each image of a batch, and returns the rows of the flattened
-# predictions with what the head is to predict there.
+# `sample_anchors` draws a sample in each image of a batch. It returns the rows of the
+# sampled anchors in the flattened predictions, with their labels and regression
+# targets.
 
 # %% tags=["show"]
 from course_utils.models.rpn import sample_anchors
@@ -586,15 +594,14 @@ print("a scene on average: {:.1f} objects, {:.0f} background".format(*before))
 print("   after the sample: {:.1f} objects, {:.0f} background".format(*after))
 
 # %% [markdown]
-# Even so, background outnumbers objects by far, because small scenes have few good
-# anchors, but by far less than before.
+# Background still outnumbers objects, but by far less than before.
 #
 # ## A small head
 #
-# The network that predicts is short: a 3 x 3 convolution over the features, and from it
-# two 1 x 1 convolutions, one for the score of each anchor and one for its four numbers.
-# All positions share the weights. A score says "object or not", without a class: the
-# RPN proposes, and the box head names.
+# The RPN's head is small: a 3 x 3 convolution over the features and, on top of it, two
+# 1 x 1 convolutions, one for the score of each anchor and one for its four deltas,
+# which move and stretch it as in lesson 02. All positions share the weights. A score
+# says "object or not", without a class, because naming is left to the box head.
 
 # %% tags=["show"]
 from course_utils.models.rpn import RPNHead
@@ -608,15 +615,14 @@ weights = sum(weight.numel() for weight in vgg_head.parameters())
 print(f"{weights:,} weights serve {len(ours):,} anchors")
 
 # %% [markdown]
-# These maps have to be brought into the order of the anchors, one row per anchor. It
-# looks harmless.
+# These maps have to be brought into the order of the anchors, one row per anchor.
 
 # %% tags=["show"]
 from course_utils.models.rpn import flatten_map
 
 # %% [markdown]
-# A plain `view` gives the right shape as well, so what is wrong with it? Fill a map with
-# three digits: anchor, row, column.
+# A plain `view` gives the right shape as well, so what is wrong with it? We fill a map
+# with three digits: anchor, row and column.
 
 # %%
 a, y, x = torch.meshgrid(
@@ -628,16 +634,17 @@ print("flatten_map:", " ".join(f"{value:03d}" for value in in_order))
 print("plain view: ", " ".join(f"{value:03d}" for value in digits.flatten().tolist()))
 
 # %% [markdown]
-# In the plain view the first six values belong to the first anchor of *all* positions,
-# while the first six anchors are those of three positions. Nothing would crash, but
-# nearly every anchor would get the prediction for another place. This is the third fault that we will plant.
+# With a plain `view`, the first six values belong to the first anchor of *all* six
+# positions, whereas the first six anchors are those of three positions, two at each.
+# Nothing would crash, but nearly every anchor would get the prediction of another one.
 #
 # ## The RPN's loss
 #
-# Two terms, as in Fast R-CNN. The sampled anchors pay cross-entropy for their scores.
-# Those that are objects also pay for their four numbers, with **smooth L1**: a parabola
-# near zero and a straight line further out, so that one bad box does not shout down all
-# the others. `beta` is the error at which the one turns into the other.
+# As in Fast R-CNN, the loss has two terms. All sampled anchors pay cross-entropy for
+# their scores, and those that are objects also pay for their deltas. The latter is a
+# **smooth L1** loss: a parabola near zero and a straight line further out, so that one
+# bad box does not drown out all the others. `beta` is the error at which the parabola
+# turns into the line.
 
 # %% tags=["hide-input"]
 x = torch.linspace(-1.5, 1.5, 301)
@@ -658,9 +665,9 @@ show_curves(
 )
 
 # %% [markdown]
-# Which beta is right depends on how large the errors are. The four numbers are those of
-# lesson 02: the shift of the centre divided by the anchor's size, and the logarithm of
-# how much the anchor must grow. Here is what the objects of a hundred scenes ask for:
+# Which beta is right depends on how large the errors are. The deltas are the shift of
+# the centre, divided by the anchor's width or height, and the logarithm of the factor
+# by which each side must grow. Here are their targets in a hundred scenes:
 
 # %%
 from course_utils.ops.boxes import decode_boxes, encode_boxes
@@ -675,15 +682,16 @@ for name, column in zip(("x", "y", "width", "height"), wanted.T, strict=True):
     print(f"{name:>6}: half of the objects want less than {column.median():.2f}")
 
 # %% [markdown]
-# Most are far below 1, because an anchor that is an object is a good fit already. With beta = 1 nearly all would lie in the flat bottom of the parabola, where the gradient
-# fades. The paper's equation has 1; the authors' code has `sigma = 3` for the RPN,
-# which is beta = 1/9, and so have torchvision and we.
+# Most are far below 1, because an anchor that is an object already fits well. With beta
+# = 1 nearly all errors would lie at the flat bottom of the parabola, where the gradient
+# fades. The paper's equation has beta = 1; the authors' code has `sigma = 3` for the
+# RPN, which means beta = 1/9, as in torchvision and here.
 
 # %% tags=["show"]
 from course_utils.models.rpn import rpn_losses
 
 # %% [markdown]
-# A loop over single numbers says the same, and so does its gradient.
+# A loop over single numbers gives the same losses and the same gradients.
 
 
 # %%
@@ -710,13 +718,13 @@ for name, slow in zip(fast, losses_by_hand(z, d, some_labels, goal), strict=True
     torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-5)
 
 # %% [markdown]
-# What are the sums divided by? If by nothing, the loss grows with the number of
-# anchors. The paper divides the first by its 256 samples, and the second by the number
-# of positions, about 2,400, and then multiplies the second by 10. So a box counts
-# 10/2400 = 1/240 there. We divide both sums by the number of samples and need no
-# factor, which comes to nearly the same: 1/256.
+# Without a divisor, the loss would grow with the number of anchors. The paper divides
+# the first sum by its 256 samples and the second by the number of positions, about
+# 2,400, but weights the second by 10, so a box counts 10/2400 = 1/240. We divide both
+# sums by the number of samples and need no factor: with 256 samples, a box counts
+# 1/256.
 #
-# The map below follows the boxes of a scene on their way to the RPN's two losses.
+# The diagram below follows the boxes of a scene on their way to the RPN's two losses.
 
 # %% tags=["hide-input"]
 show_system(
@@ -762,8 +770,8 @@ show_system(
 )
 
 # %% [markdown]
-# Two small classes keep predictions and settings together, and one more function takes
-# the sample from the predictions of a batch.
+# Two small classes hold the predictions and the settings, and one more function
+# computes the losses of a sample.
 
 # %% tags=["show"]
 from course_utils.models.rpn import RPNOutputs, RPNSettings
@@ -774,22 +782,23 @@ from course_utils.models.rpn import losses_of_sample
 # %% [markdown]
 # ## From predictions to proposals
 #
-# Now the other direction. The head has predicted something for every anchor, and the
-# next stage wants a few good boxes. That takes six small steps:
+# The head has predicted a score and deltas for every anchor, but the next stage wants a
+# few good boxes. That takes six small steps:
 #
-# 1. keep the anchors with the best scores, because what follows costs time,
-# 2. decode: move each anchor as its four numbers say,
+# 1. keep the anchors with the best scores, because the other steps cost time,
+# 2. decode: move and stretch each anchor by its deltas,
 # 3. clip to the image,
 # 4. drop boxes without area,
-# 5. suppress: of two boxes that overlap by more than 0.7 keep the better,
+# 5. suppress: of two boxes with an IoU above 0.7, keep the better,
 # 6. keep the best of what is left.
 
 # %% tags=["show"]
 from course_utils.models.rpn import best_anchors, decode_anchors
 
 # %% [markdown]
-# Why divide the shift by the anchor's size? Because then the same prediction moves a
-# large anchor further than a small one, and one head can serve all sizes:
+# Why is the shift divided by the anchor's size? Because then the same number moves a
+# large anchor further than a small one. So targets are of similar magnitude for all
+# sizes, and one beta suits them all:
 
 # %%
 two_anchors = torch.tensor([[0.0, 0, 16, 16], [0, 0, 64, 64]])
@@ -797,7 +806,7 @@ quarter_right = torch.tensor([[0.25, 0.0, 0.0, 0.0]]).expand(2, 4)
 print("a shift of 0.25 in x:", decode_boxes(quarter_right, two_anchors).tolist())
 
 # %% [markdown]
-# Steps 3 to 6 are one function per image; the next one does all of it for a batch.
+# One function does steps 3 to 6 for one image, and the next does all six for a batch.
 
 # %% tags=["show"]
 from course_utils.models.rpn import filter_proposals
@@ -806,13 +815,13 @@ from course_utils.models.rpn import filter_proposals
 from course_utils.models.rpn import proposals_of
 
 # %% [markdown]
-# The class holds the head and the anchors, and calls the functions above.
+# The class `RPN` holds the head and the anchors and calls the functions above.
 
 # %% tags=["show"]
 from course_utils.models.rpn import RPN
 
 # %% [markdown]
-# Let us follow one scene through these steps, with an RPN that has learned nothing yet.
+# Let us follow one scene through these steps with an untrained RPN.
 
 
 # %%
@@ -863,13 +872,14 @@ show(
 )
 
 # %% [markdown]
-# Untrained, the head moves nothing and prefers nothing, so the proposals are just
-# anchors.
+# The untrained head hardly moves an anchor and prefers none in particular, so the
+# proposals are nearly arbitrary anchors.
 #
 # ## Faster R-CNN
 #
-# Now join it to lesson 03. The backbone runs **once**, the RPN proposes, and the RoI
-# heads of Fast R-CNN do the remainder. Only the source of the boxes is new.
+# Now we join the RPN to lesson 03's detector. The backbone runs **once**, the RPN
+# proposes, and the RoI heads of Fast R-CNN do the rest. Only the source of the boxes is
+# new.
 
 # %%
 from course_utils.models.fast_rcnn import BoxHead, RoIHeads, check_stride
@@ -882,8 +892,8 @@ from course_utils.models.faster_rcnn import boxes_of
 from course_utils.models.faster_rcnn import FasterRCNN
 
 # %% [markdown]
-# Ours learns from 128 anchors and 64 regions per image; torchvision, made for larger
-# images, from 256 and 512.
+# Our detector learns from 128 anchors and 64 regions per image; torchvision's, made for
+# larger images, from 256 and 512.
 
 # %% tags=["show"]
 from course_utils.models.faster_rcnn import small_faster_rcnn
@@ -901,8 +911,8 @@ for name, part in model.named_children():
     print(f"{name:>9}: {sum(w.numel() for w in part.parameters()):>7,} weights")
 
 # %% [markdown]
-# Training adds up four losses: two of the RPN, then two of the box head on the
-# proposals that the RPN makes at this moment.
+# Training lowers the sum of four losses: two of the RPN, and two of the box head on the
+# proposals that the RPN makes at that moment.
 #
 # **Predict.** The box head's losses depend on the proposals, and the proposals depend
 # on the RPN. So which of the four losses change the RPN's weights? And which change the
@@ -925,17 +935,16 @@ for name, loss in model.losses(images, targets).items():
 #
 # Only the RPN's own two losses change the RPN. The proposals are passed on as plain
 # numbers without a gradient, as if they came from a search, so the box head never tells
-# the RPN what proposals it would have liked. The paper calls this *approximate* joint
-# training. But all four losses change the **backbone**, which learns features that
-# serve both.
+# the RPN which proposals it would have preferred. The paper calls this *approximate*
+# joint training. But all four losses change the **backbone**, which both share.
 #
 # </details>
 #
 # ### Does torchvision compute the same?
 #
-# The strictest test of so many rules is to give another implementation the same weights,
-# the same images and the same seed. torchvision's box head has beta = 1/9 as well, so
-# for this test ours gets it, too.
+# The strictest test of so many rules is to give another implementation the same
+# weights, images and seed. torchvision's box head has beta = 1/9 where ours has 1, so
+# for this test ours gets 1/9, too.
 
 # %%
 from course_utils.models.peers.faster_rcnn import TorchvisionFasterRCNN
@@ -951,11 +960,11 @@ for name, loss in our_losses.items():
     assert torch.allclose(loss, their_losses[name], rtol=1e-4, atol=1e-5)
 
 # %% [markdown]
-# All four are equal.
+# All four agree.
 #
 # ## Training it
 #
-# One optimizer lowers the sum of the four losses.
+# One optimizer trains all parts together.
 
 # %%
 from course_utils.training import TrainingSettings, predict_all, train
@@ -983,9 +992,8 @@ for name, values in history.curves(smooth=20).items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
 
 # %% [markdown]
-# The box head's box loss *rises* at first: only regions on objects pay it, and a bad
-# RPN proposes few of them. A loss is a mean over what is asked, and more is asked as
-# the proposals get better.
+# The box head's box loss *rises* at first. It is divided by the number of all sampled
+# regions, but only those on objects pay it, and a bad RPN proposes few of these.
 
 # %%
 from course_utils.metrics.coco import evaluate_detections
@@ -1016,7 +1024,7 @@ show_images(
 # %% [markdown]
 # ## What the RPN has learned
 #
-# The same scene and steps, now with the trained network below the untrained one.
+# Here is the same scene again, with the trained network below the untrained one.
 
 # %%
 with torch.no_grad():
@@ -1038,11 +1046,11 @@ show(
 )
 
 # %% [markdown]
-# The best anchors lie on objects now. *Decoded*, they gather into bundles, because many
-# anchors find the same object and agree where it ends. Suppression leaves a few of each
-# bundle, and therefore fewer boxes in all.
+# The best anchors lie on objects now. Decoding gathers them into bundles, because many
+# anchors find the same object and agree on its borders. Suppression keeps only a few
+# boxes of each bundle.
 #
-# The score of the square anchors, as a map for each size:
+# These are the scores of the square anchors, as one map per size:
 
 # %% tags=["hide-input"]
 with torch.no_grad():
@@ -1062,8 +1070,8 @@ show(
 )
 
 # %% [markdown]
-# How do these proposals compare with those of selective search? We ask for recall: what
-# share of the objects has a proposal of IoU 0.5, if only the first few count?
+# How do these proposals compare with those of selective search? We measure recall: what
+# share of the objects has a proposal of IoU 0.5, if only the first few proposals count?
 
 # %%
 from course_utils.data.proposals import propose_all
@@ -1103,8 +1111,9 @@ if budget != "smoke":
     assert last > recalls["RPN, untrained"].recall[-1] + 0.1
 
 # %% [markdown]
-# Selective search proposes whatever looks like a region: shadows, tiles, halves of
-# objects. The RPN has been told what an object is. And what does it cost?
+# Selective search proposes whatever looks like a region, such as shadows, tiles and
+# halves of objects, in a partly random order. The RPN has learned what an object is,
+# and sorts its proposals by score. What does it cost?
 
 # %%
 from course_utils.training import median_ms
@@ -1122,11 +1131,11 @@ for row in read_rows(budget):
         print(f"the search of lesson 03: {row['ms_proposals']:.1f} ms per image")
 
 # %% [markdown]
-# Proposing is the smaller part of the detector now. (The search runs in Python, most of
-# the RPN in compiled code.)
+# Proposing now takes less time than the rest of the detector. (The search runs in
+# Python, though, and most of the RPN in compiled code.)
 #
-# How many of these proposals does the box head need? The number can be changed in the
-# finished network.
+# How many of these proposals does the box head need? We can change the number without
+# training again.
 
 
 # %%
@@ -1143,20 +1152,21 @@ for count in (3, 10, 30, 100, 300):
     print(f"{count:>4} proposals: AP50 {result['AP50']:.3f}")
 
 # %% [markdown]
-# AP50 rises steeply to about thirty proposals, and hardly at all beyond a hundred,
-# because suppression leaves no more than that in most scenes.
+# AP50 rises steeply up to about thirty proposals and hardly at all beyond a hundred,
+# probably because suppression seldom leaves more than that.
 #
 # ## Two ways to train
 #
-# What if the RPN needs features that hurt the box head? The authors' first recipe
-# (section 3.2) trains them by turns, in four steps:
+# An RPN and a box head that are trained separately change their backbones in different
+# ways, so they cannot share one. The authors' first recipe (section 3.2) therefore
+# trains them by turns, in four steps:
 #
-# 1. train an RPN, from a backbone pretrained for classification;
-# 2. train a box head on its proposals, with *another copy* of that backbone;
-# 3. take the backbone of step 2, **freeze** it, and train a new RPN on it;
-# 4. keep all that, and train the box head once more.
+# 1. train an RPN and its backbone, which was pretrained for classification;
+# 2. train a box head on its proposals, with *another copy* of the pretrained backbone;
+# 3. **freeze** the backbone of step 2, and train the RPN further on it;
+# 4. freeze the RPN as well, and train the box head further on its proposals.
 #
-# After step 3 both share one backbone again. A *stage* computes the losses of the parts
+# From step 3 on, both share one backbone. A *stage* computes the losses of the parts
 # that learn in a step; `freeze` keeps the others as they are.
 
 # %%
@@ -1176,8 +1186,8 @@ from course_utils.training.papers.four_steps import RPNStage, BoxStage
 from course_utils.training.papers.four_steps import train_four_steps
 
 # %% [markdown]
-# The paper starts from a backbone that has learned to classify ImageNet. We start from
-# the one that you have just trained, with a new RPN and a new box head.
+# Instead of a backbone pretrained on ImageNet, we start from the one that you have just
+# trained, with a new RPN and a new box head.
 
 
 # %%
@@ -1202,15 +1212,15 @@ four_figures = evaluate_detections(predict_all(four, test), test_targets)
 print(f"AP50 after 4 x {quarter} steps: {four_figures['AP50']:.3f}")
 
 # %% [markdown]
-# This is no duel with joint training, which has had many times as many steps here. The
-# paper found both about equally accurate, with joint training 25 to 50 % faster, and
-# today nearly everyone trains jointly.
+# This is not a comparison with joint training, which has had many more steps here. The
+# paper found both about equally accurate, but joint training took 25 to 50 % less time,
+# and today nearly everyone trains jointly.
 
 # %% [markdown]
 # ## Three broken detectors
 #
-# A detector with a fault rarely crashes. It trains, its losses fall, and its boxes are
-# bad. Here are three faults of a line or two each. People make all of them.
+# A faulty detector rarely crashes: it trains, its losses fall, and its boxes are bad.
+# Here are three common faults of a line or two each.
 
 
 # %%
@@ -1241,8 +1251,9 @@ class WrongOrder(RPN):
 
 
 # %% [markdown]
-# Each RPN starts from nothing between the trained backbone, which stays as it is, and a
-# copy of the trained box head; so does a healthy one.
+# Each faulty RPN starts from random weights, between the trained backbone, which stays
+# frozen, and a copy of the trained box head, which learns on. For comparison, so does a
+# healthy RPN.
 
 # %%
 short_run = TrainingSettings(steps=short_steps, seed=1, warmup_steps=10, **learning)
@@ -1274,7 +1285,7 @@ for name, make_rpn in makers.items():
     patients[name], loss_curves[name] = fit_rpn(make_rpn)
 
 # %% [markdown]
-# Which of the four losses would betray each of the three faults?
+# Which of the four losses betrays each of the three faults?
 
 
 # %% tags=["hide-input"]
@@ -1329,20 +1340,20 @@ show(
 )
 
 # %% [markdown]
-# Read the curves like a doctor:
+# The curves show it:
 #
-# - **Axes swapped:** the *objectness* stays high, because the network is asked about one
-#   place and looks at another. The RPN's box loss hardly shows it: the targets are
-#   small for any anchor that is an object, wherever it stands.
-# - **0 is an object:** the objectness is *too good*. A loss that falls that fast has
-#   found a way not to work, here to call everything an object. The price shows in the
-#   RPN's box loss, which asks background anchors for boxes far away.
-# - **Wrong order:** both RPN losses coincide with the healthy ones, since the training of
-#   the RPN is right and only the reading of its proposals is wrong.
+# - **Axes swapped:** the *objectness* stays high, because the network looks at one
+#   place and is asked about another. The RPN's box loss hardly shows the fault, because
+#   the targets are small for any anchor that is an object, wherever it stands.
+# - **0 is an object:** the objectness is *too good*. The network has found an easy way
+#   out, which is to call everything an object. The price shows in the RPN's box loss,
+#   which asks background anchors for boxes far away.
+# - **Wrong order:** both RPN losses coincide with the healthy ones, because the RPN is
+#   trained correctly and only its proposals are misread.
 #
 # And the box head? Its losses are *lower* in the broken detectors than in the healthy
-# one. Among bad proposals there are few objects, and background is easy. So a lower
-# loss is no sign of health. What do the proposals say?
+# one. Few bad proposals lie on objects, and background is easy to recognise, so a lower
+# loss is no sign of health. What do the proposals themselves show?
 
 # %%
 for name, patient in patients.items():
@@ -1366,19 +1377,19 @@ show(
 )
 
 # %% [markdown]
-# The recall tells the healthy network from all three. AP50 falls as well, but not to
-# zero: some box is always near an object, and the box head mends it. This is how such
-# faults live for years. So check in this order before you train for an hour:
+# Recall tells the healthy network from all three faulty ones. AP50 falls as well, but
+# not to zero, because some proposals still lie near objects, and the box head corrects
+# them. Before you train for an hour, check in this order:
 #
 # 1. **Draw the ground truth** over an image, as it arrives in the model.
 # 2. **Draw the positive anchors** over the image: they must lie on objects.
 # 3. **Count the labels:** a few objects, many background.
 # 4. **Go round the loop:** give the decoder the *right* predictions. The proposals must
-#    be the objects.
-# 5. **Overfit one image.** All four losses must go to nearly nothing.
-# 6. **Measure the proposals' recall by itself,** before you look at AP.
+#    be the objects' boxes.
+# 5. **Overfit one image.** All four losses must fall to nearly zero.
+# 6. **Measure the proposals' recall on its own,** before you look at AP.
 #
-# Here are checks 3 and 4 as code. Which fault does each of them find?
+# **Predict.** Here are checks 3 and 4 as code. Which faults does each of them find?
 
 
 # %%
@@ -1406,12 +1417,12 @@ for name, (count, worst, _) in aid.items():
 #
 # The count finds the second fault: thousands of anchors are objects. The loop finds the
 # second and the third, since even perfect predictions don't lead back to the objects.
-# The first fault passes both checks: anchors, labels and boxes are wrong in the same
-# way and agree with each other.
+# The first fault passes both checks, because anchors, labels and targets are wrong in
+# the same way and agree with each other.
 #
 # </details>
 #
-# So for the first fault ask where an anchor *stands*, as the widget above does.
+# To find the first fault, ask where an anchor *stands*, as the widget above does.
 
 # %%
 for name, (_, _, anchors) in aid.items():
@@ -1420,12 +1431,13 @@ for name, (_, _, anchors) in aid.items():
 
 # %% [markdown]
 # Row 1 is near the top, and the last column but one is far to the right. With swapped
-# axes it is the other way round. Test such code on images that are not square.
+# axes it is the other way round. Test such code on images that are not square, where
+# swapped anchors leave the image.
 #
 # ## The line of three
 #
-# Here are R-CNN, Fast R-CNN and Faster R-CNN together, as far as you have run them on
-# this machine:
+# Here are R-CNN, Fast R-CNN and Faster R-CNN together, as far as you have run their
+# lessons on this machine:
 
 # %%
 from course_utils.training import write_row
@@ -1446,9 +1458,9 @@ systems = ("R-CNN", "Fast R-CNN", "Faster R-CNN")
 show_systems(read_rows(budget), systems=systems, caption="On the tabletop, measured")
 
 # %% [markdown]
-# And the papers' own figures, with VGG-16 on the test images of Pascal VOC 2007. The
-# shorter side of an image has 600 pixels (R-CNN warps each region to 224 x 224), images
-# come one at a time, and the card is a K40.
+# These are the papers' own figures, with VGG-16 on the test images of Pascal VOC 2007.
+# The shorter side of an image has 600 pixels (R-CNN warps each region to 224 x 224),
+# and a K40 processes one image at a time.
 
 # %% tags=["hide-input"]
 published = [
@@ -1502,11 +1514,13 @@ show_systems(
 )
 
 # %% [markdown]
-# Learned proposals are not only faster than searched ones, they are better: 69.9 against
-# 66.9 with the same network and the same training images. Some of the figures that are
-# often printed beside these are wrong; see the [errata](errata.ipynb).
+# Faster R-CNN is not only faster but also more accurate: 69.9 against 66.9 with the
+# same network and the same training images. Part of this gain comes from sharing the
+# backbone (the paper's table 3). Some figures often printed next to these are wrong;
+# see the [errata](errata.ipynb).
 #
-# The next lessons compare themselves with the network that you have trained, so keep it.
+# The next lessons compare their detectors with the one that you have trained, so we
+# keep it.
 
 # %%
 from course_utils.training.kept_models import keep_model
@@ -1528,19 +1542,19 @@ watch.report(
 # %% [markdown]
 # ## Recap
 #
-# A region proposal network looks at every position of the feature map, through a few
-# anchors of fixed shapes. Each anchor is an object, background or ignored, depending on
-# its IoU with the ground truth, and the best anchor of an object is always one. A fair
-# sample of them pays cross-entropy and smooth L1. The best predictions, decoded,
-# clipped and suppressed, are the proposals, which Fast R-CNN's heads turn into
-# detections. All four losses train one backbone.
+# At every position of the feature map, a region proposal network predicts whether a few
+# fixed anchors hold objects and how to move them. Each anchor is labelled object,
+# background or ignored by its IoU with the ground truth, and the best anchor of an
+# object is always positive. A fair sample pays cross-entropy and smooth L1. The best
+# predictions, decoded, clipped and suppressed, are the proposals, which Fast R-CNN's
+# heads turn into detections. All four losses train one backbone.
 #
 # | Fast R-CNN | Faster R-CNN | why |
 # |---|---|---|
 # | backbone, RoI pooling, box head | the same | they were not the problem |
 # | selective search | RPN on the same features | the search was slow and did not learn |
 # | two losses | four losses, summed | the RPN learns together with the box head |
-# | fixed proposals | proposals that improve | the network makes them |
+# | fixed proposals | proposals that improve | the network that makes them learns |
 #
 # ## Common mistakes
 #
@@ -1549,25 +1563,25 @@ watch.report(
 # | x taken from the row | objectness stays high |
 # | background counted as objects | objectness far too good, RPN box loss far too high |
 # | label -1 in the cross-entropy | a loss below zero |
-# | `view` instead of `flatten_map` | good losses, proposals beside the objects |
-# | no last rule in the matcher | objects that fit no anchor well are not proposed |
+# | `view` instead of `flatten_map` in `propose` | good losses, proposals next to the objects |
+# | best anchors not promoted | objects that fit no anchor well are not proposed |
 #
 # ## Three questions to think about
 #
-# **1.** Proposals, features, classes: which of them come from a network in R-CNN, in Fast
-# R-CNN and in Faster R-CNN? And what would be left if one stopped after the RPN, and let
-# it name the classes, too?
+# **1.** Proposals, features, classes: which of them come from a network in R-CNN, in
+# Fast R-CNN and in Faster R-CNN? And what would you have if you stopped after the RPN
+# and let it name the classes, too?
 #
 # <details><summary>Answer</summary>
 #
-# The features; features and classes; all three. An RPN that names classes is a detector
-# of a single stage, fully convolutional and without any pooling of regions. That is SSD,
-# in lesson 06, and in a simpler form YOLO, in lesson 05.
+# In R-CNN the features; in Fast R-CNN features and classes; in Faster R-CNN all three.
+# An RPN that names classes is a single-stage detector, which pools no regions. SSD in
+# lesson 06 is one, and so is YOLO in lesson 05, though without anchors.
 #
 # </details>
 #
-# **2.** The RPN's boxes are already corrected once. Why does the box head correct them
-# again, instead of taking the RPN's word?
+# **2.** The RPN's boxes have already been corrected once. Why does the box head correct
+# them again?
 #
 # <details><summary>Answer</summary>
 #
@@ -1579,14 +1593,14 @@ watch.report(
 # </details>
 #
 # **3.** You train on photographs of 1000 x 600 pixels with anchors of 128, 256 and 512,
-# and then have to find objects of 20 pixels. Which of the matcher's rules still gives
-# them an anchor, and why is the result bad all the same?
+# and some of the objects measure only 20 pixels. Which of the matcher's rules still
+# gives them an anchor, and why is the result bad all the same?
 #
 # <details><summary>Answer</summary>
 #
-# The last rule: the smallest anchors that hold it overlap each of them most, with an IoU
-# of about 0.02. So they are objects, which the head has to shrink by a factor of six, as
-# it hardly ever has to do otherwise. And there are many of them, since all tie. Smaller anchors on a finer map are the cure: feature
-# pyramids, in lesson 09.
+# The last rule does: the best anchors of such an object are the smallest ones that
+# contain it, with an IoU of about 0.02. The head would have to shrink them by a factor
+# of six, which it hardly ever has to do otherwise. And there are many of them, since
+# all tie. The cure is smaller anchors on a finer map: feature pyramids, in lesson 09.
 #
 # </details>
