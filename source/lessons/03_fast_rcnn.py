@@ -30,8 +30,9 @@
 # neighbouring crops show nearly the same pixels.
 #
 # Fast R-CNN runs the network once, on the whole image, and cuts the boxes out of the
-# *features*. For this it needs one new operation, RoI pooling. And because everything
-# after the search is now one network, R-CNN's three trainings become one.
+# *features*. For this it needs one new operation, region-of-interest (RoI) pooling. And
+# because everything after the search is now one network, R-CNN's three trainings become
+# one.
 
 # %% tags=["hide-input"]
 from functools import partial
@@ -244,7 +245,7 @@ print(f"one cell of the map stands for {stride} x {stride} pixels")
 
 # %% [markdown]
 # Dividing a box in pixels by the stride gives the box in cells of the map. There it
-# marks a **region of interest**, RoI for short.
+# marks a **region of interest**, or RoI.
 
 # %%
 largest = (truth[:, 2:] - truth[:, :2]).prod(dim=1).argmax()
@@ -521,7 +522,7 @@ from course_utils.ops.roi import roi_pool
 # %% [markdown]
 # Let us check it on 300 random RoIs, some of which cross the border, lie outside, are
 # tiny, or end before they start. Values and gradients have to equal those of
-# torchvision's kernel to the last bit.
+# torchvision's compiled version to the last bit.
 
 # %%
 maps = torch.randint(-5, 6, (2, 8, 16, 20), generator=generator).float()
@@ -552,7 +553,7 @@ for name, ours, theirs in zip(
     print(f"{name} are equal: {tuple(ours.shape)}")
 
 # %% [markdown]
-# How long do the loop, our version and torchvision's kernel take?
+# How long do the loop, our version and torchvision's take?
 
 # %%
 settings = {"output_size": 7, "spatial_scale": 1 / stride}
@@ -566,7 +567,7 @@ for name, milliseconds in pool_ms.items():
     print(f"{name:>12}: {milliseconds:7.1f} ms for {len(rois)} RoIs")
 
 # %% [markdown]
-# Ours is much faster than the loop, and comes close to the kernel.
+# Ours is much faster than the loop, and comes close to torchvision's.
 #
 # ## The way back
 #
@@ -703,9 +704,10 @@ explore(
 # ## The two halves of a network
 #
 # An image classifier such as AlexNet can be cut in two: its convolutions become the
-# backbone, its fully connected layers look at each RoI, and RoI pooling takes the place
-# of the last pooling layer. AlexNet pools its last map of 13 x 13 to 6 x 6. If we pool
-# that map as a single RoI instead, the scores are the same to the last bit:
+# backbone, its fully connected layers become the **head**, which looks at each RoI, and
+# RoI pooling takes the place of the last pooling layer. AlexNet pools its last map of
+# 13 x 13 to 6 x 6. If we pool that map as a single RoI instead, the scores are the same
+# to the last bit:
 
 # %%
 alexnet = torchvision.models.alexnet(weights=None).eval()
@@ -793,8 +795,8 @@ for name, values in {"pooled": pooled, "logits": logits, "deltas": deltas}.items
 #
 # R-CNN's regressors minimised squares, with which a single bad box can outweigh all
 # others. Fast R-CNN uses **smooth L1**, a parabola near zero and a straight line
-# beyond: for a difference x it is x² / (2 beta) while |x| is below beta, and |x| - beta
-# / 2 otherwise. With beta = 1, a difference of 0.5 costs 0.125, as half its square
+# beyond. For a difference x it is x² / (2 beta) while |x| is below beta, and otherwise
+# |x| - beta / 2. With beta = 1, a difference of 0.5 costs 0.125, as half its square
 # would, whereas a difference of 3 costs 2.5 instead of 4.5.
 
 # %%
