@@ -395,7 +395,7 @@ explore(
         f"The nine anchors at row {row} and column {column} over a scene, the one that "
         "overlaps an object most in another colour. Its IoU is in the title."
     ),
-    caption="Green and dotted: objects. Blue: anchors. Red: the best of them.",
+    caption="Green and dotted: objects. Blue: anchors. Orange: the best of them.",
 )
 for distance in (0, 1, 2):
     iou = box_iou(truth, by_place[row, min(column + distance, rows - 1)]).max()
@@ -1351,9 +1351,10 @@ show(
 # - **Wrong order:** both RPN losses coincide with the healthy ones, because the RPN is
 #   trained correctly and only its proposals are misread.
 #
-# And the box head? Its losses are *lower* in the broken detectors than in the healthy
-# one. Few bad proposals lie on objects, and background is easy to recognise, so a lower
-# loss is no sign of health. What do the proposals themselves show?
+# And the box head? In this run, its losses are *lower* in the broken detectors than in
+# the healthy one. Few bad proposals lie on objects, and background is easy to
+# recognise, so a lower loss is no sign of health. What do the proposals themselves
+# show?
 
 # %%
 for name, patient in patients.items():
@@ -1563,7 +1564,7 @@ watch.report(
 # | x taken from the row | objectness stays high |
 # | background counted as objects | objectness far too good, RPN box loss far too high |
 # | label -1 in the cross-entropy | a loss below zero |
-# | `view` instead of `flatten_map` in `propose` | good losses, proposals next to the objects |
+# | `view` instead of `flatten_map` in `propose` | good losses, misplaced proposals |
 # | best anchors not promoted | objects that fit no anchor well are not proposed |
 #
 # ## Three questions to think about
