@@ -57,7 +57,7 @@ class Report:
 
 
 def doctor() -> None:
-    """Print the report. The first cell of lesson 00 calls this."""
+    """Print the report. Lesson 00 calls this near its end."""
     print_report(examine(), Console())
 
 

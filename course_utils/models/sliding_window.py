@@ -75,8 +75,8 @@ class WindowClassifier(Model):
     """Class scores of a square window; label 0 is background.
 
     With `contrast` above 1, each pixel is compared with a square of that side around
-    it. It learns from crops and has no `predict()`: a `SlidingWindowDetector` says where
-    objects are.
+    it. The classifier learns from crops and has no `predict()`: where objects are, a
+    `SlidingWindowDetector` says.
     """
 
     stride = 4  # two poolings, each halving: dense scores lie this far apart

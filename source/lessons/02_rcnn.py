@@ -1,5 +1,5 @@
 # ---
-# question: An image holds billions of boxes; which few are worth a look by a good network?
+# question: An image holds billions of boxes; which few are worth showing to a good network?
 # build:
 #   - cut an image into regions, and grow them into proposals
 #   - fine-tune a network on warped proposals
@@ -65,7 +65,7 @@ scenes, test_scenes, svm_scenes, pictures, pretrain_steps, steps = {
 most = 200  # proposals per image
 device = choose_device()
 watch = start_lesson("02_rcnn", budget)
-print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
+print(f"{budget}: {scenes} training scenes, {test_scenes} test scenes, {steps} steps")
 
 # %% [markdown]
 # Here is R-CNN, from an earlier run of this lesson, at work on three scenes that it was
@@ -452,7 +452,7 @@ show(
     fig,
     alt="Four stages of the grouping. At first the picture has many small regions; they "
     "grow together, until parts of the cup and of the table are the last few.",
-    caption="One grouping. The orange box is around the region that the last merge made.",
+    caption="Four stages of one grouping. The orange box surrounds the region made by the latest merge.",
 )
 
 # %%
@@ -582,13 +582,13 @@ print(f"with all of {curve.boxes[-1]:.0f}: recall {recall:.3f}, MABO {mabo:.3f}"
 # %% tags=["hide-input"]
 fig, (ax,) = new_figure(width=6, height=3)
 lines = {"recall": (curve.boxes, curve.recall), "MABO": (curve.boxes, curve.mabo)}
-draw_curves(ax, lines, x_label="boxes per scene, mean")
+draw_curves(ax, lines, x_label="mean number of boxes per scene")
 ax.set(ylim=(0, 1.02))
 show(
     fig,
     alt="Recall and MABO over the number of boxes. Both rise steeply over the first "
     "fifty boxes and are nearly flat after a hundred.",
-    caption="What the first boxes of each scene reach.",
+    caption="Recall and MABO of the first boxes of each scene.",
 )
 if budget != "smoke":
     assert recall >= 0.9
@@ -619,7 +619,7 @@ boxes_by = {"ours": propose_all(small, folder=folder, min_side=12)}
 try:
     import cv2
 except ImportError:
-    print("OpenCV is not installed, so ours stands alone")
+    print("OpenCV is not installed, so only our boxes are measured")
 else:
     cv2.setRNGSeed(0)
     boxes_by["OpenCV"] = [opencv_boxes(picture) for picture in small]
@@ -668,7 +668,7 @@ from course_utils.models.rcnn.network import warp
 whole, grey = torch.tensor([[0.0, 0, 128, 128]]), torch.full((3,), 0.5)
 (ours,) = warp(image, whole, crop_size=32, fill=grey)
 peer = F.interpolate(image[None], size=(32, 32), mode="bilinear", antialias=True)[0]
-print(f"largest difference to torch: {(ours - peer).abs().max():.1e}")
+print(f"largest difference from torch: {(ours - peer).abs().max():.1e}")
 assert (ours - peer).abs().max() < 1e-5
 for size, context in ((224, 0), (227, 16), (32, 4)):
     crops = warp(image, truth, crop_size=size, context=context, fill=grey)
@@ -748,7 +748,7 @@ print(f"{sum(weight.numel() for weight in network.parameters()):,} weights")
 from course_utils.training import TrainingSettings, train
 from course_utils.training.papers.pretraining import PictureClassifier, single_solids
 
-named = single_solids(pictures)
+named = single_solids(pictures, crop_size=network.crop_size)
 show_images(
     named.crops[:6],
     titles=[CLASS_NAMES[label + 1] for label in named.labels[:6]],
@@ -1071,7 +1071,7 @@ show(
     alt="Two clouds of points with the line of score 0 between them and the lines of "
     "score +1 and -1 beside it. The points between these lines, and those on the wrong "
     "side, have circles.",
-    caption="Circled: the examples inside the margin, which alone decide.",
+    caption="Circled: the examples inside the margin.",
 )
 
 # %% [markdown]
@@ -1080,7 +1080,11 @@ show(
 
 # %% tags=["predict"]
 alone = fit_svms(cloud[inside], signs[inside], c=1.0, positive_weight=1.0)
-print("fitted to those alone: w = ({:.3f}, {:.3f})".format(*alone.weight[0]))
+print(
+    "fitted to the circled examples alone: w = ({:.3f}, {:.3f})".format(
+        *alone.weight[0]
+    )
+)
 assert torch.allclose(svm.weight, alone.weight, atol=1e-4)
 
 # %% [markdown]
@@ -1171,7 +1175,7 @@ show_images(
     width=9,
     alt="Six crops of proposals that an SVM takes for a class that they do not show, "
     "each with the name of that class and the score.",
-    caption="The class that each is taken for, and the score of its SVM.",
+    caption="Above each crop: the class that it is taken for, and that SVM's score.",
 )
 
 # %% [markdown]
@@ -1260,7 +1264,7 @@ weights = fit_ridge(x, y[:, :4], penalty=5.0)
 rows = torch.cat([x, math.sqrt(5.0) * torch.eye(6, dtype=torch.float64)])
 zeros = torch.zeros(6, 4, dtype=torch.float64)
 peer = torch.linalg.lstsq(rows, torch.cat([y[:, :4], zeros])).solution
-print(f"largest difference to least squares: {(weights - peer).abs().max():.0e}")
+print(f"largest difference from least squares: {(weights - peer).abs().max():.0e}")
 assert (weights - peer).abs().max() < 1e-8
 
 # %% [markdown]
@@ -1454,7 +1458,7 @@ def ap_of_halves(model, number):
 number = max(svm_scenes * 2 // 5, 1)
 early = RCNN(pretrained, context=4, fill=fill).to(device)
 by_network = {
-    "merely pretrained": ap_of_halves(early, number),
+    "pretrained only": ap_of_halves(early, number),
     "fine-tuned": ap_of_halves(model, number),
 }
 for name, (whole_ap, *halves) in by_network.items():
@@ -1519,7 +1523,7 @@ total = sum(cost.values())
 show_parts(
     {"R-CNN": cost},
     unit="milliseconds per image",
-    alt="One bar of the milliseconds of an image, split into search, network, and SVMs "
+    alt="One bar of the milliseconds per image, split into search, network, and SVMs "
     "with boxes; the last part is a sliver.",
 )
 sharing = total - cost["network"]
@@ -1652,7 +1656,7 @@ watch.report(
     ap50=figures["AP50"],
     ap_without_box_regression=without["AP"],
     ap_softmax=softmax["AP"],
-    ap_pretrained=by_network["merely pretrained"][0],
+    ap_pretrained=by_network["pretrained only"][0],
     ap_fine_tuned=by_network["fine-tuned"][0],
     recall_of_proposals=recall,
     mabo_of_proposals=mabo,

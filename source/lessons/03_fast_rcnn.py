@@ -112,12 +112,12 @@ draw_boxes(
     index=1,
     linewidth=0.8,
 )
-draw_image(axes[1], scene, title="what it returns")
+draw_image(axes[1], scene, title="detections")
 draw_boxes(axes[1], result["boxes"], labels=result["labels"], class_names=CLASS_NAMES)
 show(
     fig,
     alt="Left, a scene under a tangle of proposed boxes. Right, the same scene with "
-    "one named box around each of most objects.",
+    "one named box around most objects.",
 )
 
 # %% [markdown]
@@ -155,7 +155,7 @@ show_system(
         "box of each class": ["boxes"],
     },
     new=["RoI pooling", "box head"],
-    caption="Fast R-CNN. Blue parts are R-CNN's, though its backbone saw crops.",
+    caption="Fast R-CNN. Blue: parts that R-CNN has, too, though its backbone sees crops.",
 )
 
 # %% [markdown]
@@ -182,7 +182,7 @@ if rcnn_row is None:
     }
 ms_search, ms_rcnn = rcnn_row["ms_proposals"], rcnn_row["ms_network"]
 show_parts(
-    {"R-CNN": {"selective search": ms_search, "a pass for each proposal": ms_rcnn}},
+    {"R-CNN": {"selective search": ms_search, "passes, one per proposal": ms_rcnn}},
     unit="ms per image",
     alt="One bar in two parts, selective search and the passes of the network.",
 )
@@ -641,7 +641,7 @@ show_curves(
     width=7,
     is_legend_beside=True,
     alt="Two curves over the shift. RoI pooling stands still, then jumps, stands still "
-    "and jumps again; RoIAlign rises smoothly from the first pixel.",
+    "and jumps again; RoIAlign rises smoothly from the start.",
 )
 
 # %% [markdown]
@@ -694,7 +694,7 @@ explore(
     bins=Slider(1, 7, 1, 4, "bins per side"),
     alt=lambda x, y, width, height, bins: (
         f"A channel of the features with a RoI from ({x}, {y}), {width} pixels wide "
-        f"and {height} high, and its {bins} x {bins} bins; beside it what was pooled."
+        f"and {height} high, and its {bins} x {bins} bins; next to it the pooled values."
     ),
     caption="Yellow: the projected RoI. Orange: its bins. Move an edge by one pixel at "
     "a time, and watch when anything changes.",
@@ -841,8 +841,8 @@ from course_utils.models.fast_rcnn import box_head_losses
 two_logits = torch.tensor([[0.0, 0, 1.2], [2.0, 0, 0]])
 two_deltas = torch.zeros(2, 12, requires_grad=True)
 two_labels = torch.tensor([2, 0])
-two_goals = torch.tensor([[0.5, 0, -3, 0], [9.0, 9, 9, 9]])
-losses = box_head_losses(two_logits, two_deltas, two_labels, two_goals, beta=1.0)
+two_targets = torch.tensor([[0.5, 0, -3, 0], [9.0, 9, 9, 9]])
+losses = box_head_losses(two_logits, two_deltas, two_labels, two_targets, beta=1.0)
 p = two_logits.softmax(dim=1)
 by_hand = [-(p[0, 2].log() + p[1, 0].log()) / 2, (0.5 * 0.5**2 + (3 - 0.5)) / 2]
 for (name, loss), value in zip(losses.items(), by_hand, strict=True):
@@ -866,10 +866,12 @@ from torchvision.models.detection.roi_heads import fastrcnn_loss
 
 random_logits = torch.randn(40, 8, generator=generator)
 random_labels = torch.randint(0, 8, (40,), generator=generator)
-random_goals = torch.randn(40, 4, generator=generator)
+random_targets = torch.randn(40, 4, generator=generator)
 random_deltas = torch.randn(40, 32, generator=generator, requires_grad=True)
-_, theirs = fastrcnn_loss(random_logits, random_deltas, [random_labels], [random_goals])
-ours = box_head_losses(random_logits, random_deltas, random_labels, random_goals)
+_, theirs = fastrcnn_loss(
+    random_logits, random_deltas, [random_labels], [random_targets]
+)
+ours = box_head_losses(random_logits, random_deltas, random_labels, random_targets)
 gradients = [
     torch.autograd.grad(loss, random_deltas)[0]
     for loss in (ours["loss_box_reg"], theirs)
@@ -978,13 +980,13 @@ show_system(
     names={
         "ground truth": ["boxes"],
         "label each RoI": ["labels", "object"],
-        "draw a sample": ["objects", "rest"],
-        "deltas to the object": ["right deltas"],
+        "draw a sample": ["objects", "background"],
+        "deltas to the object": ["target deltas"],
         "RoI pooling": ["pooled"],
         "box head": ["logits", "deltas"],
     },
-    new=["two losses", "deltas to the object"],
-    caption="Training targets. Orange: one network now learns both at once.",
+    new=["two losses"],
+    caption="Training targets. Orange: one network now learns classes and boxes together.",
 )
 
 # %% [markdown]
@@ -1167,7 +1169,7 @@ show_images(
 # %% tags=["hide-input"]
 from course_utils.training.kept_models import keep_model
 
-keep_model(detector, "fast_rcnn", budget)
+kept_file = keep_model(detector, "fast_rcnn", budget)
 
 # %% [markdown]
 # ## The price of an image
@@ -1230,8 +1232,8 @@ for ax, x_values, lines, label in (
     ax.set(ylim=(0, None), ylabel="ms per image")
 show(
     fig,
-    alt="Left, milliseconds over the number of proposals: R-CNN's rise steeply, Fast "
-    "R-CNN's slowly. Right, over the side of a crop: R-CNN's rise ever faster, and "
+    alt="Left, milliseconds over the number of proposals: R-CNN's time rises steeply, Fast "
+    "R-CNN's slowly. Right, over the side of a crop: R-CNN's time rises ever faster, and "
     "Fast R-CNN, which has no crops, stays level.",
 )
 for name, times in by_number.items():
@@ -1278,7 +1280,7 @@ with torch.no_grad():
 ms_pooling = pool_ms["ours"]
 show_parts(
     {
-        "R-CNN": {"selective search": ms_search, "a pass for each proposal": ms_rcnn},
+        "R-CNN": {"selective search": ms_search, "passes, one per proposal": ms_rcnn},
         "Fast R-CNN": {
             "selective search": ms_search,
             "backbone": ms_backbone,

@@ -238,7 +238,7 @@ explore(
         f"A scene under a grid of {grid} x {grid} cells. The cells that hold the "
         "centre of an object are tinted. The title counts boxes, numbers and cells."
     ),
-    caption="Red: objects; dots: their centres. Tinted: the cells that own them. "
+    caption="Orange: objects; dots: their centres. Tinted: the cells that own them. "
     "Each cell has B predictors with five numbers each, and names one class.",
 )
 

@@ -1,5 +1,5 @@
 # ---
-# question: YOLO was fast and imprecise. Which changes made it precise, and why?
+# question: YOLO was fast but imprecise. Which changes made it precise, and why?
 # build:
 #   - choose anchors by k-means with IoU
 #   - keep a box's centre in its cell
@@ -18,7 +18,7 @@
 #   - "[MMDetection's YOLOv3](https://github.com/open-mmlab/mmdetection/tree/main/configs/yolo):
 #     a maintained implementation in PyTorch, with trained weights"
 #   - "[Batch normalization](https://arxiv.org/abs/1502.03167), Ioffe and Szegedy 2015:
-#     what v2's first change is about"
+#     v2's first change"
 # ---
 
 # %% [markdown]
@@ -114,7 +114,7 @@ show(
     fig,
     alt="mAP on VOC 2007 after each change, from 63.4 for YOLO to 78.6. The largest "
     "steps are the classifier at 448 pixels, and k-means with the sigmoid.",
-    caption="Redmon and Farhadi 2017, table 2: each point has all changes above it.",
+    caption="Redmon and Farhadi 2017, table 2: a point includes all changes above it.",
 )
 
 # %% [markdown]
@@ -147,16 +147,16 @@ for pixels in (416, 544, 608):
 # %% tags=["hide-input"]
 print("system  input  boxes   accuracy             speed             source")
 print(
-    "v1      448        98  63.4 mAP, VOC 2007   45 a second       CVPR 2016, table 1"
+    "v1      448        98  63.4 mAP, VOC 2007   45 per second       CVPR 2016, table 1"
 )
 print(
-    "v2      416       845  76.8 mAP, VOC 2007   67 a second       CVPR 2017, table 3"
+    "v2      416       845  76.8 mAP, VOC 2007   67 per second       CVPR 2017, table 3"
 )
 print(
-    "v2      544     1,445  78.6 mAP, VOC 2007   40 a second       CVPR 2017, table 3"
+    "v2      544     1,445  78.6 mAP, VOC 2007   40 per second       CVPR 2017, table 3"
 )
 print("v3      608    22,743  57.9 AP50, COCO      51 ms per image   2018, figure 3")
-print("All on a GeForce Titan X, timed by the authors.")
+print("All timed by the authors, on a Titan X.")
 
 # %% [markdown]
 # The last row cannot be compared with the others, because COCO has 80 classes and other
@@ -253,7 +253,7 @@ show(
     fig,
     alt="Standard deviation of the features after each of twelve layers, on a "
     "logarithmic axis: without normalisation it falls by several powers of ten, with "
-    "it it stays level.",
+    "batch normalisation it stays level.",
 )
 
 # %% [markdown]
@@ -453,8 +453,8 @@ show(
     fig,
     alt="Left: mean best IoU rises with the number of shapes and soon passes the line "
     "of the nine shapes made by hand. Right: widths and heights of boxes as points in "
-    "six colours, with the six rectangles that stand for them.",
-    caption="Right: each point is a box, the rectangle of its colour stands for it.",
+    "six colours, with the six rectangles that represent them.",
+    caption="Right: each point is a box, represented by the rectangle of its colour.",
 )
 
 # %% [markdown]
@@ -588,7 +588,7 @@ centre_and_sides = xyxy_to_cxcywh(decode_anchors(t, middle))
 s = t[:, :2].sigmoid()
 by_hand_gradient = torch.cat([32 * s * (1 - s), centre_and_sides[:, 2:]], dim=1)
 torch.testing.assert_close(gradient, by_hand_gradient)
-print("free centres as decode_boxes; the gradient as on paper")
+print("free centres agree with decode_boxes, and the gradient with ours")
 
 # %% [markdown]
 # Now decode random outputs, such as an untrained network gives, with both kinds of
@@ -616,7 +616,7 @@ for ax, (name, centres) in zip(axes, centres_of.items(), strict=True):
 show(
     fig,
     alt="The scene with a grid, twice, and 200 centres of one anchor of a middle cell. "
-    "Free ones are scattered over the whole scene; with a sigmoid they fill the cell.",
+    "Free centres are scattered over the scene; with a sigmoid they stay in the cell.",
     caption="Centres of the largest anchor of one cell, for 200 random outputs.",
 )
 
@@ -689,7 +689,7 @@ axes[1].axvline(8, color="white", linewidth=2)
 show(
     fig,
     alt="A scene of 16 by 16 pixels, and the same numbers as four scenes of 8 by 8, "
-    "each slightly shifted against the others.",
+    "each slightly shifted from the others.",
     caption="Right: the four positions of each 2 x 2 block, as groups of channels.",
 )
 
@@ -795,7 +795,7 @@ draw_image(axes[1], scene, ticks=False, title="anchors that are ignored")
 draw_boxes(axes[1], start[0, is_ignored], index=1, linewidth=1.5)
 show(
     fig,
-    alt="The scene twice: the anchors that own its objects, and the anchors about the "
+    alt="The scene twice: the anchors that own its objects, and the anchors around the "
     "same objects that are ignored because they overlap them well.",
     caption="Before any training, with a threshold of 0.5.",
 )
@@ -1089,7 +1089,7 @@ def describe(values):
 
 
 def verdict(new, old):
-    """For values of which more is better."""
+    """For values where higher is better."""
     if min(new) > max(old):
         return "better"
     return "worse" if max(new) < min(old) else "no difference that we can see"
@@ -1177,8 +1177,8 @@ history = train_on_scenes(detector, steps, seed=0)
 # %% tags=["hide-input"]
 show_losses(
     history,
-    alt="Five loss curves on a logarithmic axis, over the steps of the training. Those "
-    "of the classes and of the boxes fall.",
+    alt="Five loss curves on a logarithmic axis, over the steps of the training. The "
+    "class and box losses fall.",
 )
 
 # %%

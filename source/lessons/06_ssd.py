@@ -85,7 +85,7 @@ truth = target["boxes"]
 # was written. The colour of a box says which feature map it comes from.
 
 # %% tags=["hide-input"]
-MAP_COLORS = (0, 2, 6)  # red, blue and black, from the finest map to the coarsest
+MAP_COLORS = (0, 2, 6)  # orange, blue and black, from the finest map to the coarsest
 RECORDED = {  # scene -> map, class, corners of each detection with a score above 0.5
     2: [
         (0, 6, 81, 18, 107, 60),
@@ -118,7 +118,7 @@ show(
     fig,
     alt="Two scenes with the boxes that a trained SSD has found, each with its class. "
     "The smaller boxes come from the finest map, the larger ones from the next.",
-    caption="Red: from the map of 16 x 16 cells. Blue: from that of 8 x 8.",
+    caption="Orange: from the map of 16 x 16 cells. Blue: from that of 8 x 8.",
 )
 
 # %% [markdown]
@@ -173,19 +173,19 @@ show_system(
     parts={
         "image": one_image,
         **backbone_parts,
-        "one head for all maps": model.head,
+        "head": model.head,
         "move default boxes": (place, "decode_boxes"),
         "suppress per class": (place, "select_detections"),
     },
     arrows=[
         *pairwise(["image", *stages]),
-        *((stage, "one head for all maps") for stage in stages),
-        ("one head for all maps", "move default boxes"),
+        *((stage, "head") for stage in stages),
+        ("head", "move default boxes"),
         ("move default boxes", "suppress per class"),
     ],
-    names={"one head for all maps": ["logits", "deltas"]},
-    new=["one head for all maps", "move default boxes"],
-    caption="SSD at prediction: three maps are read, not one.",
+    names={"head": ["logits", "deltas"]},
+    new=["head", "move default boxes"],
+    caption="SSD at prediction: it reads three maps instead of one.",
 )
 
 # %% [markdown]
@@ -271,7 +271,7 @@ show(
     fig,
     alt="An image of 3 x 3 cells with a dot in the middle of each. Left: four boxes "
     "about the middle cell, a small and a larger square, a wide and a high box. Right: "
-    "the same four about the last cell, some of them reaching out of the image.",
+    "the same four around the last cell, some of them reaching out of the image.",
     caption="Grey: the image. Dots: the centres of its cells.",
 )
 
@@ -337,7 +337,7 @@ show(
     alt="A scene six times, each with the default boxes of a cell near the middle: "
     "tiny ones of 30 pixels on the finest map, boxes of about the whole image on the "
     "coarsest.",
-    caption="Red: the two squares. Blue: ratio 2, both ways. Green: ratio 3.",
+    caption="Orange: the two squares. Blue: ratio 2, both ways. Green: ratio 3.",
 )
 
 # %% [markdown]
@@ -466,7 +466,7 @@ show(
     alt="The scene with a grid of 8 x 8 cells and one of 4 x 4. On the fine grid a box "
     "fits the small object and none the large one; on the coarse grid some boxes fit "
     "the large object and none the small one.",
-    caption="Green and dotted: the two objects. Red: default boxes that fit them.",
+    caption="Green and dotted: the two objects. Orange: default boxes that fit them.",
 )
 assert len(fitting["small", "8 x 8"]) > len(fitting["small", "4 x 4"]) == 0
 assert len(fitting["large", "4 x 4"]) > len(fitting["large", "8 x 8"]) == 0
@@ -548,7 +548,7 @@ axes[0].set_ylabel("size in pixels")
 fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 show(
     fig,
-    alt="Bars of how many boxes fit an object, by its size, parted by map. With our "
+    alt="Bars of how many boxes fit an object, by its size, split by map. With our "
     "scales small objects match on the fine map, large ones on the coarse maps. With "
     "the formula's nearly all but the largest match on the finest map alone.",
     caption="Default boxes with an IoU of 0.5 or more, per object, by map.",
@@ -594,7 +594,7 @@ explore(
         f"The default boxes of the map {which} for the cell at x = {x}, y = {y}, over "
         "the scene, those that fit an object in another colour."
     ),
-    caption="Green and dotted: objects. Blue: default boxes of the cell. Red: those "
+    caption="Green and dotted: objects. Blue: default boxes of the cell. Orange: those "
     "with an IoU of 0.5 or more with some object.",
 )
 
@@ -624,7 +624,7 @@ from course_utils.models.ssd import best_matches, match_default_boxes
 iou = torch.tensor(
     [
         [0.62, 0.55, 0.20, 0.10, 0.00, 0.00],  # a chair
-        [0.10, 0.52, 0.58, 0.48, 0.05, 0.00],  # a sphere beside it
+        [0.10, 0.52, 0.58, 0.48, 0.05, 0.00],  # a sphere next to it
         [0.00, 0.05, 0.10, 0.22, 0.31, 0.08],  # a small cone
     ]
 )
@@ -677,7 +677,9 @@ for example_target in learn_targets:
     shared += len(overlap) - len(overlap.argmax(dim=1).unique())
     forced_only += int((overlap.amax(dim=1) < 0.5).sum())
 print(f"{len(sizes):,} objects: {shared} lose their best box to another object,")
-print(f"{forced_only} have a box by step 1 only ({forced_only / len(sizes):.1%})")
+print(
+    f"{forced_only} have a box only because of step 1 ({forced_only / len(sizes):.1%})"
+)
 
 # %% [markdown]
 # It is needed for about one object in a hundred, mostly small ones. Here is our scene
@@ -710,8 +712,8 @@ for ax, (name, matches) in zip(axes[1:], steps_of_matching.items(), strict=True)
 show(
     fig,
     alt="The scene three times: its objects; one default box for each object; then "
-    "several about each, those of one map in one colour.",
-    caption="Red: finest map. Blue: middle one. Black: coarsest.",
+    "several around each, those of one map in one colour.",
+    caption="Orange: finest map. Blue: middle one. Black: coarsest.",
 )
 
 # %% [markdown]
@@ -763,7 +765,6 @@ logits = torch.tensor([[2.0, 5.0, 0.0], [-1.0, -4.0, -4.0], [0.0, 1.0, 1.0]])
 # %% tags=["predict"]
 for row, loss in zip(logits.tolist(), background_loss(logits).tolist(), strict=True):
     print(f"logits {row}: loss as background {loss:.2f}")
-assert (background_loss(logits).argmax(), logits[:, 0].argmin()) == (0, 1)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -832,7 +833,7 @@ draw_negatives(ax, untrained, "untrained")
 show(
     fig,
     alt="The scene with hard negatives of an untrained network: boxes all over it.",
-    caption="Green and dotted: objects. Red: every third hard negative.",
+    caption="Green and dotted: objects. Orange: every third hard negative.",
 )
 print(f"{is_matched.sum()} matched boxes, {untrained.sum()} hard negatives")
 print(f"mean IoU with the nearest object: {mean_overlap(untrained):.2f}; ", end="")
@@ -1117,7 +1118,7 @@ show(
     alt="Above, the scene with three windows: two parts of it, and one larger than the "
     "image. Below, what each shows: some of its objects, larger; all objects, smaller, "
     "on grey. The boxes lie on the objects everywhere.",
-    caption="Above: windows in red, objects in green. Below: what the windows show, "
+    caption="Above: windows in orange, objects in green. Below: what the windows show, "
     "with the boxes moved along.",
 )
 
@@ -1183,7 +1184,7 @@ show_losses(
     "boxes' loss.",
 )
 for name, values in history.curves(smooth=20).items():
-    print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
+    print(f"{name:>16}: {values[0]:.3f} at the start, {values[-1]:.3f} at the end")
 
 # %% [markdown]
 # Both losses fall, steeply at first and then slowly. The classifier's will not approach
@@ -1211,7 +1212,7 @@ show_images(
     class_names=CLASS_NAMES,
     width=7.2,
     alt="Two test scenes with the detections that score above 0.5: nearly every object "
-    "has a box that fits, mostly with the right name.",
+    "has a box that fits, mostly with the right class.",
     caption="Detections with a score above 0.5. Compare with the top of the lesson.",
 )
 
@@ -1227,8 +1228,8 @@ draw_negatives(axes[1], trained, "trained")
 show(
     fig,
     alt="The hard negatives of the untrained network lie anywhere; those of the "
-    "trained one crowd about the objects.",
-    caption="Green and dotted: objects. Red: every third hard negative.",
+    "trained one crowd around the objects.",
+    caption="Green and dotted: objects. Orange: every third hard negative.",
 )
 for name, chosen in {"untrained": untrained, "trained": trained}.items():
     print(f"{name:>9}: mean IoU with the nearest object {mean_overlap(chosen):.2f}")
@@ -1277,7 +1278,7 @@ show(
     fig,
     alt="Three scenes with their detections, coloured by map: small objects come from "
     "the finest map, larger ones mostly from the middle one.",
-    caption="Red: finest map. Blue: middle one. Black: coarsest.",
+    caption="Orange: finest map. Blue: middle one. Black: coarsest.",
 )
 
 # %% [markdown]
@@ -1371,9 +1372,9 @@ for number, (at, kind) in enumerate(zip(label_places, toy_kinds.tolist(), strict
     ax.text(*at, f"{label}: {KINDS[kind]}", fontsize=9)
 show(
     fig,
-    alt="A chair's and a table's box in green, and five detections in red, each with "
+    alt="A chair's and a table's box in green, and five detections in orange, each with "
     "its class and kind: " + ", ".join(KINDS[kind] for kind in toy_kinds.tolist()),
-    caption="Green: a chair (left) and a table (right). Red: detections.",
+    caption="Green: a chair (left) and a table (right). Orange: detections.",
 )
 
 # %% [markdown]
@@ -1502,14 +1503,14 @@ show_accuracy_and_time(
         f"{result['system']} {result['AP']:.2f} at {result['ms_per_image']:.1f} ms"
         for result in complete
     ),
-    caption="Better is higher and further to the left.",
+    caption="Higher and further left is better.",
 )
 
 # %% [markdown]
 # These numbers can be compared only if they come from the same scenes and machine.
 
 # %% tags=["hide-input"]
-for key, unit in {"test_scenes": "test scenes", "side": "pixels a side"}.items():
+for key, unit in {"test_scenes": "test scenes", "side": "pixels per side"}.items():
     values = sorted({str(result.get(key, "?")) for result in measured})
     print(f"{unit}: {', '.join(values)}")
 print("machines:", ", ".join(sorted({result["machine"] for result in measured})))
@@ -1532,7 +1533,9 @@ for result in complete:
         for other in complete
         if other["AP"] > result["AP"] and other["ms_per_image"] < result["ms_per_image"]
     ]
-    print(f"{result['system']:>16}: beaten in both by {', '.join(better) or 'none'}")
+    print(
+        f"{result['system']:>16}: beaten in accuracy and time by {', '.join(better) or 'none'}"
+    )
 
 # %% [markdown]
 # Time falls most from R-CNN to Faster R-CNN. YOLO and SSD also drop the second look at
