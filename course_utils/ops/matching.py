@@ -15,7 +15,7 @@ def match_anchors(
     negative_iou: float,
     promote_best: bool = False,
 ) -> Tensor:
-    """The object that each anchor is to find, or why it is to find none.
+    """The index of each anchor's object, or why it has none.
 
     Ren et al. 2015: an anchor belongs to the object that it overlaps most, if their IoU
     is at least `positive_iou`. It is background if the IoU is below `negative_iou`, and

@@ -155,7 +155,7 @@ show_system(
         "box of each class": ["boxes"],
     },
     new=["RoI pooling", "box head"],
-    caption="Fast R-CNN. Blue: parts that R-CNN has, too, though its backbone sees crops.",
+    caption="Fast R-CNN. Blue: parts that R-CNN has, too; its backbone sees crops.",
 )
 
 # %% [markdown]
@@ -694,7 +694,7 @@ explore(
     bins=Slider(1, 7, 1, 4, "bins per side"),
     alt=lambda x, y, width, height, bins: (
         f"A channel of the features with a RoI from ({x}, {y}), {width} pixels wide "
-        f"and {height} high, and its {bins} x {bins} bins; next to it the pooled values."
+        f"and {height} high, and its {bins} x {bins} bins; then the pooled values."
     ),
     caption="Yellow: the projected RoI. Orange: its bins. Move an edge by one pixel at "
     "a time, and watch when anything changes.",
@@ -986,7 +986,7 @@ show_system(
         "box head": ["logits", "deltas"],
     },
     new=["two losses"],
-    caption="Training targets. Orange: one network now learns classes and boxes together.",
+    caption="Training targets. Orange: one network learns classes and boxes together.",
 )
 
 # %% [markdown]
@@ -1232,8 +1232,8 @@ for ax, x_values, lines, label in (
     ax.set(ylim=(0, None), ylabel="ms per image")
 show(
     fig,
-    alt="Left, milliseconds over the number of proposals: R-CNN's time rises steeply, Fast "
-    "R-CNN's slowly. Right, over the side of a crop: R-CNN's time rises ever faster, and "
+    alt="Left, milliseconds over the number of proposals: R-CNN's time rises steeply, "
+    "Fast R-CNN's slowly. Right, over the side of a crop: R-CNN's rises ever faster, and "
     "Fast R-CNN, which has no crops, stays level.",
 )
 for name, times in by_number.items():
