@@ -1233,7 +1233,7 @@ for ax, x_values, lines, label in (
 show(
     fig,
     alt="Left, milliseconds over the number of proposals: R-CNN's time rises steeply, "
-    "Fast R-CNN's slowly. Right, over the side of a crop: R-CNN's rises ever faster, and "
+    "Fast R-CNN's slowly. Right, over the side of a crop: R-CNN's ever faster, and "
     "Fast R-CNN, which has no crops, stays level.",
 )
 for name, times in by_number.items():
