@@ -14,7 +14,7 @@ B images have P anchors each; T objects of all images have an anchor of their ow
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -444,7 +444,7 @@ def make_heads(
 
 
 def run_heads(
-    maps: Sequence[Tensor], heads: Iterable[nn.Module], size: Size
+    maps: Sequence[Tensor], heads: Iterable[Any], size: Size
 ) -> tuple[Tensor, AnchorCells]:
     """The outputs (B, P, 5 + C) of heads on maps, both the finest first, and P cells.
 

@@ -1,5 +1,5 @@
 # ---
-# question: How can a network that names a picture say where its objects are?
+# question: How can a network that classifies a picture say where its objects are?
 # build:
 #   - measure how much two boxes overlap
 #   - train a classifier of windows, and run it over a whole image in one pass
@@ -227,7 +227,7 @@ for shift in (1, 3, 6):
 # %% tags=["hide-input"]
 tight = target["boxes"][:1]
 windows = torch.cat([tight, tight + 9, torch.tensor([[4.0, 4, 32, 32]])])
-window_names = ("on an object", "beside it", "on nothing")
+window_names = ("on an object", "shifted", "on the wall")
 show_boxes(
     image,
     {name: windows[i : i + 1] for i, name in enumerate(window_names)},
@@ -336,7 +336,7 @@ show(
     alt="The same scene at three scales, each smaller than the one before, with a "
     "window of 24 pixels in its corner, which covers more and more of the scene.",
     caption="The window stays and the image shrinks, so that the window covers more "
-    "of it: above each, how many pixels of the scene.",
+    "of it. Each title gives the side of the window in pixels of the scene.",
 )
 
 # %% [markdown]
@@ -474,7 +474,7 @@ pieces = torch.stack(pieces).to(device)
 with torch.no_grad():
     alone = classifier(pieces)  # (N, 8)
 is_object = alone.argmax(dim=1) > 0
-print(f"{len(grid)} windows, {is_object.sum()} of them named as an object")
+print(f"{len(grid)} windows, {is_object.sum()} of them classified as an object")
 print(f"objects in the scene: {len(target['boxes'])}")
 
 # %% [markdown]
@@ -495,7 +495,7 @@ with torch.no_grad():
 print("from crops:", tuple(alone.shape), " in one pass:", tuple(dense.shape))
 same_order = dense[0].flatten(1).T  # (N, 8)
 gap = (alone.softmax(1) - same_order.softmax(1)).abs().max().item()
-print(f"largest difference of a probability: {gap:.0e}")
+print(f"largest difference between probabilities: {gap:.0e}")
 assert gap < 1e-5
 
 # %% [markdown]
@@ -574,7 +574,7 @@ show_boxes(
     image,
     flood["boxes"][: min(num_sure, 300)],
     alt="The scene under many boxes, in thick bundles over many of the objects.",
-    caption="Detections that score above 0.5, the best 300 at most.",
+    caption="Detections that score above 0.5 (at most the best 300).",
     size=4.8,
 )
 
@@ -682,7 +682,7 @@ explore(
         f"The boxes that suppression at {threshold:.2f} keeps, over the scene. The "
         "title counts them."
     ),
-    caption="The same detections, after suppression within each class.",
+    caption="What suppression within each class keeps of those detections.",
 )
 for threshold in (0.0, 0.3, 0.5, 0.9):
     print(f"{threshold}: {len(suppress(sure, threshold, 100)['boxes'])} boxes")
@@ -774,7 +774,7 @@ from course_utils.metrics.average_precision import PrecisionRecall, precision_re
 hits = torch.tensor([True, False, True])
 recall, precision = precision_recall(hits, num_objects=2)
 for score, p, r in zip((0.9, 0.8, 0.7), precision, recall, strict=True):
-    print(f"down to {score}: precision {p:.3f}, recall {r:.2f}")
+    print(f"down to score {score}: precision {p:.3f}, recall {r:.2f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -813,9 +813,9 @@ show_precision_recall(
 
 # %%
 orders = {
-    "a wrong one between the hits": [True, False, True],
-    "a wrong one after the hits": [True, True, False],
-    "a wrong one before the hits": [False, True, True],
+    "a false alarm between the hits": [True, False, True],
+    "a false alarm after the hits": [True, True, False],
+    "a false alarm before the hits": [False, True, True],
 }
 for words, hits in orders.items():
     curve = precision_recall(torch.tensor(hits), num_objects=2)
@@ -977,9 +977,9 @@ show_system(
         "line_up": ("rank", "outcome"),
         "class_ap": ("AP",),
     },
-    caption="The path of a detection through the evaluator. Down to class_iou, shapes "
-    "are of the first image; then of some images side by side, of one image again, of "
-    "the first class, and of all classes.",
+    caption="The path of a detection through the evaluator. Shapes: one image down to "
+    "class_iou; a batch of images in match_in_turn; one image in settle; the first "
+    "class in line_up and class_ap; all classes in stack_scores.",
 )
 
 # %% [markdown]
@@ -1122,8 +1122,8 @@ for name in ("sphere", "cube", "chair"):
     curves[name] = (curve.recall, curve.precision)
 show_precision_recall(
     curves,
-    alt="Precision over recall for spheres, cubes and chairs. Precision falls as more "
-    "detections are taken in.",
+    alt="Precision against recall for spheres, cubes and chairs. Precision falls as "
+    "more detections are taken in.",
 )
 print(f"AP50 {figures['AP50']:.3f}, AP75 {figures['AP75']:.3f}")
 
@@ -1308,7 +1308,7 @@ for turn in range(3):
 # and straps: much that could be mistaken for a face.
 
 # %% tags=["hide-input"]
-fig, axes = new_figure(1, 2, width=10.4, height=5.5)
+fig, axes = new_figure(1, 2, width=8, height=4.4)
 for ax, turn in zip(axes, (0, 2), strict=True):
     draw_image(ax, astronaut, title=f"after training {turn + 1}", ticks=False)
     draw_boxes(ax, turns[turn]["boxes"][1:4], index=0)
@@ -1325,7 +1325,7 @@ show(
 for turn, prediction in enumerate(turns):
     overlap = box_iou(prediction["boxes"], face["boxes"]).flatten()
     ranks = (overlap >= 0.5).nonzero().flatten().tolist()
-    rank = f"number {ranks[0] + 1}" if ranks else "not among them"
+    rank = f"at rank {ranks[0] + 1}" if ranks else "not among them"
     print(f"training {turn + 1}: {len(overlap)} detections, the face is {rank}")
 
 # %% tags=["hide-input"]
@@ -1383,7 +1383,8 @@ watch.report(
 # | changed | padded | not padded | scores are the same in one pass |
 # | changed | one answer | thousands, suppressed | many windows fit one object |
 # | changed | accuracy | average precision | most answers are "background" |
-#
+
+# %% [markdown]
 # ## Common mistakes
 #
 # - **Counting H - h places instead of H - h + 1.** Objects at the right and bottom
