@@ -26,13 +26,14 @@ from builder.notebook import (
 )
 from builder.prose import unfounded
 from builder.targets import Product, Target, make_product
-from builder.teaching import lint_teaching
+from builder.teaching import CELL_LINES, lint_teaching
 
 RUN = ("outputs", "execution_count")
 CHECKPOINTS = ".ipynb_checkpoints"
-LINES, WORDS, QUESTIONS = 30, 250, 3
+WORDS, QUESTIONS = 250, 3
 UNRENDERED = re.compile(r"</summary>(?!\n\n)")
 FOLDED = re.compile(r"<details.*?</details>", re.DOTALL)
+TABLE = re.compile(r"^\|.*$", re.MULTILINE)
 PICTURE = re.compile(r"!\[\s*\]\(|<img(?![^>]*\balt=[\"'][^\"'])[^>]*>")
 KNOWN = (
     "parameters, show, predict, task, points:2, section:Heading, check, "
@@ -202,9 +203,10 @@ def lint_lesson(script: Script) -> Iterator[str]:
     """Cells are short, and all but an appendix end with three folded answers."""
     for cell in script.cells:
         lines = len(cell.source.splitlines())
-        if cell.kind == "code" and lines > LINES:
-            yield remark(script, cell, f"{lines} lines of code; at most {LINES}")
-        words = len(FOLDED.sub("", cell.source).split())
+        is_open = cell.kind == "code" and "hide-input" not in cell.tags
+        if is_open and lines > CELL_LINES:
+            yield remark(script, cell, f"{lines} lines of code; at most {CELL_LINES}")
+        words = len(TABLE.sub("", FOLDED.sub("", cell.source)).split())
         if cell.kind == "markdown" and words > WORDS:
             yield remark(script, cell, f"{words} words at a stretch; at most {WORDS}")
     if script.is_appendix:

@@ -1401,7 +1401,8 @@ watch.report(
 #   but every scene is full of false alarms.
 #
 # Numbers and formulas that are often misprinted are in the [errata](errata.ipynb).
-#
+
+# %% [markdown]
 # ## Three questions to think about
 #
 # **1.** You halve the stride from 4 to 2 but keep the weights. What do you have to

@@ -1606,7 +1606,8 @@ print({name: row[name] for name in ("system", "AP50", "parameters")})
 # | what looks | a tiny network | a fine-tuned residual network | better features |
 # | who decides | its softmax | linear SVMs | strict labels, hard negatives |
 # | boxes | used as they are | corrected by regression | a proposal is often a little off |
-#
+
+# %% [markdown]
 # ## Common mistakes
 #
 # | slip | symptom |
@@ -1615,7 +1616,8 @@ print({name: row[name] for name in ("system", "AP50", "parameters")})
 # | proposals not clipped | crops of one plain colour, or an error for a box without area |
 # | regressors trained on all proposals, not only near ones | corrected boxes fit worse than the proposals |
 # | suppression across all classes | of two objects that overlap, only one is ever found |
-#
+
+# %% [markdown]
 # ## Three questions
 #
 # **1.** Selective search is replaced by a method whose recall is 0.8 at an IoU of 0.5,

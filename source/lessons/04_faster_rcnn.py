@@ -1555,7 +1555,8 @@ watch.report(
 # | selective search | RPN on the same features | the search was slow and did not learn |
 # | two losses | four losses, summed | the RPN learns together with the box head |
 # | fixed proposals | proposals that improve | the network that makes them learns |
-#
+
+# %% [markdown]
 # ## Common mistakes
 #
 # | mistake | symptom |
@@ -1565,7 +1566,8 @@ watch.report(
 # | label -1 in the cross-entropy | a loss below zero |
 # | `view` instead of `flatten_map` in `propose` | good losses, misplaced proposals |
 # | best anchors not promoted | objects that fit no anchor well are not proposed |
-#
+
+# %% [markdown]
 # ## Three questions to think about
 #
 # **1.** Proposals, features, classes: which of them come from a network in R-CNN, in

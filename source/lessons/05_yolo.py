@@ -1437,7 +1437,8 @@ watch.report(
 # | positives | anchors of high IoU | one predictor of the owner cell | predictors can specialize |
 # | imbalance | sampling | weights 5 and 0.5 | all 98 predictors can be kept |
 # | losses | cross-entropy, smooth L1 | squares | easy to optimize |
-#
+
+# %% [markdown]
 # ## Common mistakes
 #
 # | slip | symptom |
@@ -1448,7 +1449,8 @@ watch.report(
 # | the IoU target is not detached | boxes stop improving where confidence is low |
 # | only empty *cells* are in the fourth term | second boxes on an object, with arbitrary confidence |
 # | `noobj_weight` far too high | all confidences near 0, hardly any detection |
-#
+
+# %% [markdown]
 # ## Three questions
 #
 # **1.** A photograph shows two hundred starlings in the sky and nothing else. From how

@@ -1358,7 +1358,8 @@ watch.report(
 # |confidence|IoU|IoU, some ignored|1 or 0, some ignored|no contradiction|
 # |input|448 pixels|many sizes|many sizes|speed or accuracy|
 # |backbone|plain|+ batch norm|+ residual|depth that trains|
-#
+
+# %% [markdown]
 # ## Common mistakes
 #
 # **Anchors in the wrong unit.** v2's configuration file gives anchors in cells, v3's in
@@ -1409,7 +1410,8 @@ print(f"with the library's limit: {(limited[0, 2] - limited[0, 0]).item():.0f} p
 # **Images resized, boxes not.** Training at many sizes then learns boxes in the wrong
 # place at every size but one. The box losses stay high; drawing a batch shows the
 # fault.
-#
+
+# %% [markdown]
 # ## Three questions
 #
 # **1.** A photograph shows two hundred starlings in the sky, and nothing else. From how

@@ -1587,7 +1587,8 @@ show_accuracy_and_time(
 # smaller image. These numbers cannot be compared with our table: GPUs, images, classes
 # and networks all differ. Many copies of this table get figures wrong; see the
 # [errata](errata.ipynb).
-#
+
+# %% [markdown]
 # ## Recap
 #
 # SSD predicts classes and boxes for thousands of default boxes in one pass. They lie on
@@ -1602,7 +1603,8 @@ show_accuracy_and_time(
 # | boxes start from | nothing | default boxes | a small correction is easier |
 # | responsible | one predictor | every box that overlaps enough | more positives |
 # | background | low confidence | a class, learned from the hardest boxes | easy boxes teach little |
-#
+
+# %% [markdown]
 # ## Common mistakes
 #
 # - **Scales that do not fit the objects:** small objects are never found. The share of

@@ -30,7 +30,7 @@ def test_a_good_source_has_none(course, name):
         (LESSON, "How large is", '<img alt="" src="a"> is', "without alt text"),
         (LESSON, "How large is", "<details> is", "do not come in pairs"),
         (LESSON, "How large is", "word " * 251, "words at a stretch; at most 250"),
-        (LESSON, "import json\n", "import json\n" * 31, "34 lines of code; at most 30"),
+        (LESSON, "import json\n", "import json\n" * 41, "44 lines of code; at most 40"),
         (LESSON, "So.</details>\n# <details>", "So.\n# ", "has 2 folded answers"),
         (LESSON, '"show"', '"shwo"', "unknown tag 'shwo'"),
         (ASSIGNMENT, "(6 points)", "(six)", "does not say 6 points"),
