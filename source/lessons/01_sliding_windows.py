@@ -65,7 +65,7 @@ print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} 
 # %% [markdown]
 # This is where we are going: a box around every object, with its class. In an earlier
 # run, the detector that you will train found these boxes in two scenes that it had
-# never seen.
+# never seen. A few are wrong.
 
 # %% tags=["hide-input"]
 from course_utils.data.kept_predictions import load_example_predictions
@@ -284,8 +284,8 @@ from course_utils.models.sliding_window import keep_variance, map_side
 from course_utils.models.sliding_window import WindowClassifier
 
 # %% [markdown]
-# The loss is cross-entropy over the eight classes, as in any classifier. `contrast`
-# will help to find the face at the end of the lesson, and stays at 1 until then.
+# The loss is cross-entropy over the eight classes. `contrast` will help to find the
+# face at the end of the lesson, and stays at 1 until then.
 
 # %%
 torch.manual_seed(0)
@@ -375,7 +375,7 @@ show_images(
 
 # %% [markdown]
 # Is the grid fine enough? No detection can fit better than the best window of the grid,
-# so this upper bound is worth knowing before any training.
+# so this upper bound is worth knowing.
 #
 # **Predict.** What share of the test scenes' objects have a window in the grid with an
 # IoU of at least 0.5? Of at least 0.75? Of at least 0.9?
@@ -407,8 +407,7 @@ from course_utils.models.sliding_window import cut_windows, pick
 
 # %% [markdown]
 # The windows are cut from the resized images, so that the network learns from the very
-# pixels that the detector will see. A small dataset class keeps crops and labels
-# together.
+# pixels that the detector will see.
 
 # %% tags=["show"]
 from course_utils.models.sliding_window import Crops, join_crops
@@ -528,8 +527,8 @@ for name, milliseconds in times.items():
 #
 # This is the idea behind every fast detector of the course: compute features once, and
 # ask many questions about them. It is also why the convolutions do not pad. Suppose
-# that each padded its input with one pixel of zeros, as is usual. How far is each place
-# of a crop's map from the same place in the whole image's map?
+# that each padded its input with one pixel of zeros. How far is each place of a crop's
+# map from the same place in the whole image's map?
 
 # %%
 import copy
@@ -580,7 +579,7 @@ show_boxes(
 
 # %% [markdown]
 # An object is found many times over: by neighbouring windows, by the next size, by the
-# next shape. Many of these boxes are nearly right, but we want one per object.
+# next shape. Yet we want one box per object.
 #
 # ## One box per object: non-maximum suppression
 #
@@ -659,8 +658,9 @@ from course_utils.models.sliding_window import CANDIDATES, suppress
 
 # %% [markdown]
 # Move the threshold. When it is too high, duplicates stay; when it is too low, one of
-# two overlapping objects of the same class disappears. No value is right everywhere, so
-# you will build a softer rule in the assignment.
+# two overlapping objects of the same class disappears. Wrong boxes stay at any
+# threshold unless a better box of their class overlaps them. No value is right
+# everywhere, so you will build a softer rule in the assignment.
 
 # %% tags=["hide-input"]
 sure = {name: values[: min(num_sure, 300)] for name, values in flood.items()}
@@ -703,8 +703,9 @@ detector = SlidingWindowDetector(classifier, sizes)
 print({name: tuple(values.shape) for name, values in prediction.items()})
 
 # %% [markdown]
-# Follow an image from pixels to predictions. The shapes come from a real call; up to
-# `dense_logits`, they belong to the first of the fifteen sizes.
+# Low scores are kept, so there are far more detections than objects; the next section
+# shows why. Follow an image from pixels to predictions. The shapes come from a real
+# call; up to `dense_logits`, they belong to the first of the fifteen sizes.
 
 # %% tags=["hide-input"]
 home = sys.modules[SlidingWindowDetector.__module__]
@@ -738,14 +739,15 @@ show_system(
 # %% [markdown]
 # ## What makes AP
 #
-# How good is the detector? Every detector of this course is judged by one number,
-# **average precision** (AP). It takes three steps: match detections to objects, follow
-# precision and recall from detection to detection, and take the area under the curve.
+# Every detector of this course is judged by one number, **average precision** (AP). It
+# takes three steps: match detections to objects, follow precision and recall from
+# detection to detection, and take the area under the curve.
 #
 # **Matching.** By falling score, each detection in turn claims the object that it
 # overlaps most among those that are still free. If their IoU reaches the threshold, the
 # detection is a **hit** (a true positive) and the object is taken; otherwise it is a
-# **false alarm** (a false positive). So duplicates are false alarms.
+# **false alarm** (a false positive). So duplicates are false alarms. (By Pascal VOC's
+# rule, a detection claims the object that it overlaps most, even if that is taken.)
 
 # %% tags=["show"]
 from course_utils.metrics.average_precision import match_boxes
@@ -1000,8 +1002,8 @@ assert abs(mean_ap50 - before["AP50"]) < 1e-6
 # %% [markdown]
 # ## Hard negatives
 #
-# AP is far below what the grid allows. Look at false alarms in scenes of the *training*
-# set: here, boxes that score high although they fit no object.
+# AP50 is far below what the grid allows. Look at false alarms in scenes of the
+# *training* set: here, boxes that score high although they fit no object.
 
 # %% tags=["show"]
 from course_utils.ops.windows import crop_and_resize
@@ -1035,7 +1037,7 @@ if len(false_alarms):
 
 # %% [markdown]
 # Few show plain floor or wall. Most show a part of an object, or an object in a window
-# of the wrong size; random background windows rarely do.
+# of the wrong size; random picking does not look for such windows.
 #
 # The dense pass scores all windows of one size at once. So we label them all, and learn
 # from every object window and from the background windows with the **highest loss**,
@@ -1091,8 +1093,8 @@ print(f"then the hardest windows: AP {figures['AP']:.3f}, AP50 {figures['AP50']:
 # %% [markdown]
 # In this run, AP is clearly higher after the second training. We cannot say how much of
 # that is due to the choice of windows, because the second training also added twice the
-# steps of the first. To find out, choose that training's background windows at random
-# instead, and compare several seeds.
+# steps of the first. To find out, choose that training's background windows at random,
+# and compare several seeds.
 
 # %% tags=["hide-input"]
 if budget != "smoke":
@@ -1112,7 +1114,9 @@ show_images(
 )
 
 # %% [markdown]
-# A curve says more than a number: how far does recall go, and at what precision?
+# Some objects get several names, because we suppress within a class, and the large
+# cylinder gets none. A curve says more than a number: how far does recall go, and at
+# what precision?
 
 # %%
 curves = {}
@@ -1128,12 +1132,15 @@ show_precision_recall(
 print(f"AP50 {figures['AP50']:.3f}, AP75 {figures['AP75']:.3f}")
 
 # %% [markdown]
+# The first detections of spheres and chairs are all hits, but the very first cube is a
+# false alarm. Nearly nine in ten objects are found, the last ones at a low precision.
+#
 # AP75 is far below AP50. The grid alone does not explain this, since about nine in ten
 # objects have a window with an IoU of 0.75. But training gives the network no reason to
 # prefer that window, because all windows with an IoU of at least 0.6 get the same
 # label. Lesson 02 will not only classify a box but also correct it.
 #
-# Later lessons compare all systems, so we save the numbers of this one.
+# We save these numbers for comparisons in later lessons.
 
 # %% tags=["hide-input"]
 milliseconds = median_ms(lambda: detector.predict(images[:1].to(device)), 3)
@@ -1153,8 +1160,8 @@ print(f"{milliseconds:.0f} ms per image, in {len(sizes)} dense passes")
 # ## A real face
 #
 # Does the system work on a photograph, too? scikit-image comes with 100 small pictures
-# of faces and 100 without a face. We train on three quarters of them, and look for a
-# face in an unrelated photograph.
+# of faces and 100 without. We train on three quarters of them, and look for a face in
+# an unrelated photograph.
 
 # %%
 from course_utils.data.photos import face_patches, photo
@@ -1231,7 +1238,7 @@ finder = SlidingWindowDetector(face_classifier, face_sizes, score_threshold=0.1)
 print(f"faces of {face_sizes[0][0]:.0f} to {face_sizes[-1][0]:.0f} pixels")
 
 # %% [markdown]
-# Now the training set: the faces, each many times, and everything that is not a face.
+# Now the training set:
 
 
 # %%
@@ -1338,8 +1345,7 @@ if budget != "smoke":
     assert face_iou >= 0.5, face_iou
 
 # %% [markdown]
-# The best box is the face, and no false alarm scores higher. The network had seen 75
-# faces, all of them grey and no larger than a thumbnail.
+# The best box is the face, and no false alarm scores higher.
 #
 # How does it do on the 25 faces that we held back?
 
@@ -1372,9 +1378,9 @@ watch.report(
 #
 # A classifier becomes a detector when it is asked about many windows and may answer
 # "background". Shared features make this affordable, because one dense pass scores all
-# windows of a size. Non-maximum suppression leaves one box per object, and average
-# precision asks whether hits score higher than false alarms. The boxes remain coarse,
-# because a window is never adjusted.
+# windows of a size. Non-maximum suppression removes duplicates, and average precision
+# asks whether hits score higher than false alarms. The boxes remain coarse, because a
+# window is never adjusted.
 #
 # | | a classifier | this detector | why |
 # |---|---|---|---|
@@ -1412,8 +1418,7 @@ watch.report(
 #
 # Four dense passes: over the image as it is, and shifted by 2 pixels horizontally,
 # vertically, and both. Their grids interleave to a grid of stride 2, at four times the
-# cost. This is known as shift-and-stitch. A cheaper way to the same scores gives the
-# last pooling a stride of 1 and the layer after it a dilation of 2.
+# cost. This is known as shift-and-stitch.
 #
 # </details>
 #
