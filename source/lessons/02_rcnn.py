@@ -25,14 +25,14 @@
 # # 02. R-CNN
 #
 # Lesson 01 asked a tiny network about every window of a grid. A better network would be
-# far too slow for that, so something cheap first has to suggest a few boxes, without
-# knowing what is in them. Each of these **region proposals** is cut out and shown to
-# the network.
+# far too slow for that, so something cheap first suggests a few boxes, without knowing
+# what is in them. Each of these **region proposals** is cut out and shown to the
+# network.
 #
 # This is R-CNN (2014), short for "regions with CNN features". Its parts learn one after
 # the other: a network, then support vector machines (SVMs) that name what the network
 # sees, then regressors that correct the boxes. You will build them all and measure
-# where the time goes, which is what lesson 03 will change.
+# where the time goes.
 
 # %%
 import copy
@@ -51,7 +51,7 @@ from course_utils.draw import show_system
 from course_utils.models.model import Model  # noqa: F401
 
 # %% [markdown]
-# The code is the same for every budget; only these settings differ.
+# Only these settings depend on the budget.
 
 # %% tags=["parameters"]
 from course_utils.training import choose_budget, choose_device, start_lesson
@@ -146,8 +146,8 @@ for row in tiny.long().tolist():
     print(*(f"{value:4}" for value in row))
 
 # %% [markdown]
-# You can see the regions at a glance. The algorithm has to find them by looking at one
-# edge at a time, from the lightest to the heaviest.
+# You see the regions at a glance. The algorithm has to look at one edge at a time, from
+# the lightest to the heaviest.
 
 # %% tags=["show", "hide-input"]
 from course_utils.ops.selective_search.graph_segmentation import lightest_first
@@ -235,7 +235,7 @@ from course_utils.ops.selective_search.smoothing import filter_axis, gaussian_bl
 
 # %% [markdown]
 # The next cell is folded because it only makes the same two loops faster; the project's
-# tests check that both forms give the same regions.
+# tests compare both forms.
 
 # %% tags=["show", "hide-input"]
 from course_utils.ops.selective_search.graph_segmentation import batches, rename_ends
@@ -313,7 +313,7 @@ for name in ("coffee", "chelsea", "astronaut"):
     assert error < 0.05
 
 # %% [markdown]
-# They agree; only ties between edges of the same weight may be broken differently.
+# They agree.
 #
 # ## Regions grow into objects
 #
@@ -509,9 +509,9 @@ from course_utils.ops.selective_search.search import make_hierarchies, one_threa
 from course_utils.ops.selective_search.search import selective_search
 
 # %% [markdown]
-# How many boxes does it give? That depends on the picture and on the mode. On the
-# photographs of Pascal VOC, fast mode gives about 2,000, the figure usually quoted, and
-# quality mode about 10,000.
+# How many boxes it gives depends on the picture and on the mode. On the photographs of
+# Pascal VOC, fast mode gives about 2,000 and quality mode about 10,000. Our small
+# photographs give fewer.
 
 # %%
 for name in ("coffee", "rocket", "coins"):
@@ -594,8 +594,8 @@ if budget != "smoke":
     assert recall >= 0.9
 
 # %% [markdown]
-# Almost every object has a good proposal, and the first half of the boxes does nearly
-# as well as all of them.
+# Almost every object has a good proposal, and the first half of the boxes already
+# covers more than nine in ten.
 
 # On photographs, we compare our search with OpenCV's, *at the same number of boxes*.
 
@@ -629,8 +629,8 @@ for who, boxes in boxes_by.items():
         print(f"{who:>7}: {number:4.0f} boxes, recall {share:.2f}, MABO {fit:.3f}")
 
 # %% [markdown]
-# With all their boxes, both cover every object. With fewer they differ, but a handful
-# of photographs cannot show which order of the boxes is better.
+# With all their boxes, both cover every object. With 50 or 100, OpenCV's cover more,
+# but a handful of photographs cannot show whose order is better.
 #
 # ## From a box to a picture: warping
 #
@@ -699,9 +699,9 @@ show(
 # %% [markdown]
 # ## The network, and where it starts
 #
-# The backbone is a small residual network, which later lessons use as well. When it
-# predicts, its batch normalisation uses stored statistics, so the rest of the batch
-# does not matter.
+# The backbone is a small **residual network**, which later lessons use as well: each of
+# its blocks adds a change to its input. When it predicts, its batch normalisation uses
+# stored statistics, so the rest of the batch does not matter.
 
 # %% tags=["show"]
 from course_utils.models.backbones import BatchNorm, convolution
@@ -798,9 +798,9 @@ pretrained = copy.deepcopy(network)  # to compare with, later
 # What is the label of a proposal that covers half of a cube? R-CNN answers this
 # question **twice, and differently**.
 #
-# When it **fine-tunes** the network, a proposal with an IoU of at least 0.5 counts as a
-# cube, and anything less is background. This gives many more positives than there are
-# objects.
+# When it **fine-tunes** the network, that is, trains the pretrained one further, a
+# proposal with an IoU of at least 0.5 counts as a cube, and anything less is
+# background. This gives many more positives than there are objects.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.detector import region_labels
@@ -856,7 +856,7 @@ show(
 
 # %% [markdown]
 # A common mistake is to use 0.5 as the bound for both. For the SVMs' negatives, the
-# authors lost 5 points of mAP with 0.5 instead of 0.3, and 4 points with 0.
+# authors lost 5 points of AP50 with 0.5 instead of 0.3, and 4 points with 0.
 #
 # ## Training, in four stages
 #
@@ -898,7 +898,7 @@ show(
 # ### The first stage: fine-tuning
 #
 # A batch has 128 regions: 32 of objects and 96 of background. In a photograph, few of
-# the thousands of proposals show an object, so an unbalanced batch would be nearly all
+# the thousands of proposals show an object, so a random batch would be nearly all
 # background.
 
 # %% tags=["show"]
@@ -926,6 +926,8 @@ print(f"{(labels > 0).sum()} objects and {(labels == 0).sum()} background in a b
 print(f"{(all_labels > 0).float().mean():.0%} of all candidates are objects")
 
 # %% [markdown]
+# Here that is the batch's share anyway, unlike on photographs.
+#
 # SVMs and regressors are linear, so each is little more than a matrix. Their weights
 # are buffers, which are stored with the model but not changed by the training loop.
 
@@ -987,9 +989,9 @@ print(f"kept here: {passes * (pool5 + fc) * 4 / 1e6:.0f} MB")
 #
 # ### The third stage: support vector machines
 #
-# The network already has a last layer that names regions. Why train another? That layer
-# learned from loose labels and random background, whereas an SVM gets strict labels and
-# the background that is hardest to tell from an object.
+# The network's last layer already names regions. Why train another? It learned from
+# loose labels and random background, whereas an SVM gets strict labels and the
+# background that is hardest to tell from an object.
 
 # A linear SVM gives the features x a score, w · x + b. Every positive should score at
 # least 1 and every negative at most -1; an example that falls short is *inside the
@@ -1114,8 +1116,8 @@ else:
 #
 # Now we train one SVM for each class on real features. Positives are few, one per
 # object. Nearly all proposals are negatives, most of them easy: plain floor will hardly
-# be taken for a chair. As you just saw, examples outside the margin do not matter, so
-# only negatives that score too high are worth having.
+# be taken for a chair. As examples outside the margin do not matter, only negatives
+# that score too high are worth having.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.svms import hard_negatives
@@ -1179,8 +1181,8 @@ show_images(
 )
 
 # %% [markdown]
-# Typical mistakes are parts of objects, two objects in one box, and objects of a
-# similar class. A random sample of background would hold few of these.
+# Typical mistakes are objects of a similar class, parts of objects, and two objects in
+# one box.
 #
 # ### The fourth stage: correcting the box
 #
@@ -1268,9 +1270,8 @@ print(f"largest difference from least squares: {(weights - peer).abs().max():.0e
 assert (weights - peer).abs().max() < 1e-8
 
 # %% [markdown]
-# The shifts spread less than the logarithms, yet one penalty has to suit all four
-# targets. So these are first centred and **whitened**: mean 0, spread 1, no
-# correlation.
+# The four targets differ in spread, yet one penalty has to suit them all. So they are
+# first centred and **whitened**: mean 0, spread 1, no correlation.
 
 # %% tags=["show"]
 from course_utils.models.rcnn.box_regression import fit_regressor, whiten
@@ -1314,12 +1315,13 @@ print(f"{sum(map(len, before))} proposals near objects: ", end="")
 print(f"mean IoU {iou_before:.3f}, corrected {iou_after:.3f}")
 
 # %% [markdown]
-# On average the corrected boxes fit better, although the regressors are only linear.
+# On average the corrected boxes fit better.
 #
 # ## Detecting
 #
-# For a new image, every SVM scores every region, and duplicates are suppressed as in
-# lesson 01, but only **within each class**.
+# For a new image, every SVM scores every region, and duplicates are suppressed **within
+# each class**, as in lesson 01. Scores down to -1 are kept, because AP asks only
+# whether hits score higher than false alarms.
 
 # %% tags=["show"]
 from course_utils.ops.nms import batched_nms
@@ -1328,8 +1330,8 @@ from course_utils.ops.nms import batched_nms
 from course_utils.models.rcnn.detector import select_detections
 
 # %% [markdown]
-# Why within each class? A cone in front of a table overlaps it a lot. If classes
-# suppressed each other, the box with the higher score would erase the other object's.
+# A cone in front of a table overlaps it a lot. If classes suppressed each other, the
+# higher score would erase the other object's box.
 
 # %%
 from course_utils.ops.nms import nms
@@ -1375,6 +1377,9 @@ show_images(
 )
 
 # %% [markdown]
+# Most objects have a box with the right name. Some have a second one with a wrong name,
+# which suppression within each class permits, and a few are missed.
+#
 # ## How good is it?
 #
 # We compare three detectors on the same features: the network's own softmax, the SVMs
@@ -1425,8 +1430,8 @@ if budget != "smoke":
     assert iou_after > iou_before
 
 # %% [markdown]
-# The box regressors raise AP more than AP50, as expected: AP also asks for stricter
-# IoUs, which an uncorrected proposal reaches less often.
+# The box regressors raise AP75 the most, as expected: an uncorrected proposal reaches a
+# strict IoU less often.
 #
 # ### Do the features have to be fine-tuned?
 #
@@ -1465,14 +1470,14 @@ for name, (whole_ap, *halves) in by_network.items():
     print(f"{name:>18}: AP {whole_ap:.3f}, halves {halves[0]:.3f} and {halves[1]:.3f}")
 
 # %% [markdown]
-# The gap between the two networks is much wider than that between the halves. We
-# trained only once, but a gap of this size supports the claim: it helps to have seen
-# *proposals*.
+# The gap between the two networks is more than twice as wide as that between the
+# halves. (AP is no mean over scenes, so the whole need not lie between its halves.)
+# Although we trained only once, and fine-tuning was also the longer training, this
+# agrees with the claim: it helps to have seen *proposals*.
 #
 # The paper's figures for Pascal VOC 2007 (mean AP over 20 classes at an IoU of 0.5, in
 # percent) are 54.2 with AlexNet, 58.5 with AlexNet and box regression, and 66.0 with
-# VGG-16 and box regression. There, too, regression helps, and a deeper network helps
-# more.
+# VGG-16 and box regression. There, too, regression helps, and so does depth.
 #
 # ## What it costs
 #
@@ -1531,9 +1536,9 @@ print(f"{total:.0f} ms per image; the network takes {cost['network'] / total:.0%
 print(f"if its passes were free: {sharing:.0f} ms, {total / sharing:.1f} times as fast")
 
 # %% [markdown]
-# Now look at *what* the network computes. Proposals overlap, so the same pixels pass
-# through the same convolutions again and again. We count the multiply-adds for all
-# crops of one scene, and for a single pass of the same backbone over the whole image.
+# Proposals overlap, so the same pixels pass through the same convolutions again and
+# again. We count the multiply-adds for all crops of one scene, and for a single pass of
+# the same backbone over the whole image.
 
 # %%
 crops = model.crops(image.to(device), proposals.to(device))
@@ -1614,8 +1619,8 @@ print({name: row[name] for name in ("system", "AP50", "parameters")})
 # |---|---|
 # | no context around the box | boxes that cut an object off score as high as those that hold it |
 # | proposals not clipped | crops of one plain colour, or an error for a box without area |
-# | regressors trained on all proposals, not only near ones | corrected boxes fit worse than the proposals |
-# | suppression across all classes | of two objects that overlap, only one is ever found |
+# | regressors trained on all proposals, not only near ones | corrected boxes fit less well |
+# | suppression across all classes | of two objects that overlap a lot, only one is found |
 
 # %% [markdown]
 # ## Three questions
@@ -1625,14 +1630,14 @@ print({name: row[name] for name in ("system", "AP50", "parameters")})
 #
 # <details><summary>Answer</summary>
 #
-# No. An object whose best proposal has an IoU of 0.45 can still be found, if the SVM
-# gives it a high score and the regressor moves its box above 0.5. Without regression
-# the bound holds.
+# No. An object whose best proposal has an IoU just below a half can still be found, if
+# its score is high and the regressor moves its box above a half. Without regression the
+# bound holds.
 
 # </details>
 #
 # **2.** Why are only the objects' own boxes positives for the SVMs, although a proposal
-# with an IoU of 0.9 shows nearly the same pixels?
+# that almost matches one shows nearly the same pixels?
 #
 # <details><summary>Answer</summary>
 #
