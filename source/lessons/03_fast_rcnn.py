@@ -64,8 +64,8 @@ watch = start_lesson("03_fast_rcnn", budget)
 print(f"{budget}: {scenes} scenes to learn from, {test_scenes} to test, {steps} steps")
 
 # %% [markdown]
-# The proposals come from selective search, as in lesson 02. Because it is slow, its
-# boxes are kept on disk; if you have run that lesson, most are there already.
+# Selective search is slow, so its proposals are kept on disk, where lesson 02, if you
+# ran it, left most of them.
 
 # %%
 from course_utils.data.proposals import propose_all
@@ -122,8 +122,7 @@ show(
 
 # %% [markdown]
 # And here is the whole system. Every arrow carries the shape of what flowed there in a
-# real call, and the parts that R-CNN did not have are orange. The backbone runs once,
-# however many proposals there are.
+# real call, and the parts that R-CNN did not have are orange.
 
 # %% tags=["hide-input"]
 untrained = library.small_fast_rcnn(num_classes=len(CLASS_NAMES))
@@ -189,8 +188,8 @@ show_parts(
 print(f"search {ms_search:.0f} ms, network {ms_rcnn:.0f} ms for up to 200 proposals")
 
 # %% [markdown]
-# Lesson 04 deals with the search, this lesson with the passes. R-CNN processes a pixel
-# once for each proposal that covers it, so let us count these proposals at every pixel.
+# R-CNN processes a pixel once for each proposal that covers it, so let us count these
+# proposals at every pixel.
 
 # %%
 cover = torch.zeros(image.shape[1:])
@@ -317,7 +316,7 @@ for length, bins in ((7, 1), (7, 2), (7, 3), (6, 3)):
 
 # %% [markdown]
 # Below, a map of 5 x 7 numbers is cut into 1, 4 and 9 bins. Each bin keeps its maximum,
-# printed in bold, and forgets where in the bin it was.
+# printed in bold.
 
 # %% tags=["hide-input"]
 generator = torch.Generator().manual_seed(4)
@@ -354,9 +353,9 @@ for size in ((5, 7), (13, 9), (40, 2)):
     print(f"map {size[0]:>2} x {size[1]}: {tuple(ours.shape)} numbers")
 
 # %% [markdown]
-# Whatever the map's size, there are 50 numbers per channel: 1 + 4 + 9 + 36. SPP-net
-# shared features in this way a year before Fast R-CNN, but fine-tuned only its fully
-# connected layers.
+# Whatever the map's size, there are 50 numbers per channel: 1 + 4 + 9 + 36. The
+# detector built on this, SPP-net, shared features a year before Fast R-CNN, but
+# fine-tuned only its fully connected layers.
 #
 # ## RoI pooling on paper
 #
@@ -496,7 +495,8 @@ for place in first_maxima(cells, two, row=8)[:, 0].tolist():
 
 # %% [markdown]
 # A prediction needs no gradient, so there it is enough to keep the highest value. The
-# function `search_maxima` chooses between the two.
+# function `search_maxima` chooses between the two, and works in blocks that fit into
+# the processor's cache.
 
 # %% tags=["show"]
 from course_utils.ops.roi import highest_values
@@ -520,9 +520,9 @@ from course_utils.ops.roi import max_of_rectangles
 from course_utils.ops.roi import roi_pool
 
 # %% [markdown]
-# Let us check it on 300 random RoIs, some of which cross the border, lie outside, are
-# tiny, or end before they start. Values and gradients have to equal those of
-# torchvision's compiled version to the last bit.
+# Let us check it on 300 random RoIs, some of them outside the map, tiny or reversed.
+# Values and gradients have to equal those of torchvision's compiled version to the last
+# bit.
 
 # %%
 maps = torch.randint(-5, 6, (2, 8, 16, 20), generator=generator).float()
@@ -614,13 +614,14 @@ assert torch.equal(before, after)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Not at all: all corners still round to the same cells. The features change only when a
-# corner passes the middle between two cells, and then they jump.
+# Not at all: all corners still round to the same cells (22.5 counted as 23 before,
+# too). The features change only when a corner reaches the middle between two cells, and
+# then they jump.
 #
 # </details>
 #
-# Now move the box further, an eighth of a pixel at a time. For comparison, RoIAlign,
-# which lesson 09 builds, interpolates instead of rounding.
+# Now move the box further. For comparison, RoIAlign, which lesson 09 builds,
+# interpolates instead of rounding.
 
 # %%
 shifts = torch.arange(0, 8, 0.125)
@@ -646,7 +647,8 @@ show_curves(
 
 # %% [markdown]
 # As a function of the box, RoI pooling is a staircase, flat almost everywhere. So no
-# gradient tells the box where to go; the network has to *predict* it.
+# gradient can tell the box where to go, which is why `roi_pool` detaches it; the
+# network has to *predict* it.
 
 # %%
 leaf, corners = features.clone().requires_grad_(), start[None].clone().requires_grad_()
@@ -725,8 +727,7 @@ print(f"map {tuple(maps.shape[1:])}, pooled {tuple(pooled.shape[1:])}")
 # The RoI ends at the pixel where the last cell begins, because both end cells count.
 #
 # The paper's network is VGG-16, with 13 convolutions and a stride of 16. RoI pooling to
-# 7 x 7 replaces its last pooling, and what used to be a batch of images becomes a batch
-# of RoIs.
+# 7 x 7 replaces its last pooling.
 
 # %%
 with torch.device("meta"):  # shapes without numbers: nothing is computed
@@ -737,9 +738,8 @@ print(f"image of 600 x 1000: map {tuple(vgg_map.shape[1:])}")
 print(f"R RoIs of 7 x 7: (R, {vgg_map.shape[1]}, 7, 7)")
 
 # %% [markdown]
-# It is often said that nearly all the work is in the convolutions. Those of VGG-16 need
-# about 183 billion multiply-adds for this image, whereas its fully connected layers
-# need 120 million per RoI.
+# The convolutions of VGG-16 need about 183 billion multiply-adds for this image,
+# whereas its fully connected layers need 120 million per RoI.
 #
 # **Predict.** Which half costs more with 300 RoIs, and which with 2,000?
 
@@ -762,7 +762,7 @@ for count in (300, 2000):
 #
 # With 300 RoIs the head needs 36 billion, about a sixth of all the work. With 2,000, as
 # many as selective search finds in a photograph, it needs 239 billion and is the
-# heavier half. R-CNN would run both halves on every crop.
+# heavier half.
 #
 # </details>
 
@@ -796,8 +796,8 @@ for name, values in {"pooled": pooled, "logits": logits, "deltas": deltas}.items
 # R-CNN's regressors minimised squares, with which a single bad box can outweigh all
 # others. Fast R-CNN uses **smooth L1**, a parabola near zero and a straight line
 # beyond. For a difference x it is x² / (2 beta) while |x| is below beta, and otherwise
-# |x| - beta / 2. With beta = 1, a difference of 0.5 costs 0.125, as half its square
-# would, whereas a difference of 3 costs 2.5 instead of 4.5.
+# |x| - beta / 2. With beta = 1, small differences cost half their square, large ones
+# less.
 
 # %%
 x = torch.linspace(-3, 3, 121, requires_grad=True)
@@ -855,11 +855,11 @@ for name, row in zip(("class 2", "background"), two_deltas.grad.tolist(), strict
     print(f"{name:>10}: ", "  ".join(f"{value:g}" for value in row))
 
 # %% [markdown]
-# Four columns belong to each class. Only the deltas of class 2 get a gradient, and only
-# from the first RoI, because the loss does not look at any other class's box.
+# Only the deltas of class 2 get a gradient, and only from the first RoI, because the
+# loss does not look at any other class's box.
 #
-# torchvision fixes beta at 1/9. With this value, its loss and ours agree on random
-# numbers, and so do the gradients:
+# torchvision fixes beta at 1/9. With this value, its loss and gradients agree with ours
+# on random numbers:
 
 # %%
 from torchvision.models.detection.roi_heads import fastrcnn_loss
@@ -883,9 +883,9 @@ print(f"ours {ours['loss_box_reg']:.4f}, torchvision {theirs:.4f}; gradients agr
 # ## Which RoIs to learn from
 #
 # Each proposal takes the label of the object that it overlaps most, provided that it
-# fits well: the bound is an IoU of 0.5. It is background if its best IoU lies between
-# 0.1 and 0.5. Such a box overlaps an object without fitting it, so it is a hard
-# example. The remaining proposals are not used.
+# fits: the bound is an IoU of 0.5. It is background if its best IoU lies between 0.1
+# and 0.5. Such a box overlaps an object without fitting it, so it is harder to classify
+# than an empty surface. The remaining proposals are not used.
 #
 # **Predict.** What is a proposal whose best IoU is exactly 0.5, and what is one of
 # exactly 0.1? Decide before you read the code.
@@ -910,8 +910,8 @@ for width in (10.0, 5.0, 4.9, 1.0, 0.9):
 
 # %% [markdown]
 # Of these, a training step uses 64 per image. At most a quarter show objects, and
-# background fills the remainder. Drawn from all alike, they would often show almost
-# only background.
+# background fills the remainder. Where few proposals fit, this secures the objects
+# their places; where many fit, as below, it secures those of background.
 
 # %% tags=["show"]
 from course_utils.ops.matching import draw, sample_balanced
@@ -950,7 +950,8 @@ show(
 )
 
 # %% [markdown]
-# The next diagram shows how proposals and ground truth become the two losses.
+# The next diagram shows how proposals and ground truth become the two losses. The
+# shared features that RoI pooling reads are left out.
 
 # %% tags=["hide-input"]
 show_system(
@@ -1035,8 +1036,7 @@ print(f"{len(ours['scores'])} detections, the same boxes and labels")
 # %% [markdown]
 # ## Fast R-CNN, whole
 #
-# All the parts are in place. These are the settings of the RoI heads, with the values
-# of the paper and its code:
+# These are the settings of the RoI heads, with the values of the paper and its code:
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import RoISettings
@@ -1059,8 +1059,7 @@ from course_utils.models.fast_rcnn import RoIHeads
 
 # %% [markdown]
 # The detector adds the backbone. In training, proposals come with the target; when
-# predicting, they are either given or found by the function `propose`. In both cases
-# they are first clipped to the image.
+# predicting, they are either given or found by the function `propose`.
 
 # %% tags=["show"]
 from course_utils.models.fast_rcnn import clip_proposals, given_proposals, propose_for
@@ -1126,9 +1125,8 @@ print(f"{history.seconds:.0f} s, {1000 * history.seconds / steps:.0f} ms per ste
 # %% [markdown]
 # ## How good is it?
 #
-# A detector that starts from proposals can hardly find an object that they all miss,
-# although its deltas may repair a poor one. So we first ask how many objects have a
-# proposal that fits.
+# A detector can hardly find an object that all proposals miss. So we first ask how many
+# objects have a proposal that fits.
 
 # %%
 from course_utils.ops.boxes import box_iou
@@ -1165,6 +1163,10 @@ show_images(
     "box with the right name.",
     width=10.5,
 )
+
+# %% [markdown]
+# Several objects carry two boxes with different names, because suppression works only
+# within a class.
 
 # %% tags=["hide-input"]
 from course_utils.training.kept_models import keep_model
@@ -1244,14 +1246,12 @@ for name, times in by_number.items():
 # %% [markdown]
 # R-CNN's time grows with the number of proposals and with the area of a crop. Fast
 # R-CNN pays for the image once, and then for each proposal only a few lookups and some
-# small layers. So sharing pays most where proposals are many and crops are large. On
-# our small scenes both are modest, whereas the paper had 2,000 proposals, and R-CNN
-# crops of 224 x 224 pixels.
+# small layers. So sharing pays most where proposals are many and crops are large. With
+# 50 crops of 32 x 32 pixels it saves next to nothing, but the paper had 2,000
+# proposals, and R-CNN crops of 224 x 224 pixels.
 
 # %% [markdown]
 # ## Where the time goes now
-#
-# Now we add the search again.
 #
 # **Predict.** Of the time that Fast R-CNN takes for one image, selective search
 # included, what share does the search take?
@@ -1294,9 +1294,12 @@ show_parts(
 )
 
 # %% [markdown]
+# R-CNN's bar is lesson 02's own timing, SVMs included. It exceeds the curve above at
+# 200 proposals, so compare times of separate runs only roughly.
+#
 # A faster network would help little now, because most of the time is spent before it
-# runs. So the proposals, too, should come from the features that are computed anyway.
-# This is the idea of Faster R-CNN, in lesson 04.
+# runs. Faster R-CNN, in lesson 04, therefore makes the proposals, too, from the shared
+# features.
 #
 # ## Compared with R-CNN
 
@@ -1323,9 +1326,11 @@ show_systems(
 )
 
 # %% [markdown]
-# The networks' times say roughly what sharing saves here, since the two backbones have
-# about as many layers. The accuracies are those of two systems trained once each, with
-# different settings, so they show which of *these two* detects better, but not why.
+# The two backbones have about as many layers, so the networks' times say roughly what
+# sharing saves here. Training is not faster here, unlike in the paper, but the numbers
+# of steps differ. The accuracies are those of two systems trained once each, with
+# different settings, so they show which of *these two* detects better on these scenes,
+# but not why.
 #
 # ## What the papers measured
 #
@@ -1350,14 +1355,15 @@ for label, slow, fast in (("training", 84, 9.5), ("one image", 47.0, 0.32)):
 print(f"the search takes {1510 / 1830:.0%} of an image's time")
 
 # %% [markdown]
-# Such figures are often misquoted; the [errata](errata.ipynb) list how, with sources.
+# The [errata](errata.ipynb) list how such figures are misquoted.
 #
 # ## A cheaper head: truncated SVD
 #
 # With many RoIs the fully connected layers cost most, as you counted for VGG-16. The
 # singular value decomposition writes the matrix of such a layer as a sum of matrices of
-# rank one, the most important first. If we stop after t of them, a layer of u x v
-# weights becomes two thin layers with t(u + v) weights in all.
+# rank one, the most important first. If we stop after t of them, a layer of m x n
+# weights becomes two thin layers with t(m + n) weights in all. The error below is
+# relative to the length of the exact output.
 
 
 # %%
@@ -1384,6 +1390,9 @@ for t in (1, 4, 16, 64, 128):
 assert error < 1e-4  # with all singular values, the layer is what it was
 
 # %% [markdown]
+# More terms make the error smaller, but with all of them the two layers hold more
+# weights than the one they replace.
+#
 # The paper kept 1,024 singular values of its first layer and 256 of its second, lost
 # 0.3 points of mAP and saved over 30 % of the time.
 
