@@ -50,7 +50,7 @@ def first_maxima(cells: Tensor, rectangles: Tensor, *, row: int) -> Tensor:
     last_rise = torch.zeros_like(best, dtype=torch.int32)
     for step, place in enumerate(places):
         values = cells.index_select(0, place)
-        # Ten times as fast as torch.where, whose branches no processor foresees.
+        # Faster than torch.where, whose branches no processor foresees.
         last_rise = last_rise.maximum((values > best).int() * step)
         best = best.maximum(values)
     return torch.stack(places, dim=1).gather(1, last_rise.long())

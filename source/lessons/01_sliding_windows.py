@@ -77,7 +77,7 @@ show_images(
     class_names=CLASS_NAMES,
     width=9,
     alt="Two test scenes with the boxes that the sliding-window detector found: each "
-    "object has one with its class and a score.",
+    "object has one with its class and a score, and a few boxes are wrong.",
 )
 
 # %% [markdown]
@@ -367,8 +367,8 @@ print(
 show_images(
     squeezed,
     titles=[f"for {h:.0f} high, {w:.0f} wide" for h, w in examples],
-    alt="The scene resized three times: nearly as it was, then smaller and flattened, "
-    "then much smaller and flattened further.",
+    alt="The scene resized three times: slightly narrower, then flattened, then "
+    "flattened further.",
     caption="Once the image is resized, boxes of this shape are squares of 24 pixels.",
     width=9,
 )
@@ -572,7 +572,7 @@ print("objects in the scene:", len(target["boxes"]))
 show_boxes(
     image,
     flood["boxes"][: min(num_sure, 300)],
-    alt="The scene under many boxes, in thick bundles over many of the objects.",
+    alt="The scene under many boxes, so many that they hide most of the objects.",
     caption="Detections that score above 0.5 (at most the best 300).",
     size=4.8,
 )
@@ -1107,8 +1107,8 @@ show_images(
     images[:2],
     targets=confident,
     class_names=CLASS_NAMES,
-    alt="Two test scenes with the detections that score above 0.3: named boxes, most "
-    "of them on objects.",
+    alt="Two test scenes with the detections that score above 0.3: named boxes on "
+    "objects. Some objects have several boxes with different names, one has none.",
     caption="Detections that score above 0.3, in scenes that the detector never saw.",
     width=9,
 )
@@ -1126,8 +1126,8 @@ for name in ("sphere", "cube", "chair"):
     curves[name] = (curve.recall, curve.precision)
 show_precision_recall(
     curves,
-    alt="Precision against recall for spheres, cubes and chairs. Precision falls as "
-    "more detections are taken in.",
+    alt="Precision against recall for spheres, cubes and chairs. For spheres and "
+    "chairs it begins at 1 and falls late; for cubes it begins at 0 and stays low.",
 )
 print(f"AP50 {figures['AP50']:.3f}, AP75 {figures['AP75']:.3f}")
 

@@ -465,7 +465,8 @@ print(f"the best of {len(boxes)} boxes has an IoU of {overlap[best]:.2f} with th
 show_boxes(
     coffee,
     {"the cup": cup, "the best region's box": boxes[best : best + 1]},
-    alt="The photograph with the cup's box and the best box of the grouping.",
+    alt="The photograph with the cup's box and the best box of the grouping, which "
+    "covers the upper part of the cup only.",
     size=4.4,
 )
 
@@ -587,7 +588,7 @@ ax.set(ylim=(0, 1.02))
 show(
     fig,
     alt="Recall and MABO over the number of boxes. Both rise steeply over the first "
-    "fifty boxes and are nearly flat after a hundred.",
+    "fifty boxes and only slowly after a hundred.",
     caption="Recall and MABO of the first boxes of each scene.",
 )
 if budget != "smoke":
@@ -820,7 +821,7 @@ is_positive = region_labels(proposals, target) == label
 signs = svm_signs(proposals, target, num_classes=num_classes)[len(truth) :, label - 1]
 print(f"{len(proposals)} proposals, as the two stages see them, for {name}:")
 print(f"  fine-tuning: {is_positive.sum()} positive, {(~is_positive).sum()} not")
-print("  SVM: only the object's own box is positive,", end=" ")
+print("  SVM: only the objects' own boxes are positive,", end=" ")
 print(f"{(signs < 0).sum()} are negative, {(signs == 0).sum()} not used")
 
 # %% tags=["hide-input"]
@@ -848,9 +849,9 @@ draw_box_sets(
 )
 show(
     fig,
-    alt="The same scene twice with proposals near one object. Left: those that overlap "
-    "it well are positive, the others background. Right: only the object's own box is "
-    "positive, good overlaps are not used, the others negative.",
+    alt="The same scene twice with proposals near its cubes. Left: those that overlap "
+    "one well are positive, the others background. Right: only the cubes' own boxes "
+    "are positive, good overlaps are not used, the others negative.",
     caption="At most five proposals of each kind are drawn.",
 )
 
@@ -1175,8 +1176,8 @@ show_images(
     titles=[f"{name} {score:+.1f}" for score, name, _ in wrong[:6]],
     columns=3,
     width=9,
-    alt="Six crops of proposals that an SVM takes for a class that they do not show, "
-    "each with the name of that class and the score.",
+    alt="Six crops to which an SVM wrongly gives a high score, most of them parts of "
+    "objects of a similar class; each with the name of the class and the score.",
     caption="Above each crop: the class that it is taken for, and that SVM's score.",
 )
 
@@ -1370,8 +1371,8 @@ show_images(
         for found, keep in zip(predictions, sure, strict=False)
     ],
     class_names=CLASS_NAMES,
-    alt="Test scenes with the detections that score above -0.2. Most objects have one box "
-    "with the right name.",
+    alt="Test scenes with the detections that score above -0.2. Most objects have a "
+    "box with the right name; some have a second one, and a few have none.",
     caption="Detections with a score above -0.2.",
     width=9,
 )

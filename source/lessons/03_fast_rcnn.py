@@ -8,7 +8,7 @@
 #   - train and evaluate Fast R-CNN
 #   - measure what sharing saves
 # needs: [00_start_here, 01_sliding_windows, 02_rcnn]
-# minutes: {read: 110, run: 4}
+# minutes: {read: 110, run: 5}
 # papers:
 #   - >-
 #     [Fast R-CNN](https://arxiv.org/abs/1504.08083), Girshick 2015: the paper
@@ -117,7 +117,7 @@ draw_boxes(axes[1], result["boxes"], labels=result["labels"], class_names=CLASS_
 show(
     fig,
     alt="Left, a scene under a tangle of proposed boxes. Right, the same scene with "
-    "one named box around most objects.",
+    "a named box around every object.",
 )
 
 # %% [markdown]
@@ -945,8 +945,8 @@ draw_image(axes[1], image, title="some of the background")
 draw_boxes(axes[1], drawn[drawn_labels == 0][:10], index=1, linewidth=1.5)
 show(
     fig,
-    alt="The scene twice. Left, boxes that fit objects well. Right, boxes that cover a "
-    "part of an object or several of them.",
+    alt="The scene twice. Left, boxes that fit an object, some only roughly. Right, "
+    "boxes that cover a part of an object or several of them.",
 )
 
 # %% [markdown]
@@ -1159,8 +1159,8 @@ show_images(
     targets=confident,
     class_names=CLASS_NAMES,
     columns=3,
-    alt="Test scenes with the detections that score above 0.5. Most objects have one "
-    "box with the right name.",
+    alt="Test scenes with the detections that score above 0.5. Most objects have a "
+    "box with the right name, and several a second box with another.",
     width=10.5,
 )
 
