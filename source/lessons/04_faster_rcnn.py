@@ -28,7 +28,7 @@
 # which knows nothing about spheres or chairs and takes longer than everything else
 # together. Faster R-CNN (Ren et al. 2015) lets a few convolutions propose boxes
 # instead. They read the features that the box head needs anyway, so proposals become
-# almost free.
+# cheap.
 
 # %%
 import dataclasses
@@ -134,8 +134,7 @@ for row in read_rows(budget):
 # **anchors**, at each position and ask two questions about each anchor: does it hold an
 # object, and how must it be moved and stretched to fit?
 #
-# Here is the whole system, with the shapes of a real forward pass. The parts that Fast
-# R-CNN did not have are orange.
+# Here is the whole system, with the shapes of a real forward pass.
 
 # %%
 import course_utils.models.fast_rcnn as fast_rcnn_module
@@ -451,8 +450,7 @@ for promote in (False, True):
 #
 # Without it: large, large, ignored, ignored, background, ignored. With it, the fourth
 # anchor becomes an object and answers for the small one. Otherwise its best anchor
-# would be ignored, and no anchor would learn to find it. torchvision's `Matcher`
-# agrees.
+# would be ignored, and no anchor would learn to find it.
 #
 # </details>
 #
@@ -500,7 +498,8 @@ for x, y in ((490, 300), (488, 300), (488, 310)):
     print(f"at ({x}, {y}): {count} anchors tie at an IoU of {speck_iou.max():.3f}")
 
 # %% [markdown]
-# Now we label our scene's anchors.
+# Now we label our scene's anchors. Small anchors inside a large object become
+# background, too.
 
 # %% tags=["show"]
 from course_utils.models.rpn import label_anchors
@@ -542,8 +541,7 @@ for p in (0.5, 1e-2, 1e-4, 1e-8):
 # %% [markdown]
 # With label -1 the loss has no minimum: a smaller p is always rewarded and the gradient
 # never fades, so the many background anchors drown out the few objects. The symptom is
-# a loss below zero. In the paper, objects have label 1, background has label 0, and the
-# others stay out of the loss; -1 only marks them in code.
+# a loss below zero. In code, -1 only marks the anchors that stay out of the loss.
 #
 # ## A fair sample
 #
@@ -599,8 +597,9 @@ print("   after the sample: {:.1f} objects, {:.0f} background".format(*after))
 #
 # The RPN's head is small: a 3 x 3 convolution over the features and, on top of it, two
 # 1 x 1 convolutions, one for the score of each anchor and one for its four deltas,
-# which move and stretch it as in lesson 02. All positions share the weights. A score
-# says "object or not", without a class, because naming is left to the box head.
+# which move and stretch it as in lesson 02. All positions share the weights. A score,
+# the **objectness**, says "object or not", without a class, because naming is left to
+# the box head.
 
 # %% tags=["show"]
 from course_utils.models.rpn import RPNHead
@@ -681,10 +680,10 @@ for name, column in zip(("x", "y", "width", "height"), wanted.T, strict=True):
     print(f"{name:>6}: half of the targets are below {column.median():.2f}")
 
 # %% [markdown]
-# Most are far below 1, because an anchor that is an object already fits well. With beta
-# = 1 nearly all errors would lie at the flat bottom of the parabola, where the gradient
-# fades. The paper's equation has beta = 1; the authors' code has `sigma = 3` for the
-# RPN, which means beta = 1/9, as in torchvision and here.
+# At least half are far below 1, because an anchor that is an object already fits well.
+# With beta = 1 nearly all errors would lie at the flat bottom of the parabola, where
+# the gradient fades. The paper's equation has beta = 1; the authors' code has
+# `sigma = 3` for the RPN, which means beta = 1/9, as in torchvision and here.
 
 # %% tags=["show"]
 from course_utils.models.rpn import rpn_losses
@@ -717,13 +716,13 @@ for name, slow in zip(fast, losses_by_hand(z, d, some_labels, goal), strict=True
     torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-5)
 
 # %% [markdown]
-# Without a divisor, the loss would grow with the number of anchors. The paper divides
-# the first sum by its 256 samples and the second by the number of positions, about
-# 2,400, but weights the second by 10, so a box counts 10/2400 = 1/240. We divide both
-# sums by the number of samples and need no factor: with 256 samples, a box counts
-# 1/256.
+# The paper divides the first sum by its 256 samples and the second by the number of
+# positions, about 2,400, but weights the second by 10, so a box counts 10/2400 = 1/240.
+# We divide both sums by the number of samples and need no factor: with 256 samples, a
+# box counts 1/256.
 #
-# The diagram below follows the boxes of a scene on their way to the RPN's two losses.
+# The diagram below follows the boxes of a scene on their way to the RPN's two losses,
+# here with a sample of 128.
 
 # %% tags=["hide-input"]
 show_system(
@@ -871,8 +870,8 @@ show(
 )
 
 # %% [markdown]
-# The untrained head hardly moves an anchor and prefers none in particular, so the
-# proposals are nearly arbitrary anchors.
+# The untrained head hardly moves an anchor, and its scores follow no object yet, so the
+# proposals fit objects only by chance.
 #
 # ## Faster R-CNN
 #
@@ -991,8 +990,9 @@ for name, values in history.curves(smooth=20).items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
 
 # %% [markdown]
-# The box head's box loss *rises* at first. It is divided by the number of all sampled
-# regions, but only those on objects pay it, and a bad RPN proposes few of these.
+# Both box losses *rise* at first. The RPN's starts low because a new head moves no
+# anchor and most targets are small. The box head's is divided by the number of
+# sampled regions, but only those on objects pay it, and a bad RPN proposes few.
 
 # %%
 from course_utils.metrics.coco import evaluate_detections
@@ -1023,7 +1023,7 @@ show_images(
 # %% [markdown]
 # ## What the RPN has learned
 #
-# Here is the same scene again, with the trained network below the untrained one.
+# Here is the same scene after training.
 
 # %%
 with torch.no_grad():
@@ -1045,9 +1045,10 @@ show(
 )
 
 # %% [markdown]
-# The best anchors lie on objects now. Decoding gathers them into bundles, because many
-# anchors find the same object and agree on its borders. Suppression keeps only a few
-# boxes of each bundle.
+# The best anchors lie on objects now, most of the first fifteen on one cone. Decoding
+# gathers them into bundles, because many anchors find the same object and agree on its
+# borders. Suppression keeps only a few boxes of each bundle, so the first fifteen
+# proposals reach more objects.
 #
 # These are the scores of the square anchors, as one map per size:
 
@@ -1151,7 +1152,7 @@ for count in (3, 10, 30, 100, 300):
     print(f"{count:>4} proposals: AP50 {result['AP50']:.3f}")
 
 # %% [markdown]
-# AP50 rises steeply up to about thirty proposals and hardly at all beyond a hundred,
+# AP50 rises steeply up to about thirty proposals and no further beyond a hundred,
 # probably because suppression seldom leaves more than that.
 #
 # ## Two ways to train
@@ -1350,10 +1351,10 @@ show(
 # - **Wrong order:** both RPN losses coincide with the healthy ones, because the RPN is
 #   trained correctly and only its proposals are misread.
 #
-# And the box head? In this run, its losses are *lower* in the broken detectors than in
-# the healthy one. Few bad proposals lie on objects, and background is easy to
-# recognise, so a lower loss is no sign of health. What do the proposals themselves
-# show?
+# And the box head? In this run, after the first few steps, its losses are *lower* in
+# the broken detectors than in the healthy one. Few bad proposals lie on objects, and
+# background is easy to recognise, so a lower loss is no sign of health. What do the
+# proposals themselves show?
 
 # %%
 for name, patient in patients.items():
@@ -1377,9 +1378,10 @@ show(
 )
 
 # %% [markdown]
-# Recall tells the healthy network from all three faulty ones. AP50 falls as well, but
-# not to zero, because some proposals still lie near objects, and the box head corrects
-# them. Before you train for an hour, check in this order:
+# One scene proves little, but recall tells the healthy network from all three faulty
+# ones. AP50 falls as well, but not to zero, because some proposals still lie near
+# objects, and the box head corrects them. Before you train for an hour, check in this
+# order:
 #
 # 1. **Draw the ground truth** over an image, as it arrives in the model.
 # 2. **Draw the positive anchors** over the image: they must lie on objects.
@@ -1458,9 +1460,12 @@ systems = ("R-CNN", "Fast R-CNN", "Faster R-CNN")
 show_systems(read_rows(budget), systems=systems, caption="On the tabletop, measured")
 
 # %% [markdown]
-# These are the papers' own figures, with VGG-16 on the test images of Pascal VOC 2007.
-# The shorter side of an image has 600 pixels (R-CNN warps each region to 224 x 224),
-# and a K40 processes one image at a time.
+# Here, Faster R-CNN is by far the fastest and has the highest AP50, but Fast R-CNN's AP
+# is slightly higher, above all on small objects. Scenes, steps and the width of the box
+# head differ, and each was trained once, so small gaps decide nothing.
+#
+# These are the papers' own figures, with VGG-16 on the test images of Pascal VOC 2007,
+# timed on the same GPU as above.
 
 # %% tags=["hide-input"]
 published = [
@@ -1514,10 +1519,10 @@ show_systems(
 )
 
 # %% [markdown]
-# Faster R-CNN is not only faster but also more accurate: 69.9 against 66.9 with the
-# same network and the same training images. Part of this gain comes from sharing the
-# backbone (the paper's table 3). Some figures often printed next to these are wrong;
-# see the [errata](errata.ipynb).
+# There, Faster R-CNN is not only faster but also more accurate: 69.9 against 66.9 with
+# the same network and the same training images. Part of this gain comes from sharing
+# the backbone (the paper's table 3). Some figures often printed next to these are
+# wrong; see the [errata](errata.ipynb).
 #
 # The next lessons compare their detectors with the one that you have trained, so we
 # keep it.
@@ -1545,16 +1550,15 @@ watch.report(
 # At every position of the feature map, a region proposal network predicts whether a few
 # fixed anchors hold objects and how to move them. Each anchor is labelled object,
 # background or ignored by its IoU with the ground truth, and the best anchor of an
-# object is always positive. A fair sample pays cross-entropy and smooth L1. The best
-# predictions, decoded, clipped and suppressed, are the proposals, which Fast R-CNN's
-# heads turn into detections. All four losses train one backbone.
+# object is always positive. The best predictions, decoded, clipped and suppressed, are
+# the proposals, which Fast R-CNN's heads turn into detections. All four losses train
+# one backbone.
 #
 # | Fast R-CNN | Faster R-CNN | why |
 # |---|---|---|
 # | backbone, RoI pooling, box head | the same | they were not the problem |
 # | selective search | RPN on the same features | the search was slow and did not learn |
 # | two losses | four losses, summed | the RPN learns together with the box head |
-# | fixed proposals | proposals that improve | the network that makes them learns |
 
 # %% [markdown]
 # ## Common mistakes
@@ -1565,7 +1569,6 @@ watch.report(
 # | background counted as objects | objectness far too good, RPN box loss far too high |
 # | label -1 in the cross-entropy | a loss below zero |
 # | `view` instead of `flatten_map` in `propose` | good losses, misplaced proposals |
-# | best anchors not promoted | objects that fit no anchor well are not proposed |
 
 # %% [markdown]
 # ## Three questions to think about
