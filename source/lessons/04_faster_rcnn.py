@@ -58,7 +58,8 @@ show_images(
     class_names=CLASS_NAMES,
     width=9,
     alt="Three test scenes with the boxes that a trained Faster R-CNN predicts, each "
-    "with a class and a score: every object has a tight box with the right name.",
+    "with a class and a score: every object has a tight box; a blue "
+    "block has two, as a cube and as a cylinder.",
     caption="A trained Faster R-CNN at work.",
 )
 
@@ -522,7 +523,8 @@ for ax, (label, name) in zip(axes, label_names.items(), strict=True):
 show(
     fig,
     alt="The scene three times: the few anchors that are objects lie tightly on the "
-    "objects; ignored ones lie loosely on them; background ones lie everywhere else.",
+    "objects; ignored ones lie loosely on them; background ones lie on the floor and, "
+    "if small, inside objects.",
     caption="Anchors by label, about twenty of each kind.",
 )
 
@@ -864,7 +866,7 @@ draw_stages(axes, before_training, "untrained")
 show(
     fig,
     alt="The scene under the best anchors, the decoded boxes and the proposals of an "
-    "untrained network: they lie anywhere, without any preference for the objects.",
+    "untrained network: they crowd in one part of it, and hardly any fits an object.",
     caption="Solid: the first 15 boxes of each stage, before training. Green and dotted: "
     "the objects.",
 )
@@ -983,8 +985,8 @@ print(f"{len(history)} steps in {history.seconds:.0f} s")
 # %% tags=["hide-input"]
 show_losses(
     history,
-    alt="Four curves on a logarithmic axis. The RPN's two losses and the classifier's "
-    "fall; the box head's box loss rises at first and falls later.",
+    alt="Four curves on a logarithmic axis. Objectness and the classifier's loss fall; "
+    "both box losses rise at first and fall later.",
 )
 for name, values in history.curves(smooth=20).items():
     print(f"{name:>16}: {values[0]:.3f} at first, {values[-1]:.3f} at the end")
@@ -1038,8 +1040,8 @@ draw_stages(axes[3:], after_training, "trained")
 show(
     fig,
     alt="Two rows of three pictures of the scene. Untrained, best anchors, decoded boxes "
-    "and proposals lie anywhere. Trained, the best anchors lie on the objects, the "
-    "decoded boxes gather around them, and suppression leaves fewer.",
+    "and proposals fit hardly any object. Trained, most of the first anchors and "
+    "decoded boxes crowd on one cone, and the proposals reach more objects.",
     caption="Solid: the first 15 boxes of each stage, before training and after it. Green "
     "and dotted: the objects.",
 )
@@ -1372,8 +1374,8 @@ for ax, (name, patient) in zip(axes, patients.items(), strict=True):
     draw_boxes(ax, truth, index=3, linewidth=2)
 show(
     fig,
-    alt="The scene with ten proposals of each network. The healthy one's fit the "
-    "objects; many of the broken ones' miss them.",
+    alt="The scene with ten proposals of each network. The healthy one's lie near "
+    "several objects; with 0 as an object all ten crowd in one place.",
     caption="Solid: the first 10 proposals of each. Green and dotted: the objects.",
 )
 

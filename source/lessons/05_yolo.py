@@ -577,7 +577,8 @@ for name, value in yolo_losses(toy_outputs, stack_targets([toy])).items():
     assert abs(value - by_hand[name]) < 1e-3
 
 # %% [markdown]
-# The map shows the same function for four images.
+# Only the third differs a little, since by hand we rounded the IoU. The map shows the
+# same function for four images.
 
 # %% tags=["hide-input"]
 home = sys.modules[yolo_losses.__module__]
@@ -860,6 +861,9 @@ print(f"classes: {losses['loss_classes']:.2f}, on paper {objects * 6 / 7:.2f}")
 print(f"no object: {losses['loss_no_object']:.2f}, on paper 0")
 
 # %% [markdown]
+# Both are close: the head's weights are small, but not 0, and the fourth term is a sum
+# over nearly a hundred predictors.
+#
 # Second, we feed the *right* outputs for all test scenes to the code that makes
 # detections. If their AP were low, the fault would be in the encoding, the decoding or
 # the suppression, and no training could help.
@@ -890,7 +894,7 @@ if budget != "smoke":
 #
 # A network that predicts for the whole image at once can easily memorize images. So the
 # authors vary each image whenever it is used: its sides move by up to a fifth, exposure
-# and saturation change by a factor of up to 1.5, and some images are mirrored. For our
+# and saturation change by a factor of up to one and a half, and some images are mirrored. For our
 # simpler scenes, we shift the sides by half as much.
 
 # %%
@@ -949,7 +953,8 @@ for name, values in history.curves(smooth=20).items():
 # every empty predictor. To lower the third term, the network has to raise confidences
 # where objects are. But it cannot tell precisely *which* predictor will be responsible,
 # so the confidence of some empty ones rises, too. If this is the reason, empty
-# predictors with a high confidence should be next to objects, and nowhere else:
+# predictors with a high confidence should be in the cells of objects or in their
+# neighbours, and nowhere else:
 
 
 # %%
@@ -988,7 +993,8 @@ for name, group in groups.items():
 # %% [markdown]
 # This is what we see. The few empty predictors that share a cell with a responsible one
 # carry most of the fourth term. Nearly all of the remainder comes from neighbouring
-# cells, whereas predictors further away are silent.
+# cells, where the mean is low but some confidences must be high, whereas predictors
+# further away, about half of all, are silent.
 #
 # ### What it reaches
 
@@ -1122,7 +1128,9 @@ show(
 )
 
 # %% [markdown]
-# `select_detections` keeps indices instead of writing zeros. The two methods agree:
+# The titles count boxes. A box may keep scores for two classes, so more scores than
+# boxes are left. `select_detections` keeps indices instead of writing zeros. The two
+# methods agree:
 
 # %%
 by_index = select_detections(boxes, scores, max_detections=98, **limits)
@@ -1219,7 +1227,9 @@ else:
     print(f"Faster R-CNN takes {times:.1f} times as long as YOLO")
 
 # %% [markdown]
-# After its convolutions, YOLO only has to decode 98 boxes and suppress duplicates.
+# On our scenes, the price of the speed is five points of AP, but only one of AP50. Where
+# does the time go? After its convolutions, YOLO only has to decode 98 boxes and suppress
+# duplicates. (We time the parts separately, so their sum need not equal the time above.)
 
 # %%
 with torch.no_grad():
@@ -1308,6 +1318,9 @@ show_curves(
 )
 
 # %% [markdown]
+# At an IoU of 0.5 the two find equally many objects. The second look pays off where
+# boxes have to fit better.
+#
 # In the paper, localization errors account for more of YOLO's errors than all other
 # sources combined. But 13.6 % of the top detections of Fast R-CNN contain no object at
 # all, almost three times as many as for YOLO, which sees the whole image. (Lesson 06
@@ -1373,9 +1386,10 @@ show(
 )
 
 # %% [markdown]
-# Small objects are hard for every detector here; they have few pixels and were rare in
-# training. But in the groups, YOLO keeps a smaller share of its AP50 than Faster R-CNN
-# does (in one training run each).
+# Both are to blame, and size more than grouping: it costs YOLO more than half of its
+# AP50. Small objects are hard for every detector here; they have few pixels and were
+# rare in training. But YOLO keeps a smaller share of its AP50 than Faster R-CNN does, and
+# the groups widen the gap (in one training run each).
 #
 # ### Two centres in one cell
 #

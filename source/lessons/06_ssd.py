@@ -1236,8 +1236,8 @@ for name, chosen in {"untrained": untrained, "trained": trained}.items():
 
 # %% [markdown]
 # Now they crowd around the objects: boxes that overlap an object by about a third, but
-# not by half. A box with an IoU of 0.49 has to predict "background", while its
-# neighbour with 0.51 must predict the object's class.
+# not by half. A box just below an IoU of one half has to predict "background",
+# while its neighbour just above must predict the object's class.
 #
 # ## What each map finds
 #
@@ -1451,11 +1451,11 @@ if budget == "laptop":
     assert mean(ap_of["hard"]) > mean(ap_of["all"])
 
 # %% [markdown]
-# The hardest negatives gave the highest AP on average, by more than the spread of the
-# gain over seeds; between the other two there is no difference that we can see. Random
-# negatives end with the *lowest* loss, because most of them are easy: losses taken over
-# different boxes do not tell which detector is better. The runs are short and far from
-# converged, so they compare how fast the variants learn, not where they end.
+# With every seed, the hardest negatives beat random ones, by several times the spread
+# of that gain. Against all of the background they are ahead on average, but by no more
+# than the seeds differ, so we claim nothing. Random negatives end with the *lowest*
+# loss, because most of them are easy: losses over different boxes do not tell which
+# detector is better. The runs are short, so they compare how fast variants learn.
 #
 # ## The table of all detectors
 #
@@ -1652,7 +1652,7 @@ watch.report(
 #
 # <details><summary>Answer</summary>
 #
-# The finer maps have about four times as many cells, so there are about 35,000 boxes.
+# The finer maps have about four times as many cells, so there are about four times as many boxes.
 # Scales are fractions of the image, so no object changes its map. But a cell sees as
 # many pixels as before, so only half of the object's extent. A larger image needs one
 # more coarse map.
