@@ -111,7 +111,8 @@ def parse_row(line: str) -> Row | None:
         row = json.loads(line)
     except json.JSONDecodeError:
         return None
-    is_row = isinstance(row, dict) and {"system", "budget"} <= row.keys()
+    needed = {"system", "budget", "ms_per_image"}  # older rows lack the last
+    is_row = isinstance(row, dict) and needed <= row.keys()
     return row if is_row else None
 
 

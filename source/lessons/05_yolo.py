@@ -289,8 +289,7 @@ if budget != "smoke":
     assert 0.005 < lost[7] < 0.05, lost[7]
 
 # %% [markdown]
-# The grid sets this limit, whatever network we train; we will come back to scenes where
-# it matters more.
+# The grid sets this limit, whatever network we train.
 #
 # ## The tensor, number by number
 #
@@ -413,7 +412,7 @@ print("the first predictor of the dog's cell:", decoded.boxes[0, 2].tolist())
 assert torch.allclose(decoded.boxes[0, 2], dog[0], atol=1e-4)
 
 # %% [markdown]
-# The dog is back. Does the round trip work for every box in a hundred scenes?
+# Does the round trip work for every box in a hundred scenes?
 
 # %%
 error = 0.0
@@ -459,8 +458,7 @@ show_boxes(
 # The first one, because the second is better centred but far too small. The paper
 # defines confidence as the probability of an object *times the IoU*, so the target of
 # the first confidence is now 0.615, and will rise as its box improves. A common mistake
-# is to use 1 instead. With the IoU, confidence can also tell good boxes from poor ones,
-# which helps suppression.
+# is to use 1 instead.
 #
 # Above all early in training, it can happen that neither box touches the object. The
 # authors' program then takes the predictor whose four numbers are nearest, and so do
@@ -577,8 +575,7 @@ for name, value in yolo_losses(toy_outputs, stack_targets([toy])).items():
     assert abs(value - by_hand[name]) < 1e-3
 
 # %% [markdown]
-# Only the third differs a little, since by hand we rounded the IoU. The map shows the
-# same function for four images.
+# The map shows the same function for four images.
 
 # %% tags=["hide-input"]
 home = sys.modules[yolo_losses.__module__]
@@ -619,7 +616,7 @@ show_system(
 # %% [markdown]
 # ### Check it with a loop
 #
-# Such code is short but easy to get wrong, because a mask broadcast along the wrong
+# Such code is easy to get wrong, because a mask broadcast along the wrong
 # axis raises no error. torchvision has no such loss to compare with, so a second
 # version follows the formula, one predictor after the other, and computes the IoU in
 # its own way.
@@ -791,9 +788,8 @@ for name, part in {
 #
 # Our network is much smaller. The residual backbone of the earlier lessons halves the
 # image once for each of its `widths`. With four halvings, 7 cells need 7 x 16 = 112
-# pixels, so images are first resized. Fully connected layers would have to learn
-# separately in each cell what a sphere is; instead, two 3 x 3 convolutions look around
-# a cell, and a 1 x 1 convolution predicts its numbers.
+# pixels, so images are first resized. Two 3 x 3 convolutions look around a cell, and a
+# 1 x 1 convolution predicts its numbers.
 
 # %% tags=["show"]
 from course_utils.models.yolo import YOLOSettings
@@ -861,9 +857,6 @@ print(f"classes: {losses['loss_classes']:.2f}, on paper {objects * 6 / 7:.2f}")
 print(f"no object: {losses['loss_no_object']:.2f}, on paper 0")
 
 # %% [markdown]
-# Both are close: the head's weights are small, but not 0, and the fourth term is a sum
-# over nearly a hundred predictors.
-#
 # Second, we feed the *right* outputs for all test scenes to the code that makes
 # detections. If their AP were low, the fault would be in the encoding, the decoding or
 # the suppression, and no training could help.
@@ -893,9 +886,9 @@ if budget != "smoke":
 # ## Training it
 #
 # A network that predicts for the whole image at once can easily memorize images. So the
-# authors vary each image whenever it is used: its sides move by up to a fifth, exposure
-# and saturation change by a factor of up to one and a half, and some images are mirrored. For our
-# simpler scenes, we shift the sides by half as much.
+# authors vary each image whenever it is used: they shift its sides, change exposure and
+# saturation, and mirror some images. For our simpler scenes, we shift the sides by half
+# as much.
 
 # %%
 from course_utils.training.augment import augment_yolo
@@ -993,8 +986,7 @@ for name, group in groups.items():
 # %% [markdown]
 # This is what we see. The few empty predictors that share a cell with a responsible one
 # carry most of the fourth term. Nearly all of the remainder comes from neighbouring
-# cells, where the mean is low but some confidences must be high, whereas predictors
-# further away, about half of all, are silent.
+# cells, whereas predictors further away are silent.
 #
 # ### What it reaches
 
@@ -1128,9 +1120,8 @@ show(
 )
 
 # %% [markdown]
-# The titles count boxes. A box may keep scores for two classes, so more scores than
-# boxes are left. `select_detections` keeps indices instead of writing zeros. The two
-# methods agree:
+# A box may keep scores for two classes. `select_detections` keeps indices instead of
+# writing zeros, and agrees:
 
 # %%
 by_index = select_detections(boxes, scores, max_detections=98, **limits)
@@ -1229,7 +1220,7 @@ else:
 # %% [markdown]
 # On our scenes, the price of the speed is five points of AP, but only one of AP50. Where
 # does the time go? After its convolutions, YOLO only has to decode 98 boxes and suppress
-# duplicates. (We time the parts separately, so their sum need not equal the time above.)
+# duplicates.
 
 # %%
 with torch.no_grad():
@@ -1259,9 +1250,9 @@ show_parts(
 )
 
 # %% [markdown]
-# Times differ from machine to machine, whereas the number of multiplications does not.
-# If lesson 04 has stored its Faster R-CNN, we count them for both. The two also differ
-# in backbone and input size, so this compares systems, not the second look alone.
+# If lesson 04 has stored its Faster R-CNN, we also count the multiplications of both.
+# The two differ in backbone and input size, so this compares systems, not the second
+# look alone.
 
 # %%
 from course_utils.models.faster_rcnn import small_faster_rcnn

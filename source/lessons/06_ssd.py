@@ -1453,9 +1453,9 @@ if budget == "laptop":
 # %% [markdown]
 # With every seed, the hardest negatives beat random ones, by several times the spread
 # of that gain. Against all of the background they are ahead on average, but by no more
-# than the seeds differ, so we claim nothing. Random negatives end with the *lowest*
-# loss, because most of them are easy: losses over different boxes do not tell which
-# detector is better. The runs are short, so they compare how fast variants learn.
+# than the seeds differ. Random negatives end with the *lowest* loss, because most of
+# them are easy: losses over different boxes do not tell which detector is better. The
+# runs are short, so they compare how fast variants learn.
 #
 # ## The table of all detectors
 #

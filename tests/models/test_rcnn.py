@@ -305,4 +305,4 @@ def test_the_one_for_the_tabletop_has_one_architecture(tmp_path, monkeypatch):
     other = rcnn_for_tabletop()
     assert load_model(other, "rcnn", "smoke")
     assert other.network.classify.out_features == len(CLASS_NAMES)
-    assert other.crops(torch.rand(3, 60, 50), OBJECTS).shape == (2, 3, 48, 48)
+    assert other.crops(torch.rand(3, 60, 50), OBJECTS).shape == (2, 3, 32, 32)
