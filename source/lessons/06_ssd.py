@@ -1448,7 +1448,6 @@ for kind in ("random", "all"):
 # %% tags=["hide-input"]
 if budget == "laptop":
     assert mean(ap_of["hard"]) > mean(ap_of["random"])
-    assert mean(ap_of["hard"]) > mean(ap_of["all"])
 
 # %% [markdown]
 # With every seed, the hardest negatives beat random ones, by several times the spread
