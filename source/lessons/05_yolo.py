@@ -823,7 +823,7 @@ from course_utils.ops.post_processing import select_detections
 from course_utils.models.yolo import select_all
 
 # %% [markdown]
-# With all of its parts on the page, the detector itself is short.
+# Now the detector itself is short.
 
 # %% tags=["show"]
 from course_utils.ops.yolo_grid import encode_batch
@@ -857,6 +857,8 @@ print(f"classes: {losses['loss_classes']:.2f}, on paper {objects * 6 / 7:.2f}")
 print(f"no object: {losses['loss_no_object']:.2f}, on paper 0")
 
 # %% [markdown]
+# Both are close; the head's weights are not 0.
+#
 # Second, we feed the *right* outputs for all test scenes to the code that makes
 # detections. If their AP were low, the fault would be in the encoding, the decoding or
 # the suppression, and no training could help.
@@ -1219,8 +1221,7 @@ else:
 
 # %% [markdown]
 # On our scenes, the price of the speed is five points of AP, but only one of AP50. Where
-# does the time go? After its convolutions, YOLO only has to decode 98 boxes and suppress
-# duplicates.
+# does the time go? (Timed separately, the parts need not add up to the time above.)
 
 # %%
 with torch.no_grad():
@@ -1309,8 +1310,8 @@ show_curves(
 )
 
 # %% [markdown]
-# At an IoU of 0.5 the two find equally many objects. The second look pays off where
-# boxes have to fit better.
+# At an IoU of 0.5 the two find equally many objects. Where boxes must fit
+# better, Faster R-CNN finds more.
 #
 # In the paper, localization errors account for more of YOLO's errors than all other
 # sources combined. But 13.6 % of the top detections of Fast R-CNN contain no object at
