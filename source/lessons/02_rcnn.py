@@ -7,7 +7,7 @@
 #   - correct boxes by regression
 #   - detect, and find out where the time goes
 # needs: [00_start_here, 01_sliding_windows]
-# minutes: {read: 120, run: 4}
+# minutes: {read: 120, run: 7}
 # papers:
 #   - "[R-CNN](https://arxiv.org/abs/1311.2524), Girshick et al. 2014; appendices A to C are
 #     about warping, the two sets of labels, and boxes"

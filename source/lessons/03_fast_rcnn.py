@@ -8,7 +8,7 @@
 #   - train and evaluate Fast R-CNN
 #   - measure what sharing saves
 # needs: [00_start_here, 01_sliding_windows, 02_rcnn]
-# minutes: {read: 110, run: 5}
+# minutes: {read: 110, run: 7}
 # papers:
 #   - >-
 #     [Fast R-CNN](https://arxiv.org/abs/1504.08083), Girshick 2015: the paper

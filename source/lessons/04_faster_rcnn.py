@@ -8,7 +8,7 @@
 #   - connect it to Fast R-CNN
 #   - find three planted faults
 # needs: [01_sliding_windows, 02_rcnn, 03_fast_rcnn]
-# minutes: {read: 110, run: 4}
+# minutes: {read: 110, run: 13}
 # papers:
 #   - "[Faster R-CNN](https://arxiv.org/abs/1506.01497), Ren et al. 2015: this lesson is
 #     its section 3"

@@ -7,7 +7,7 @@
 #   - train YOLO
 #   - find out what it pays for its speed
 # needs: [02_rcnn, 04_faster_rcnn]
-# minutes: {read: 100, run: 4}
+# minutes: {read: 100, run: 8}
 # papers:
 #   - >-
 #     [You only look once](https://arxiv.org/abs/1506.02640), Redmon et al. 2016

@@ -7,7 +7,7 @@
 #   - predict at three scales
 #   - measure each change over several seeds
 # needs: [05_yolo, 04_faster_rcnn]
-# minutes: {read: 100, run: 4}
+# minutes: {read: 100, run: 6}
 # papers:
 #   - "[YOLO9000: better, faster, stronger](https://arxiv.org/abs/1612.08242), Redmon
 #     and Farhadi 2017: YOLOv2 is in sections 2 and 3"

@@ -9,7 +9,7 @@
 #   - train an SSD and look at its errors
 #   - compare all detectors of the course
 # needs: [04_faster_rcnn, 05_yolo]
-# minutes: {read: 110, run: 4}
+# minutes: {read: 110, run: 8}
 # papers:
 #   - "[SSD: single shot multibox detector](https://arxiv.org/abs/1512.02325) (Liu et al. 2016)"
 #   - "[the authors' code](https://github.com/weiliu89/caffe/tree/ssd), with results"
