@@ -1,9 +1,10 @@
 """What trained detectors predict for a few test scenes, kept for the first pictures.
 
 A lesson opens with its detector at work, but a fresh computer has no trained one. So
-the predictions of the models that the lessons train at the budget "laptop" lie in the
-folder `at_work`, a file for each system. The scenes were chosen because every object
-in them is found; the lessons measure how often that is so.
+predictions of models that the lessons trained at the budget "laptop" lie in the folder
+`at_work`, a file for each system; a lesson may have changed a setting since. The scenes
+were chosen because every object in them is found; the lessons measure how often that
+is so.
 """
 
 import json
