@@ -1,8 +1,8 @@
 """What a trained YOLO predicts for one test scene, kept for the first picture of 05.
 
 The numbers are the raw outputs of a YOLO trained as in lesson 05 at the budget
-"laptop", but for 2,650 steps in place of 2,500. The scene was chosen because every object in it is found; the lesson measures
-how often that is so.
+"laptop", but for 2,650 steps in place of 2,500. The scene was chosen because every
+object in it is found; the lesson measures how often that is so.
 """
 
 import json
